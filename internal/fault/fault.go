@@ -1,0 +1,75 @@
+// Package fault gives errors a kind, which decides the exit code, and a hint for the user.
+package fault
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind of an error; its number is the exit code.
+type Kind int
+
+// The kinds. Errors without one count as Failed.
+const (
+	No     Kind = 1 // the answer is no: a difference was found, a verification failed
+	Usage  Kind = 2 // wrong usage
+	Input  Kind = 3 // input refused: malformed, unsupported, would not keep the function
+	Failed Kind = 4 // could not finish: I/O, memory, training diverged
+)
+
+// Error is an error with its kind and, where there is one, a hint.
+type Error struct {
+	Kind Kind
+	Hint string
+	Err  error
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Inputf refuses an input.
+func Inputf(format string, a ...any) error {
+	return &Error{Kind: Input, Err: fmt.Errorf(format, a...)}
+}
+
+// Usagef reports wrong usage.
+func Usagef(format string, a ...any) error {
+	return &Error{Kind: Usage, Err: fmt.Errorf(format, a...)}
+}
+
+// Failedf reports work that could not be finished.
+func Failedf(format string, a ...any) error {
+	return &Error{Kind: Failed, Err: fmt.Errorf(format, a...)}
+}
+
+// Hint adds a hint to err, keeping its kind.
+func Hint(err error, format string, a ...any) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Kind: KindOf(err), Hint: fmt.Sprintf(format, a...), Err: err}
+}
+
+// KindOf is the kind of the outermost Error in err's chain.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return Failed
+}
+
+// HintOf is the first hint in err's chain.
+func HintOf(err error) string {
+	for err != nil {
+		var e *Error
+		if !errors.As(err, &e) {
+			return ""
+		}
+		if e.Hint != "" {
+			return e.Hint
+		}
+		err = e.Err
+	}
+	return ""
+}
