@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"famkit/internal/fault"
+)
+
+// ui carries the streams. The rules of what is printed where:
+//   - standard output carries the answer only: text made by a command, or one JSON object;
+//   - notes, warnings, progress and errors go to standard error, prefixed "famkit:";
+//   - messages are lower case without a full stop; a hint is a line of its own;
+//   - progress bars are drawn on a terminal only, otherwise a line every ten seconds;
+//   - under --json errors are JSON too, and notes are left out.
+type ui struct {
+	out, err    io.Writer
+	json, quiet bool
+}
+
+func newUI(out, errw io.Writer) *ui { return &ui{out: out, err: errw} }
+
+// answer prints v as one JSON object under --json, else what text writes.
+func (u *ui) answer(v any, text func(w io.Writer)) error {
+	if !u.json {
+		text(u.out)
+		return nil
+	}
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = u.out.Write(append(b, '\n'))
+	return err
+}
+
+// note prints a message for the user on standard error.
+func (u *ui) note(format string, a ...any) {
+	if !u.json && !u.quiet {
+		_, _ = fmt.Fprintf(u.err, "famkit: "+format+"\n", a...)
+	}
+}
+
+// warn prints a message that even --quiet shows.
+func (u *ui) warn(format string, a ...any) {
+	if !u.json {
+		_, _ = fmt.Fprintf(u.err, "famkit: warning: "+format+"\n", a...)
+	}
+}
+
+type jsonError struct {
+	Type    string `json:"type"`
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// exit prints err and gives the exit code.
+func (u *ui) exit(ctx context.Context, err error) int {
+	code := exitCode(ctx, err)
+	if err == nil {
+		return code
+	}
+	hint := fault.HintOf(err)
+	if u.json {
+		b, _ := json.Marshal(jsonError{"error", code, err.Error(), hint})
+		_, _ = fmt.Fprintln(u.err, string(b))
+		return code
+	}
+	_, _ = fmt.Fprintf(u.err, "famkit: error: %v\n", err)
+	if hint != "" {
+		_, _ = fmt.Fprintf(u.err, "famkit: hint: %s\n", hint)
+	}
+	return code
+}
+
+// terminal reports whether standard error is a terminal that may be drawn on.
+func (u *ui) terminal() bool {
+	f, ok := u.err.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+// progress shows how far a job of total units is. It is safe for several goroutines.
+type progress struct {
+	u      *ui
+	mu     sync.Mutex
+	bar    *progressbar.ProgressBar
+	label  string
+	total  int64
+	done   int64
+	next   time.Time
+	silent bool
+}
+
+// progressBytes starts a display for a job of total bytes.
+func (u *ui) progressBytes(label string, total int64) *progress {
+	p := &progress{u: u, label: label, total: total, next: time.Now().Add(10 * time.Second), silent: u.json || u.quiet}
+	if !p.silent && u.terminal() {
+		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(u.err), progressbar.OptionSetDescription(label),
+			progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
+			progressbar.OptionFullWidth())
+	}
+	return p
+}
+
+// set tells how much is done.
+func (p *progress) set(done int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.silent || done < p.done {
+		return
+	}
+	p.done = done
+	switch {
+	case p.bar != nil:
+		_ = p.bar.Set64(done)
+	case p.total > 0 && time.Now().After(p.next):
+		p.next = time.Now().Add(10 * time.Second)
+		_, _ = fmt.Fprintf(p.u.err, "famkit: %s %d%% of %s\n", p.label, 100*done/p.total, bytesText(p.total))
+	}
+}
+
+// finish clears the display.
+func (p *progress) finish() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bar != nil {
+		_ = p.bar.Finish()
+	}
+}
+
+// bytesText prints a size in decimal units, as the shard sizes of the field are given.
+func bytesText(n int64) string {
+	switch f := float64(n); {
+	case n >= 1e9:
+		return fmt.Sprintf("%.2f GB", f/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f MB", f/1e6)
+	case n >= 1e3:
+		return fmt.Sprintf("%.1f kB", f/1e3)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+// countText prints a parameter count: 134,515,008.
+func countText(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
