@@ -1,0 +1,148 @@
+// Package ref is the reference engine: plain Go in float64, simple loops, no SIMD. It is the oracle of every
+// other engine. Work is split over rows that do not depend on each other, so that results are the same bits for
+// any number of threads.
+package ref
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"sync"
+	"unsafe"
+
+	"famkit/internal/engine"
+	"famkit/internal/tensor"
+)
+
+func init() {
+	engine.Register(engine.Candidate{
+		Name:   "ref",
+		Score:  func() (int, string) { return 1, "" },
+		Create: New,
+	})
+}
+
+// Engine computes in float64 on the host. It is not safe for concurrent use.
+type Engine struct {
+	threads   int
+	allocated int64
+}
+
+var _ engine.Engine = (*Engine)(nil)
+
+// New makes a reference engine. It knows full precision only.
+func New(o engine.Options) (engine.Engine, error) {
+	if o.Precision != engine.Full {
+		return nil, fmt.Errorf("engine ref computes in float64 only")
+	}
+	n := o.Threads
+	if n <= 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	return &Engine{threads: n}, nil
+}
+
+// Name is "ref".
+func (e *Engine) Name() string { return "ref" }
+
+// Real is F64.
+func (e *Engine) Real() engine.Type { return engine.F64 }
+
+// Allocated is the bytes handed out so far.
+func (e *Engine) Allocated() int64 { return e.allocated }
+
+// Sync has nothing to wait for.
+func (e *Engine) Sync() error { return nil }
+
+// Close leaves the buffers to the garbage collector.
+func (e *Engine) Close() error { return nil }
+
+// Alloc gives n zeroed elements of F64 or I32.
+func (e *Engine) Alloc(t engine.Type, n int) (engine.Buf, error) {
+	size := int64(t.Size())
+	if n < 0 || int64(n) > math.MaxInt64/size {
+		return engine.Buf{}, fmt.Errorf("engine ref: cannot allocate %d elements of %d bytes", n, size)
+	}
+	if n == 0 {
+		return engine.Buf{Type: t}, nil
+	}
+	var p unsafe.Pointer
+	switch t {
+	case engine.F64:
+		p = unsafe.Pointer(unsafe.SliceData(make([]float64, n)))
+	case engine.I32:
+		p = unsafe.Pointer(unsafe.SliceData(make([]int32, n)))
+	default:
+		return engine.Buf{}, fmt.Errorf("engine ref: has buffers of float64 and int32 only")
+	}
+	e.allocated += int64(n) * size
+	return engine.Buf{Ptr: p, N: n, Type: t}, nil
+}
+
+// Upload converts little-endian elements of type d into dst.
+func (e *Engine) Upload(dst engine.Buf, src []byte, d tensor.DType) error {
+	if err := realBytes(dst, len(src), d); err != nil {
+		return err
+	}
+	x, w := f64(dst), d.Bits()/8
+	e.rows(dst.N, func(lo, hi int) { tensor.Decode(x[lo:hi], src[lo*w:hi*w], d) })
+	return nil
+}
+
+// Download rounds src into little-endian elements of type d.
+func (e *Engine) Download(dst []byte, d tensor.DType, src engine.Buf) error {
+	if err := realBytes(src, len(dst), d); err != nil {
+		return err
+	}
+	x, w := f64(src), d.Bits()/8
+	e.rows(src.N, func(lo, hi int) { tensor.Encode(dst[lo*w:hi*w], x[lo:hi], d) })
+	return nil
+}
+
+func realBytes(b engine.Buf, n int, d tensor.DType) error {
+	if !d.Real() {
+		return fmt.Errorf("engine ref: cannot compute with %s (F16, BF16, F32 and F64 only)", d)
+	}
+	if want := b.N * d.Bits() / 8; n != want {
+		return fmt.Errorf("engine ref: %d elements of %s are %d bytes, not %d", b.N, d, want, n)
+	}
+	return nil
+}
+
+// UploadInts copies len(src) ints to the start of dst.
+func (e *Engine) UploadInts(dst engine.Buf, src []int32) { copy(i32(dst)[:len(src)], src) }
+
+// f64 is the memory of a real buffer; an absent one gives nil.
+func f64(b engine.Buf) []float64 {
+	if b.Nil() {
+		return nil
+	}
+	if b.Type != engine.F64 {
+		panic("engine ref: a float64 buffer is wanted")
+	}
+	return unsafe.Slice((*float64)(b.Ptr), b.N)
+}
+
+func i32(b engine.Buf) []int32 {
+	if b.Nil() {
+		return nil
+	}
+	if b.Type != engine.I32 {
+		panic("engine ref: an int32 buffer is wanted")
+	}
+	return unsafe.Slice((*int32)(b.Ptr), b.N)
+}
+
+// rows splits [0,n) into one run per thread. f must not let rows influence each other.
+func (e *Engine) rows(n int, f func(lo, hi int)) {
+	k := min(e.threads, n)
+	if k <= 1 {
+		f(0, n)
+		return
+	}
+	var wg sync.WaitGroup
+	for i := range k {
+		wg.Go(func() { f(n*i/k, n*(i+1)/k) })
+	}
+	wg.Wait()
+}
