@@ -1,0 +1,82 @@
+# famkit. Bare `make` prints the targets. Needs Go, gcc and make; interop, real and bench also need Python 3 with pip.
+SHELL := /bin/bash -o pipefail
+.DEFAULT_GOAL := help
+
+GO ?= go
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/famkit
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := $(CACHE)/bin/golangci-lint-$(GOLANGCI_VERSION)
+# A test that hangs is a failure, not a wait.
+TEST_TIMEOUT ?= 15m
+FUZZTIME ?= 20s
+# Packages that must work without cgo, and those whose goroutines the race detector should watch.
+NOCGO_PKGS := ./format/... ./convert/... ./expand/... ./internal/arch/... ./internal/tensor/... ./internal/tokenizer/... ./internal/kern/...
+RACE_PKGS ?= ./format/... ./convert/... ./expand/... ./internal/kern/... ./internal/mem/... ./internal/engine/... ./train/...
+
+.PHONY: help build test race vet lint graph nocgo docs docs-check check check-rest demo real interop bench oracle fuzz clean
+
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+build: ## bin/famkit, with the C kernels
+	@mkdir -p bin
+	CGO_ENABLED=1 $(GO) build -o bin/famkit ./cmd/famkit
+
+test: ## all tests that need no network; the last line counts them (also in bin/tests.txt)
+	@mkdir -p bin
+	$(GO) test -timeout $(TEST_TIMEOUT) -json ./... | $(GO) run ./internal/tally -o bin/tests.txt
+
+race: ## the concurrent packages under the race detector
+	CGO_ENABLED=1 $(GO) test -short -race -timeout $(TEST_TIMEOUT) $(RACE_PKGS)
+
+vet: ## go vet
+	$(GO) vet ./...
+
+lint: $(GOLANGCI) ## golangci-lint, pinned, built once into the cache folder
+	$(GOLANGCI) run ./...
+
+$(GOLANGCI):
+	@mkdir -p $(@D)
+	GOBIN=$(@D)/$(GOLANGCI_VERSION).tmp $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv $(@D)/$(GOLANGCI_VERSION).tmp/golangci-lint $@ && rmdir $(@D)/$(GOLANGCI_VERSION).tmp
+
+graph: ## who may import whom (also part of test)
+	$(GO) test ./internal/deps
+
+nocgo: ## what must work without a C compiler: build and test with CGO_ENABLED=0
+	CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/famkit
+	CGO_ENABLED=0 $(GO) test -timeout $(TEST_TIMEOUT) $(NOCGO_PKGS)
+
+docs: build ## write docs/commands and docs/man from the command definitions
+	bin/famkit docs docs
+
+docs-check: build ## fail if docs/commands or docs/man differ from the command definitions
+	@t=$$(mktemp -d) && trap 'rm -rf "$$t"' EXIT && bin/famkit docs "$$t" && \
+	for d in commands man; do diff -ru docs/$$d "$$t/$$d" || { echo "docs/$$d is out of date: run make docs"; exit 1; }; done && echo "docs agree with the commands"
+
+check: test check-rest ## everything that must hold before a change lands
+
+check-rest: vet lint graph race nocgo docs-check
+
+demo: build ## grow the shipped model, show it equal, train it on: under 90 seconds
+	internal/demo/demo.sh
+
+real: build ## the five verbs on SmolLM2-135M, with wall time and peak memory of each
+	internal/interop/real.sh
+
+interop: build ## load all that famkit writes in transformers 5 and 4, compare logits and token ids
+	internal/interop/run.sh
+
+bench: build ## kernels, training beside PyTorch, expand beside cp, as tables
+	internal/interop/bench.sh
+
+oracle: ## make the oracle models and golden files again with the real libraries
+	internal/interop/oracle.sh
+
+fuzz: ## every fuzz target for FUZZTIME (20s)
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r f; do \
+	  for n in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' "$$f"); do \
+	    echo "$$f $$n"; $(GO) test -run '^$$' -fuzz "^$$n\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$f")" || exit 1; done; done
+
+clean: ## remove what the build wrote in the tree (the cache folder stays)
+	rm -rf bin

@@ -1,0 +1,53 @@
+package deps
+
+// mayImport says, package by package, which packages of this module its non-test files may import.
+// "dir/..." stands for dir and everything below it. Every package may import internal/fault, and
+// cmd/famkit everything. A package that is missing here fails the test: give it a place first.
+var mayImport = map[string][]string{
+	"internal/tensor": {},
+	"internal/kern":   {},
+	"internal/mem":    {},
+	"internal/fault":  {},
+
+	"format":        {"internal/tensor"},
+	"internal/arch": {"internal/tensor", "format"},
+	"convert":       {"internal/tensor", "format", "internal/arch", "internal/tokenizer"},
+	"expand":        {"internal/tensor", "format", "internal/arch"},
+
+	"internal/engine":            {"internal/kern", "internal/mem", "internal/tensor"},
+	"internal/engine/ref":        {"internal/kern", "internal/mem", "internal/tensor", "internal/engine"},
+	"internal/engine/cpu":        {"internal/kern", "internal/mem", "internal/tensor", "internal/engine"},
+	"internal/engine/cuda":       {"internal/kern", "internal/mem", "internal/tensor", "internal/engine"},
+	"internal/engine/enginetest": {"internal/mem", "internal/tensor", "internal/engine"},
+
+	"internal/tokenizer": {},
+	"internal/decoder":   {"internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine"},
+	"internal/verify":    {"internal/tensor", "format", "internal/arch", "expand", "internal/engine", "internal/decoder"},
+	"train":              {"internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine", "internal/tokenizer", "internal/decoder"},
+
+	"internal/demo/...":    {"internal/tensor", "format"},
+	"internal/tally":       {},
+	"internal/interop/...": {},
+	"internal/deps":        {},
+}
+
+// thirdParty says which packages may import a module from outside, in any file or, with "test:" before
+// the package, in its test files only. A module that is missing here fails the test.
+var thirdParty = map[string][]string{
+	"github.com/nlpodyssey/safetensors": {"format"},
+	"github.com/nlpodyssey/spago":       {"train"},
+	"github.com/urfave/cli/v2":          {"cmd/famkit"},
+	"github.com/schollz/progressbar/v3": {"cmd/famkit"},
+	"golang.org/x/term":                 {"cmd/famkit"},
+	"golang.org/x/sys":                  {"*"},
+	"golang.org/x/text":                 {"internal/tokenizer"},
+	"github.com/dlclark/regexp2":        {"internal/tokenizer"},
+	"github.com/rogpeppe/go-internal":   {"test:*"},
+}
+
+// cgo says which packages may contain C; everything else must build with CGO_ENABLED=0.
+var cgo = []string{"internal/kern", "internal/engine/cpu", "internal/engine/cuda"}
+
+// engineFree packages never reach an engine or the decoder, however indirectly: inspecting, converting and growing
+// a model needs no arithmetic engine.
+var engineFree = []string{"format", "internal/arch", "convert", "expand"}
