@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"internal/verify":    {"internal/tensor", "format", "internal/arch", "expand", "internal/engine", "internal/decoder"},
 	"train":              {"internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine", "internal/tokenizer", "internal/decoder"},
 
+	"internal/gguftest":    {"internal/tensor"},
 	"internal/demo/...":    {"internal/tensor", "format"},
 	"internal/tally":       {},
 	"internal/interop/...": {},

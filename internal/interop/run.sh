@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Grows, converts and trains by bin/famkit, then loads every result in transformers 5 and 4 (load.py says what must hold).
+# MODELS="a b" limits the tiny models, REAL=0 leaves the real one out, KEEP=1 keeps the outputs.
+set -euo pipefail
+# shellcheck source=internal/interop/env.sh
+. "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+cd "$root"
+python_envs
+work_dir interop
+jobs=$WORK/jobs.tsv
+: >"$jobs"
+famkit=bin/famkit
+
+# grow KIND LIMIT PARENT FLAGS...: one child and its row in the table. No growth here may be refused.
+grow() {
+  local kind=$1 limit=$2 parent=$3 child
+  shift 3
+  child=$WORK/$(basename "$parent")$(printf %s "$*" | tr -d ' ')
+  "$famkit" expand "$parent" "$child" "$@" >"$WORK/log" 2>&1 || die "expand $parent $*: $(tail -n 2 "$WORK/log")"
+  printf '%s\t%s %s\t%s\t%s\t%s\n' "$kind" "$(basename "$parent")" "$*" "$parent" "$child" "$limit" >>"$jobs"
+}
+
+tiny() {
+  local m=$1
+  grow tiny 1e-12 "$m" --depth 2x
+  grow tiny 1e-12 "$m" --depth +1
+  grow tiny 2e-6 "$m" --hidden 2x
+  grow tiny 2e-6 "$m" --hidden x1.5
+  grow tiny 2e-6 "$m" --ffn 2x
+  grow tiny 2e-6 "$m" --ffn x1.37
+  grow tiny 2e-6 "$m" --kv 2x
+  grow tiny 2e-6 "$m" --width 2x
+  grow tiny 2e-6 "$m" --width 2x --depth 2x
+}
+
+# A child with one gain changed: a check that lets it pass is worth nothing.
+control() {
+  local parent=$1 bad=$WORK/control
+  cp -r "$WORK/$(basename "$parent")--depth2x" "$bad"
+  "$PY5" "$interop/damage.py" "$bad"
+  printf 'control\t%s damaged\t%s\t%s\t2e-6\n' "$(basename "$parent")" "$parent" "$bad" >>"$jobs"
+}
+
+trained() {
+  local m=$1 out=$WORK/trained
+  "$famkit" train "$m" "$out" --data "$m/train_tokens.safetensors" --steps 5 --batch 4 --seq 31 --lr 1e-3 >"$WORK/log" 2>&1 ||
+    die "train $m: $(tail -n 2 "$WORK/log")"
+  printf 'tiny\t%s trained 5 steps\t-\t%s\t0\n' "$(basename "$m")" "$out" >>"$jobs"
+}
+
+real() {
+  local m=$WORK/SmolLM2-135M-Instruct
+  real_gguf
+  "$famkit" convert "$GGUF" "$m" >"$WORK/log" 2>&1 || die "convert $GGUF: $(tail -n 2 "$WORK/log")"
+  printf 'large\tSmolLM2-135M-Instruct from GGUF\t-\t%s\t0\n' "$m" >>"$jobs"
+  grow large 1e-12 "$m" --depth 2x
+  grow large 2e-6 "$m" --hidden 768 --heads 12
+}
+
+for config in fixtures/oracle/*/config.json; do
+  name=$(basename "$(dirname "$config")")
+  if [ -n "${MODELS:-}" ] && [[ " $MODELS " != *" $name "* ]]; then continue; fi
+  tiny "fixtures/oracle/$name"
+done
+control fixtures/oracle/"$(sed -n '1s/^[^\t]*\t\([^ ]*\) .*/\1/p' "$jobs")"
+trained fixtures/oracle/"$(sed -n '1s/^[^\t]*\t\([^ ]*\) .*/\1/p' "$jobs")"
+if [ -e fixtures/demo/config.json ]; then
+  printf 'large\tdemo\t-\tfixtures/demo\t0\n' >>"$jobs"
+  grow large 1e-12 fixtures/demo --depth 2x
+  grow large 2e-6 fixtures/demo --width 2x --depth 2x
+fi
+if [ "${REAL:-1}" != 0 ]; then real; fi
+say "$(wc -l <"$jobs") jobs, each in transformers 5 and 4"
+
+status=0
+for py in "$PY5" "$PY4"; do
+  "$py" "$interop/load.py" "$jobs" "$WORK" || status=1
+done
+exit $status
