@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"famkit/internal/engine"
+	"famkit/internal/mem"
 	"famkit/internal/tensor"
 )
 
@@ -25,6 +26,7 @@ func init() {
 // Engine computes in float64 on the host. It is not safe for concurrent use.
 type Engine struct {
 	threads   int
+	arena     mem.Arena
 	allocated int64
 }
 
@@ -54,8 +56,8 @@ func (e *Engine) Allocated() int64 { return e.allocated }
 // Sync has nothing to wait for.
 func (e *Engine) Sync() error { return nil }
 
-// Close leaves the buffers to the garbage collector.
-func (e *Engine) Close() error { return nil }
+// Close gives all buffers back.
+func (e *Engine) Close() error { return e.arena.Release() }
 
 // Alloc gives n zeroed elements of F64 or I32.
 func (e *Engine) Alloc(t engine.Type, n int) (engine.Buf, error) {
@@ -63,20 +65,18 @@ func (e *Engine) Alloc(t engine.Type, n int) (engine.Buf, error) {
 	if n < 0 || int64(n) > math.MaxInt64/size {
 		return engine.Buf{}, fmt.Errorf("engine ref: cannot allocate %d elements of %d bytes", n, size)
 	}
+	if t == engine.F32 {
+		return engine.Buf{}, fmt.Errorf("engine ref: has buffers of float64 and int32 only")
+	}
 	if n == 0 {
 		return engine.Buf{Type: t}, nil
 	}
-	var p unsafe.Pointer
-	switch t {
-	case engine.F64:
-		p = unsafe.Pointer(unsafe.SliceData(make([]float64, n)))
-	case engine.I32:
-		p = unsafe.Pointer(unsafe.SliceData(make([]int32, n)))
-	default:
-		return engine.Buf{}, fmt.Errorf("engine ref: has buffers of float64 and int32 only")
+	b, err := e.arena.Alloc(n * t.Size())
+	if err != nil {
+		return engine.Buf{}, err
 	}
 	e.allocated += int64(n) * size
-	return engine.Buf{Ptr: p, N: n, Type: t}, nil
+	return engine.Buf{Ptr: unsafe.Pointer(unsafe.SliceData(b)), N: n, Type: t}, nil
 }
 
 // Upload converts little-endian elements of type d into dst.

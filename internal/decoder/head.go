@@ -1,0 +1,120 @@
+package decoder
+
+import (
+	"errors"
+
+	"famkit/internal/engine"
+	"famkit/internal/fault"
+)
+
+// ignored is the target that counts for nothing, as in PyTorch.
+const ignored = -100
+
+// SetBatch takes batch rows of seq ids each, and their targets: the id that should follow, or -100 for none.
+// Targets may be nil where no loss is wanted. Ids outside the vocabulary are refused.
+func (d *Decoder) SetBatch(batch, seq int, ids, targets []int32) error {
+	switch {
+	case batch < 1 || seq < 1 || len(ids) != batch*seq:
+		return fault.Inputf("batch of %d x %d tokens has %d ids", batch, seq, len(ids))
+	case targets != nil && len(targets) != len(ids):
+		return fault.Inputf("batch of %d ids has %d targets", len(ids), len(targets))
+	case seq > d.o.SeqLen || len(ids) > d.o.Batch*d.o.SeqLen:
+		return fault.Inputf("batch of %d x %d tokens does not fit into the %d x %d that were planned", batch, seq, d.o.Batch, d.o.SeqLen)
+	}
+	for i, id := range ids {
+		if id < 0 || int(id) >= d.m.Vocab {
+			return fault.Inputf("row %d, position %d: token id %d is outside the vocabulary of %d", i/seq, i%seq, id, d.m.Vocab)
+		}
+	}
+	for i, id := range targets {
+		if id != ignored && (id < 0 || int(id) >= d.m.Vocab) {
+			return fault.Inputf("row %d, position %d: target %d is outside the vocabulary of %d", i/seq, i%seq, id, d.m.Vocab)
+		}
+	}
+	d.batch, d.seq, d.rows, d.labelled = batch, seq, len(ids), targets != nil
+	d.e.UploadInts(d.ids, ids)
+	if targets != nil {
+		d.e.UploadInts(d.targets, targets)
+	}
+	return nil
+}
+
+// HeadForward runs the final norm, the head and the cross-entropy over chunks of rows, and gives the sum of the losses in nats.
+// A training decoder also computes gradScale times the gradient: that of the stream goes where BlockBackward takes it, those of
+// the head and the final norm are added to theirs.
+func (d *Decoder) HeadForward(gradScale float64) (lossSum float64, err error) {
+	return d.headForward(gradScale, d.o.Train)
+}
+
+func (d *Decoder) headForward(gradScale float64, grad bool) (float64, error) {
+	if !d.labelled {
+		return 0, errors.New("the batch has no targets")
+	}
+	d.normForward(d.last, d.finalOut, d.finalStat, d.finalNorm)
+	for first := 0; first < d.rows; first += d.chunk {
+		rows := min(d.chunk, d.rows-first)
+		x, logits := d.logitsOf(first, rows)
+		d.ops.ce = engine.CrossEntropy{Rows: rows, Vocab: d.m.Vocab, Logits: logits, Targets: d.targets.At(first, rows),
+			Loss: d.loss.At(first, rows), Grad: grad, Scale: gradScale}
+		d.e.CrossEntropy(&d.ops.ce)
+		if grad {
+			d.backwardRows(&d.head, x, logits, d.dfinal.At(first*d.m.Hidden, rows*d.m.Hidden), rows)
+		}
+	}
+	if grad {
+		d.normBackward(d.last, d.dfinal, d.finalStat, d.finalNorm, false)
+	}
+	sum := d.e.Sum(d.loss.At(0, d.rows))
+	return sum, d.e.Sync()
+}
+
+// logitsOf computes the logits of some rows of the normed stream, x.
+func (d *Decoder) logitsOf(first, rows int) (x, logits engine.Buf) {
+	x = d.finalOut.At(first*d.m.Hidden, rows*d.m.Hidden)
+	logits = d.logits.At(0, rows*d.m.Vocab)
+	d.forwardRows(&d.head, x, logits, engine.Buf{}, rows)
+	return x, logits
+}
+
+// Loss is the forward pass alone: the sum of the losses in nats and the number of targets that count.
+func (d *Decoder) Loss(batch, seq int, ids, targets []int32) (sum float64, n int, err error) {
+	if err := d.SetBatch(batch, seq, ids, targets); err != nil {
+		return 0, 0, err
+	}
+	for _, id := range targets {
+		if id != ignored {
+			n++
+		}
+	}
+	d.blocksForward()
+	sum, err = d.headForward(0, false)
+	return sum, n, err
+}
+
+// Logits is the forward pass; sink gets the logits [rows, vocab] of a few rows of the batch at a time, in order. The buffer is
+// reused after it returns.
+func (d *Decoder) Logits(batch, seq int, ids []int32, sink func(firstRow, rows int, logits engine.Buf) error) error {
+	if err := d.SetBatch(batch, seq, ids, nil); err != nil {
+		return err
+	}
+	d.blocksForward()
+	d.normForward(d.last, d.finalOut, d.finalStat, d.finalNorm)
+	for first := 0; first < d.rows; first += d.chunk {
+		rows := min(d.chunk, d.rows-first)
+		_, logits := d.logitsOf(first, rows)
+		if err := d.e.Sync(); err != nil {
+			return err
+		}
+		if err := sink(first, rows, logits); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Decoder) blocksForward() {
+	d.EmbedForward()
+	for l := range d.blocks {
+		d.BlockForward(l)
+	}
+}
