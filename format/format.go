@@ -3,7 +3,6 @@
 package format
 
 import (
-	"context"
 	"iter"
 
 	"famkit/internal/tensor"
@@ -43,6 +42,8 @@ type WriteOptions struct {
 	MaxShard int64
 	// Progress, when set, is told the bytes written so far.
 	Progress func(done int64)
+	// NoDigests leaves the SHA-256 of each tensor out; Written.Digests is nil then.
+	NoDigests bool
 	// Workers bounds the tensors that are computed side by side; 0 means GOMAXPROCS.
 	Workers int
 }
@@ -55,7 +56,3 @@ type Written struct {
 	Digests map[string]string `json:"digests"` // tensor name -> hex SHA-256 of its bytes, taken while writing
 	Files   []string          `json:"files"`
 }
-
-// writer and opener are filled in by the container files of this package.
-var _ func(context.Context, string, Source, WriteOptions) (*Written, error) = Write
-var _ func(string) (Handle, error) = Open

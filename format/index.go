@@ -1,0 +1,200 @@
+package format
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"famkit/internal/fault"
+)
+
+// indexCap bounds the size of an index that is read.
+const indexCap = headerCap
+
+// shardIndex is model.safetensors.index.json. Its field order is the order of the keys written.
+type shardIndex struct {
+	Metadata  *indexMeta        `json:"metadata"`
+	WeightMap map[string]string `json:"weight_map"`
+}
+
+type indexMeta struct {
+	TotalParameters int64 `json:"total_parameters"`
+	TotalSize       int64 `json:"total_size"`
+}
+
+// addIndex opens the shards that an index names and holds index and headers against each other, both ways.
+func (b *bundle) addIndex(dir, name string) error {
+	path := filepath.Join(dir, name)
+	weightMap, total, err := readIndex(path)
+	if err != nil {
+		return err
+	}
+	root, err := newRoot(dir)
+	if err != nil {
+		return err
+	}
+	base := filepath.Dir(name) // shards are named from where the index stands
+	files := slices.Compact(slices.Sorted(maps.Values(weightMap)))
+	for _, file := range files {
+		shard, err := root.resolve(filepath.Join(base, file))
+		if err == nil && !filepath.IsLocal(file) {
+			err = fault.Inputf("file name %q leads out of the checkpoint", file)
+		}
+		if err != nil {
+			return fault.Inputf("%s: weight_map: %w", path, err)
+		}
+		from := len(b.names)
+		if err := b.addFile(shard); err != nil {
+			return err
+		}
+		if err := checkShard(path, shard, file, b.names[from:], weightMap); err != nil {
+			return err
+		}
+	}
+	if missing := absent(weightMap, b.tensors); len(missing) > 0 {
+		return fault.Inputf("%s: weight_map names %s, which no shard holds", path, list(missing))
+	}
+	switch size := b.bytes(); {
+	case total == nil:
+		b.warnings = append(b.warnings, name+" has no metadata; transformers refuses such an index")
+	case *total >= 0 && *total != size:
+		b.warnings = append(b.warnings, fmt.Sprintf("%s: metadata.total_size is %d, the tensors have %d bytes", name, *total, size))
+	}
+	return nil
+}
+
+// checkShard refuses a shard with tensors that the index puts elsewhere or does not know.
+func checkShard(index, shard, file string, names []string, weightMap map[string]string) error {
+	var unknown, moved []string
+	for _, name := range names {
+		switch at, ok := weightMap[name]; {
+		case !ok:
+			unknown = append(unknown, name)
+		case at != file:
+			moved = append(moved, name)
+		}
+	}
+	switch {
+	case len(unknown) > 0:
+		return fault.Inputf("%s holds %s, which %s does not name", shard, list(unknown), index)
+	case len(moved) > 0:
+		return fault.Inputf("%s holds %s, which %s puts into %s", shard, list(moved), index, weightMap[moved[0]])
+	}
+	return nil
+}
+
+func (b *bundle) bytes() (n int64) {
+	for _, s := range b.tensors {
+		n += s.n
+	}
+	return n
+}
+
+func absent(weightMap map[string]string, have map[string]*section) (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(weightMap)) {
+		if _, ok := have[name]; !ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// list shows the first names of a list that may be long.
+func list(names []string) string {
+	const most = 4
+	quoted := make([]string, 0, most)
+	for _, n := range names[:min(len(names), most)] {
+		quoted = append(quoted, fmt.Sprintf("%q", n))
+	}
+	s := strings.Join(quoted, ", ")
+	if len(names) > most {
+		s += fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	if len(names) == 1 {
+		return "tensor " + s
+	}
+	return "tensors " + s
+}
+
+// readIndex reads weight_map and metadata.total_size (nil without metadata, -1 when metadata does not say).
+func readIndex(path string) (weightMap map[string]string, total *int64, err error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, nil, fault.Inputf("reading the index: %w", err)
+	}
+	if st.Size() > indexCap {
+		return nil, nil, fault.Inputf("%s: wanted at most %d bytes, found %d", path, indexCap, st.Size())
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, fault.Inputf("reading the index: %w", err)
+	}
+	weightMap, err = uniqueMap(data)
+	if err != nil {
+		return nil, nil, fault.Inputf("%s: %w", path, err)
+	}
+	var rest struct {
+		Metadata *struct {
+			TotalSize *float64 `json:"total_size"`
+		} `json:"metadata"`
+	}
+	if err := json.Unmarshal(data, &rest); err != nil {
+		return nil, nil, fault.Inputf("%s: %w", path, err)
+	}
+	if rest.Metadata != nil {
+		size := int64(-1)
+		if rest.Metadata.TotalSize != nil {
+			size = int64(*rest.Metadata.TotalSize)
+		}
+		total = &size
+	}
+	return weightMap, total, nil
+}
+
+// uniqueMap reads weight_map and refuses a tensor that it names twice, which encoding/json would not notice.
+func uniqueMap(data []byte) (map[string]string, error) {
+	if !json.Valid(data) {
+		return nil, errors.New("not valid JSON")
+	}
+	w := &walker{text: data}
+	var weightMap map[string]string
+	err := w.object("the index", func(key string) error {
+		if key != "weight_map" {
+			return w.skip(0)
+		}
+		weightMap = map[string]string{}
+		return w.object(key, func(name string) error {
+			if _, dup := weightMap[name]; dup {
+				return w.failf("weight_map: duplicate tensor name %q", name)
+			}
+			if w.next() != '"' {
+				return w.failf("weight_map: tensor %q: wanted a file name, found %s", name, w.found())
+			}
+			file, err := w.str()
+			weightMap[name] = file
+			return err
+		})
+	})
+	if err == nil && len(weightMap) == 0 {
+		err = errors.New("no weight_map, or an empty one")
+	}
+	return weightMap, err
+}
+
+// indexJSON is the text of an index as transformers writes it: indent 2, keys sorted, a newline at the end.
+func indexJSON(ix shardIndex) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(ix); err != nil {
+		return nil, err
+	}
+	return buf.Bytes(), nil
+}

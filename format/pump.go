@@ -1,0 +1,170 @@
+package format
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"famkit/internal/fault"
+)
+
+const (
+	// chunkBytes is how much of a tensor is produced at once; a multiple of every element size.
+	chunkBytes = 4 << 20
+	// poolBytes bounds the buffers of all workers together.
+	poolBytes = 48 << 20
+)
+
+// pump moves tensors to their places, chunk by chunk: each worker takes the next chunk in file order, asks the tensor for
+// its bytes, writes them and adds them to the tensor's digest. Digests need the chunks of a tensor in order, so a worker waits
+// for its turn there; since chunks are handed out in order the one that others wait for never waits itself.
+type pump struct {
+	workers  int
+	digest   bool
+	progress func(done int64)
+
+	mu    sync.Mutex // guards queue
+	queue func() (chunk, bool)
+	done  atomic.Int64
+	told  sync.Mutex // serialises progress
+}
+
+// job is one tensor on its way.
+type job struct {
+	placed
+	out  *os.File // nil: only the digest is wanted
+	base int64    // offset of the tensor in out
+	hash hash.Hash
+	turn sync.Cond
+	next int64 // offset of the chunk whose turn it is
+	sum  string
+}
+
+type chunk struct {
+	*job
+	off, n int64
+}
+
+func (p *pump) pool() (workers int, size int64) {
+	workers = p.workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	workers = min(workers, poolBytes/(256<<10))
+	size = min(chunkBytes, poolBytes/int64(workers))
+	return workers, size &^ 4095
+}
+
+// run moves all jobs and gives the first error.
+func (p *pump) run(ctx context.Context, jobs []*job) error {
+	workers, size := p.pool()
+	p.queue = chunks(jobs, size)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := context.AfterFunc(ctx, func() { // wakes those who wait for a turn that will not come
+		for _, j := range jobs {
+			j.turn.L.Lock()
+			j.turn.Broadcast()
+			j.turn.L.Unlock()
+		}
+	})
+	defer stop()
+	for _, j := range jobs {
+		j.turn.L = &sync.Mutex{}
+		if p.digest {
+			j.hash = sha256.New()
+		}
+	}
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			if err := p.work(ctx, size); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	wg.Wait()
+	return context.Cause(ctx)
+}
+
+// chunks cuts the jobs into pieces of at most size bytes. An empty tensor is one empty piece.
+func chunks(jobs []*job, size int64) func() (chunk, bool) {
+	i, off := 0, int64(0)
+	return func() (chunk, bool) {
+		if i == len(jobs) {
+			return chunk{}, false
+		}
+		j := jobs[i]
+		total := j.end - j.begin
+		c := chunk{j, off, min(size, total-off)}
+		if off += c.n; off >= total {
+			i, off = i+1, 0
+		}
+		return c, true
+	}
+}
+
+func (p *pump) work(ctx context.Context, size int64) error {
+	buf := make([]byte, size)
+	for ctx.Err() == nil {
+		p.mu.Lock()
+		c, ok := p.queue()
+		p.mu.Unlock()
+		if !ok {
+			return nil
+		}
+		if err := p.move(ctx, c, buf[:c.n]); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
+}
+
+func (p *pump) move(ctx context.Context, c chunk, buf []byte) error {
+	if err := readFull(c.Tensor, buf, c.off); err != nil {
+		return wrap(err, "tensor %q: reading bytes %d to %d", c.info.Name, c.off, c.off+c.n)
+	}
+	if c.out != nil {
+		if _, err := c.out.WriteAt(buf, c.base+c.off); err != nil {
+			return fault.Failedf("tensor %q: writing: %w", c.info.Name, err)
+		}
+	}
+	if p.digest && !c.add(ctx, buf) {
+		return context.Cause(ctx)
+	}
+	done := p.done.Add(c.n)
+	if p.progress != nil {
+		p.told.Lock()
+		p.progress(done)
+		p.told.Unlock()
+	}
+	return nil
+}
+
+// add hashes a chunk when its turn has come; false when the work was given up.
+func (c chunk) add(ctx context.Context, buf []byte) bool {
+	c.turn.L.Lock()
+	for c.next != c.off && ctx.Err() == nil {
+		c.turn.Wait()
+	}
+	mine := c.next == c.off
+	c.turn.L.Unlock()
+	if !mine {
+		return false
+	}
+	c.hash.Write(buf) // outside the lock: nobody else has this turn
+	c.turn.L.Lock()
+	defer c.turn.L.Unlock()
+	c.next += c.n
+	if c.next == c.end-c.begin {
+		c.sum = hex.EncodeToString(c.hash.Sum(nil))
+		c.hash = nil
+	}
+	c.turn.Broadcast()
+	return true
+}
