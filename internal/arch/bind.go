@@ -2,6 +2,7 @@ package arch
 
 import (
 	"famkit/format"
+	"famkit/internal/fault"
 	"famkit/internal/tensor"
 )
 
@@ -19,4 +20,56 @@ type Checkpoint struct {
 	Source format.Source
 	// Tensors in the order of the spec: embed, blocks by layer, head.
 	Tensors []Bound
+}
+
+// Bind reads src's config.json and recognises every tensor. Unknown, missing and misshapen tensors are
+// reported in one error that lists them.
+func Bind(src format.Source) (*Checkpoint, error) {
+	ck, _, err := Check(src)
+	if err != nil {
+		return nil, err
+	}
+	return ck, nil
+}
+
+// Find gives the tensor of a role in a layer, -1 for what stands outside the blocks.
+func (ck *Checkpoint) Find(role Role, layer int) (Bound, bool) {
+	for _, b := range ck.Tensors {
+		if b.Layer == layer && b.Spec.Role == role {
+			return b, true
+		}
+	}
+	return Bound{}, false
+}
+
+// DType is the element type that most of the weights' bytes have.
+func (ck *Checkpoint) DType() tensor.DType {
+	bytes := map[tensor.DType]int64{}
+	best := tensor.Invalid
+	for _, b := range ck.Tensors {
+		info := b.Info()
+		bytes[info.DType] += info.Size()
+		if bytes[info.DType] > bytes[best] {
+			best = info.DType
+		}
+	}
+	return best
+}
+
+// readConfig finds and reads src's config.json.
+func readConfig(src format.Source) (*Config, error) {
+	for name, data := range src.Files() {
+		if name == "config.json" {
+			return ParseConfig(data)
+		}
+	}
+	return nil, fault.Hint(fault.Inputf("config.json: not found"), "give the checkpoint's directory; a lone file works only where no config is needed")
+}
+
+// inSource puts the source's path, where it has one, before what err says.
+func inSource(src format.Source, err error) error {
+	if h, ok := src.(interface{ Path() string }); ok && err != nil {
+		return fault.Inputf("%s: %w", h.Path(), err)
+	}
+	return err
 }

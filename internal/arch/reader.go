@@ -1,0 +1,163 @@
+package arch
+
+import (
+	"famkit/internal/fault"
+	"famkit/internal/tensor"
+)
+
+// defaults are what a config means where it says nothing. kv 0 means as many as heads, headDim 0 hidden / heads.
+type defaults struct {
+	vocab, hidden, ffn, layers, heads, kv, headDim, maxPos int
+	eps, theta                                             float64
+	bos, eos                                               []int
+}
+
+// reader reads keys and keeps the first error, so that a parser is a list of keys.
+type reader struct {
+	*Config
+	err error
+}
+
+func (r *reader) keep(err error) {
+	if r.err == nil {
+		r.err = err
+	}
+}
+
+func (r *reader) int(key string, def int) int {
+	v, err := r.Int(key, def)
+	r.keep(err)
+	return v
+}
+
+func (r *reader) intOrNull(key string, def int) (int, bool) {
+	v, ok, err := r.IntOrNull(key, def)
+	r.keep(err)
+	return v, ok
+}
+
+func (r *reader) float(key string, def float64) float64 {
+	v, err := r.Float(key, def)
+	r.keep(err)
+	return v
+}
+
+func (r *reader) bool(key string, def bool) bool {
+	v, err := r.Bool(key, def)
+	r.keep(err)
+	return v
+}
+
+// ids reads token ids: absent means the default, null none.
+func (r *reader) ids(key string, def []int) []int {
+	if !r.Has(key) {
+		return def
+	}
+	v, _, err := r.Ints(key)
+	r.keep(err)
+	return v
+}
+
+func (r *reader) positive(key string, v int) {
+	if v < 1 && r.err == nil {
+		r.err = fault.Inputf("%s: %s: wanted a positive number, found %d", r.path, key, v)
+	}
+}
+
+// common reads what the Llama family's configs have in common.
+func (r *reader) common(d *defaults) *Model {
+	m := &Model{
+		Vocab:     r.int("vocab_size", d.vocab),
+		Hidden:    r.int("hidden_size", d.hidden),
+		Layers:    r.int("num_hidden_layers", d.layers),
+		FFN:       r.int("intermediate_size", d.ffn),
+		Heads:     r.int("num_attention_heads", d.heads),
+		MaxPos:    r.int("max_position_embeddings", d.maxPos),
+		Eps:       r.float("rms_norm_eps", d.eps),
+		InitRange: r.float("initializer_range", 0.02),
+		Tied:      r.bool("tie_word_embeddings", false),
+		BOS:       r.ids("bos_token_id", d.bos),
+		EOS:       r.ids("eos_token_id", d.eos),
+	}
+	r.heads(m, d)
+	m.Act = r.activation("hidden_act")
+	m.DType = r.dtype()
+	m.Rope = r.rope(m.MaxPos, d.theta)
+	r.layers(m)
+	return m
+}
+
+// heads reads the sizes that follow from others where the config does not give them.
+func (r *reader) heads(m *Model, d *defaults) {
+	kv, given := r.intOrNull("num_key_value_heads", d.kv)
+	if m.KVHeads = kv; !given || !r.Has("num_key_value_heads") && d.kv == 0 {
+		m.KVHeads = m.Heads
+	}
+	switch {
+	case r.Has("head_dim") && (r.IsSet("head_dim") || d.headDim != 0):
+		m.HeadDim = r.int("head_dim", 0) // null is refused where the class has a number as default
+	case d.headDim != 0:
+		m.HeadDim = d.headDim
+	case m.Heads > 0:
+		m.HeadDim = m.Hidden / m.Heads
+	}
+}
+
+// layers sizes the per-layer lists, all layers attending to everything, and checks a layer_types list's length.
+func (r *reader) layers(m *Model) {
+	if r.err != nil {
+		return
+	}
+	if m.Layers < 1 || m.Layers > maxLayers {
+		r.keep(fault.Inputf("%s: num_hidden_layers: wanted 1 to %d, found %d", r.path, maxLayers, m.Layers))
+		return
+	}
+	m.Window = make([]int, m.Layers)
+	m.LayerType = make([]string, m.Layers)
+	for i := range m.LayerType {
+		m.LayerType[i] = fullAttention
+	}
+	types, ok, err := r.Strings("layer_types")
+	r.keep(err)
+	if ok && len(types) != m.Layers {
+		r.keep(fault.Inputf("%s: layer_types: wanted %d entries as num_hidden_layers says, found %d", r.path, m.Layers, len(types)))
+	}
+}
+
+func (r *reader) activation(key string) Activation {
+	name, err := r.String(key, string(SiLU))
+	r.keep(err)
+	switch name {
+	case "silu", "swish":
+		return SiLU
+	case "gelu_pytorch_tanh", "gelu_new":
+		return GELUTanh
+	case "gelu":
+		return GELU
+	}
+	r.keep(fault.Inputf("%s: %s: wanted silu, gelu, gelu_new or gelu_pytorch_tanh, found %q", r.path, key, name))
+	return ""
+}
+
+// dtype reads dtype or its older name torch_dtype.
+func (r *reader) dtype() tensor.DType {
+	now, err := r.StringOrNull("dtype")
+	r.keep(err)
+	old, err := r.StringOrNull("torch_dtype")
+	r.keep(err)
+	if now != "" && old != "" && now != old {
+		r.keep(fault.Hint(fault.Inputf("%s: dtype says %q and torch_dtype says %q", r.path, now, old),
+			"transformers 5 would take dtype, transformers before 4.56 torch_dtype; make them equal"))
+	}
+	if now == "" {
+		now = old
+	}
+	if now == "" {
+		return tensor.Invalid
+	}
+	d, err := tensor.ParseTorchDType(now)
+	if err != nil {
+		r.keep(fault.Inputf("%s: dtype: %w", r.path, err))
+	}
+	return d
+}

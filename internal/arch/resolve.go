@@ -1,0 +1,144 @@
+package arch
+
+import (
+	"slices"
+	"strings"
+
+	"famkit/internal/fault"
+)
+
+// Bounds on what a config may ask for: far above any model, low enough that no product of sizes overflows.
+const (
+	maxSize   = 1 << 23
+	maxVocab  = 1 << 28
+	maxLayers = 1 << 14
+)
+
+// registry holds the architectures in the order in which they are shown. It is filled in init because the
+// specs' own functions look architectures up.
+var registry []*Spec
+
+func init() { registry = []*Spec{llama, mistral, qwen2, qwen3} }
+
+// Specs lists the architectures that are known.
+func Specs() []*Spec { return slices.Clone(registry) }
+
+// Lookup finds an architecture by config.json's model_type.
+func Lookup(modelType string) (*Spec, error) {
+	for _, s := range registry {
+		if s.Name == modelType {
+			return s, nil
+		}
+	}
+	return nil, fault.Inputf("config.json: model_type: unknown architecture %q, known are %s", modelType, strings.Join(known(), ", "))
+}
+
+func known() []string {
+	var names []string
+	for _, s := range registry {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// Resolve reads a config into a model with every default applied. It refuses what it does not understand
+// rather than compute something else: unknown architectures, rotary scalings and activations, code of the
+// model's own (auto_map), quantised weights, spellings that contradict each other, sizes that do not fit.
+func Resolve(c *Config) (*Model, error) {
+	kind, err := c.StringOrNull("model_type")
+	if err != nil {
+		return nil, err
+	}
+	if kind == "" {
+		return nil, fault.Inputf("%s: model_type: wanted one of %s, found nothing", c.path, strings.Join(known(), ", "))
+	}
+	spec, err := Lookup(kind)
+	if err != nil {
+		return nil, err
+	}
+	if err := spec.refuse(c); err != nil {
+		return nil, err
+	}
+	m, err := spec.Parse(c)
+	if err != nil {
+		return nil, err
+	}
+	m.Spec = spec
+	if err := m.Check(); err != nil {
+		return nil, fault.Inputf("%s: %w", c.path, err)
+	}
+	return m, nil
+}
+
+// refuse turns away configs whose weights or code are not what the architecture's name says.
+func (s *Spec) refuse(c *Config) error {
+	if c.IsSet("quantization_config") {
+		return fault.Hint(fault.Inputf("%s: quantization_config: quantised weights are not supported", c.path), "use the model's unquantised weights")
+	}
+	if code, _, err := c.Object("auto_map"); err != nil {
+		return err
+	} else if code != nil && len(code.keys) > 0 {
+		return fault.Inputf("%s: auto_map: the model runs code of its own, %s", c.path, clip(c.raw["auto_map"]))
+	}
+	classes, listed, err := c.Strings("architectures")
+	if err != nil {
+		return err
+	}
+	if listed && len(classes) > 0 && !slices.Contains(classes, s.Class) {
+		return fault.Inputf("%s: architectures: wanted %s for model_type %s, found %s", c.path, s.Class, s.Name, strings.Join(classes, ", "))
+	}
+	return nil
+}
+
+// Check refuses sizes that no model can have, naming config.json's keys.
+func (m *Model) Check() error {
+	sizes := []struct {
+		key       string
+		size, max int
+	}{
+		{"vocab_size", m.Vocab, maxVocab}, {"hidden_size", m.Hidden, maxSize}, {"intermediate_size", m.FFN, maxSize},
+		{"num_hidden_layers", m.Layers, maxLayers}, {"num_attention_heads", m.Heads, maxSize},
+		{"num_key_value_heads", m.KVHeads, maxSize}, {"head_dim", m.HeadDim, maxSize},
+		{"max_position_embeddings", m.MaxPos, 1 << 40},
+	}
+	for _, s := range sizes {
+		if s.size < 1 || s.size > s.max {
+			return fault.Inputf("%s: wanted 1 to %d, found %d", s.key, s.max, s.size)
+		}
+	}
+	switch {
+	case m.Heads%m.KVHeads != 0:
+		return fault.Inputf("num_attention_heads: wanted a multiple of num_key_value_heads %d, found %d", m.KVHeads, m.Heads)
+	case m.Heads > maxSize/m.HeadDim:
+		return fault.Inputf("num_attention_heads x head_dim: wanted at most %d, found %d x %d", maxSize, m.Heads, m.HeadDim)
+	case m.Spec.HeadsDivideHidden && m.Hidden%m.Heads != 0:
+		return fault.Inputf("hidden_size: wanted a multiple of num_attention_heads %d, as transformers insists for %s, found %d", m.Heads, m.Spec.Name, m.Hidden)
+	case m.HeadDim%2 != 0:
+		return fault.Inputf("head_dim: wanted an even number for the rotary embedding, found %d", m.HeadDim)
+	case m.Eps < 0:
+		return fault.Inputf("rms_norm_eps: wanted 0 or more, found %v", m.Eps)
+	case m.Rope.Theta <= 0:
+		return fault.Inputf("rope_theta: wanted a positive number, found %v", m.Rope.Theta)
+	case len(m.Window) != m.Layers || len(m.LayerType) != m.Layers:
+		return fault.Inputf("layer_types: wanted %d entries as num_hidden_layers says, found %d windows and %d types", m.Layers, len(m.Window), len(m.LayerType))
+	}
+	return nil
+}
+
+// Clone is a copy of m that shares nothing but the spec.
+func (m *Model) Clone() *Model {
+	c := *m
+	c.Window = slices.Clone(m.Window)
+	c.LayerType = slices.Clone(m.LayerType)
+	c.BOS, c.EOS = slices.Clone(m.BOS), slices.Clone(m.EOS)
+	return &c
+}
+
+// TakeLayers makes m's blocks the given ones of its present blocks: a copied sliding layer stays sliding.
+func (m *Model) TakeLayers(from []int) {
+	window, types := make([]int, len(from)), make([]string, len(from))
+	for i, f := range from {
+		window[i], types[i] = m.Window[f], m.LayerType[f]
+	}
+	m.Layers, m.Window, m.LayerType = len(from), window, types
+}
