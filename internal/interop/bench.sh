@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# bench.sh [files] [train] [kernels]: all three when none is named. Prints Markdown tables and the machine they were taken on.
+# ROUNDS (5) of the files, BENCHTIME (0.3s) of the kernels; PRECISIONS (f32,bf16) and TRAIN_ROUNDS (2) of the training.
+set -euo pipefail
+# shellcheck source=internal/interop/env.sh
+. "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+cd "$root"
+work_dir bench
+timed=$WORK/timed
+go build -o "$timed" ./internal/interop/timed
+
+# summary TABLE LABEL: median wall seconds and largest peak RSS of a label's rows.
+summary() {
+  awk -F '\t' -v l="$2" '$1 == l { print $2, $3 }' "$1" | sort -n | awk '{ w[NR] = $1; if ($2 > m) m = $2 } END { print w[int((NR + 1) / 2)], m }'
+}
+
+# take LABEL COMMAND...: one measured run, its outputs thrown away.
+take() {
+  local label=$1
+  shift
+  "$timed" -o "$WORK/files.tsv" -label "$label" "$@" >"$WORK/log" 2>&1 || die "$*: $(tail -n 2 "$WORK/log")"
+}
+
+files() {
+  local model=$WORK/model grown=$WORK/grown i label wall rss bytes cpwall
+  real_gguf
+  take "convert GGUF to float32 directory: famkit" bin/famkit convert "$GGUF" "$model"
+  for i in $(seq "${ROUNDS:-5}"); do
+    rm -rf "$grown" "$WORK/copy"
+    take "expand depth 30 -> 60: famkit" bin/famkit expand "$model" "$grown" --depth 2x
+    # The same bytes to fresh files, and made durable as famkit makes them: data of each file, then the folder.
+    # shellcheck disable=SC2016 # the inner shell expands them
+    take "cp of the same bytes, and fsync" bash -c 'cp -r "$1" "$2" && sync "$2"/* "$2"' - "$grown" "$WORK/copy"
+    if [ "$i" != 1 ]; then
+      rm -rf "$WORK/model2"
+      take "convert GGUF to float32 directory: famkit" bin/famkit convert "$GGUF" "$WORK/model2"
+    fi
+  done
+  python_envs
+  take "convert GGUF to float32 directory: transformers 4.57.6" "$PY4" "$interop/bench_convert.py" "$GGUF" "$WORK/theirs"
+  bytes=$(du -sb "$grown" | cut -f1)
+  read -r cpwall _ <<<"$(summary "$WORK/files.tsv" "cp of the same bytes, and fsync")"
+  echo "| SmolLM2-135M, median of ${ROUNDS:-5} | wall, s | peak RSS, MiB | against cp of the grown model's $((bytes / 1000000)) MB |"
+  echo "| --- | ---: | ---: | --- |"
+  cut -f1 "$WORK/files.tsv" | awk '!seen[$0]++' | while read -r label; do
+    read -r wall rss <<<"$(summary "$WORK/files.tsv" "$label")"
+    echo "| $label | $wall | $rss | $(awk -v a="$cpwall" -v b="$wall" -v l="$label" 'BEGIN { if (l ~ /^convert/) print "-"; else printf "%.2f of its speed\n", a / b }') |"
+  done
+}
+
+train() {
+  python_envs
+  python3 "$interop/bench_train.py" "$timed" "$PY5" "${PRECISIONS:-f32,bf16}" "${SHAPE:-4x256}" "${TRAIN_ROUNDS:-2}"
+}
+
+kernels() {
+  go test -run '^$' -bench . -benchtime "${BENCHTIME:-0.3s}" ./internal/kern/... ./internal/engine/cpu/... | grep -E '^(Benchmark|goos|FAIL)'
+}
+
+if [ $# -eq 0 ]; then set -- files train kernels; fi
+for what; do
+  case $what in
+    files | train | kernels) "$what" ;;
+    *) die "unknown part $what: files, train or kernels" ;;
+  esac
+  echo
+done
+echo "machine: $(machine)"
