@@ -46,6 +46,9 @@ type WriteOptions struct {
 	NoDigests bool
 	// Workers bounds the tensors that are computed side by side; 0 means GOMAXPROCS.
 	Workers int
+	// Extra are safetensors files beside the weights, by name ("optimizer.safetensors"); they appear in the same move.
+	// Written does not count their tensors. Only for a directory.
+	Extra map[string]Source
 }
 
 // Written says what Write left behind.

@@ -105,6 +105,9 @@ func newWriter(dst string, src Source, o WriteOptions) (*writer, error) {
 			return nil, fault.Failedf("writing the index: %w", err)
 		}
 	}
+	if err := w.planExtra(); err != nil {
+		return nil, err
+	}
 	if err := w.takeSideFiles(src); err != nil {
 		return nil, err
 	}
