@@ -1,0 +1,238 @@
+package convert
+
+import (
+	"encoding/binary"
+	"io"
+	"iter"
+	"maps"
+	"math"
+	"sync"
+
+	"famkit/format"
+	"famkit/internal/arch"
+	"famkit/internal/fault"
+	"famkit/internal/tensor"
+)
+
+// Cast gives every floating point tensor (F16, BF16, F32, F64) the type to, which is one of them, rounding to
+// nearest even. Other tensors, and those that have the type already, are copied as bytes. Where there is a
+// config.json its dtype follows, in both spellings; a config that says so already stays as it is, byte for byte.
+// What records how the old bytes came to be (plan.json, proof.json) is left out when bytes change.
+// Reading a number that is finite and would become infinite fails with kind Input.
+func Cast(src format.Source, to tensor.DType) (format.Source, error) {
+	if !to.Real() {
+		return nil, fault.Usagef("cannot cast to %s, wanted F32, BF16, F16 or F64", to)
+	}
+	changes := false
+	for _, name := range src.Names() {
+		t, err := src.Tensor(name)
+		if err != nil {
+			return nil, err
+		}
+		d := t.Info().DType
+		changes = changes || d.Real() && d != to
+	}
+	files, err := castFiles(src, to, changes)
+	if err != nil {
+		return nil, err
+	}
+	return format.WithFiles(&castSource{src, to}, files), nil
+}
+
+func castFiles(src format.Source, to tensor.DType, changes bool) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	if changes {
+		files["plan.json"], files["proof.json"] = nil, nil
+	}
+	text, ok := format.ReadFile(src, "config.json")
+	if !ok {
+		return files, nil
+	}
+	c, err := arch.ParseConfig(text)
+	if err != nil {
+		return nil, err
+	}
+	if c.IsSet("quantization_config") && changes {
+		return nil, fault.Inputf("config.json: quantization_config: wanted plain weights to cast, found quantised ones")
+	}
+	now, err := c.StringOrNull("dtype")
+	if err != nil {
+		return nil, err
+	}
+	old, err := c.StringOrNull("torch_dtype")
+	if err != nil {
+		return nil, err
+	}
+	name := to.Torch()
+	if (now == name || old == name) && (now == "" || now == name) && (old == "" || old == name) {
+		return files, nil
+	}
+	c.Set("dtype", name)
+	c.Set("torch_dtype", name)
+	files["config.json"] = c.Bytes()
+	return files, nil
+}
+
+// castSource casts each tensor when it is asked for.
+type castSource struct {
+	format.Source
+	to tensor.DType
+}
+
+func (s *castSource) Files() iter.Seq2[string, []byte] { return s.Source.Files() }
+func (s *castSource) Meta() map[string]string          { return maps.Clone(s.Source.Meta()) }
+
+func (s *castSource) Tensor(name string) (tensor.Tensor, error) {
+	t, err := s.Source.Tensor(name)
+	if err != nil {
+		return nil, err
+	}
+	info := t.Info()
+	if !info.DType.Real() || info.DType == s.to {
+		return t, nil
+	}
+	from := info.DType
+	info.DType = s.to
+	return &castTensor{info, t, from}, nil
+}
+
+// castTensor reads another tensor's bytes and rounds them.
+type castTensor struct {
+	info tensor.Info
+	of   tensor.Tensor
+	from tensor.DType
+}
+
+// castChunk is the number of elements that are cast at once: 256 KiB of float32.
+const castChunk = 1 << 16
+
+// castBuffers hold the bytes of a chunk before the cast, of any type.
+var castBuffers = sync.Pool{New: func() any { return new([8 * castChunk]byte) }}
+
+func (t *castTensor) Info() tensor.Info { return t.info }
+
+// ReadAt implements io.ReaderAt.
+func (t *castTensor) ReadAt(p []byte, off int64) (int, error) {
+	size := t.info.Size()
+	if off < 0 {
+		return 0, fault.Failedf("tensor %q: read at offset %d", t.info.Name, off)
+	}
+	if off >= size {
+		return 0, io.EOF
+	}
+	short := int64(len(p)) > size-off
+	if short {
+		p = p[:size-off]
+	}
+	buf := castBuffers.Get().(*[8 * castChunk]byte)
+	defer castBuffers.Put(buf)
+	done := 0
+	for done < len(p) {
+		n, err := t.readChunk(p[done:], off+int64(done), buf[:])
+		done += n
+		if err != nil {
+			return done, err
+		}
+	}
+	if short {
+		return done, io.EOF
+	}
+	return done, nil
+}
+
+// readChunk fills the beginning of p: whole elements, or the part of one that off or p cuts.
+func (t *castTensor) readChunk(p []byte, off int64, buf []byte) (int, error) {
+	in, out := int64(t.from.Bits()/8), int64(t.info.DType.Bits()/8)
+	first, skip := off/out, off%out
+	n := min(int64(len(p))/out, castChunk)
+	partial := skip != 0 || n == 0
+	if partial {
+		n = 1
+	}
+	src := buf[:n*in]
+	if k, err := t.of.ReadAt(src, first*in); k < len(src) {
+		return 0, err // it names the tensor
+	}
+	dst := p
+	var one [8]byte
+	if partial {
+		dst = one[:]
+	}
+	if i := cast(dst[:n*out], t.info.DType, src, t.from); i >= 0 {
+		return 0, fault.Inputf("tensor %q: element %d, %v, is too large for %s", t.info.Name, first+int64(i), decodeOne(src[int64(i)*in:], t.from), t.info.DType)
+	}
+	if partial {
+		return copy(p, one[skip:out]), nil
+	}
+	return int(n * out), nil
+}
+
+func decodeOne(src []byte, d tensor.DType) float64 {
+	var v [1]float64
+	tensor.Decode(v[:], src, d)
+	return v[0]
+}
+
+// cast rounds the elements of src into dst. It returns the index of the first element that is finite and would become
+// infinite, -1 where there is none.
+func cast(dst []byte, to tensor.DType, src []byte, from tensor.DType) int {
+	le := binary.LittleEndian
+	wide := castWiden(from)
+	if wide == nil { // from F64: straight to the target, since going through float32 would round twice
+		return castWide(dst, to, src)
+	}
+	width := from.Bits() / 8
+	for i := range len(src) / width {
+		v := wide(src[i*width:])
+		var finite bool
+		switch to {
+		case tensor.F32:
+			le.PutUint32(dst[4*i:], math.Float32bits(v))
+			continue
+		case tensor.F64:
+			le.PutUint64(dst[8*i:], math.Float64bits(float64(v)))
+			continue
+		case tensor.BF16:
+			h := tensor.BF16FromF32(v)
+			le.PutUint16(dst[2*i:], h)
+			finite = h&0x7fff != 0x7f80
+		case tensor.F16:
+			h := tensor.F16FromF32(v)
+			le.PutUint16(dst[2*i:], h)
+			finite = h&0x7fff != 0x7c00
+		}
+		if !finite && !math.IsInf(float64(v), 0) {
+			return i
+		}
+	}
+	return -1
+}
+
+func castWiden(from tensor.DType) func([]byte) float32 {
+	le := binary.LittleEndian
+	switch from {
+	case tensor.F32:
+		return func(b []byte) float32 { return math.Float32frombits(le.Uint32(b)) }
+	case tensor.BF16:
+		return func(b []byte) float32 { return math.Float32frombits(uint32(le.Uint16(b)) << 16) }
+	case tensor.F16:
+		return func(b []byte) float32 { return tensor.F16ToF32(le.Uint16(b)) }
+	}
+	return nil
+}
+
+// castWide casts float64s.
+func castWide(dst []byte, to tensor.DType, src []byte) int {
+	width := to.Bits() / 8
+	var in, out [1]float64
+	for i := range len(src) / 8 {
+		in[0] = math.Float64frombits(binary.LittleEndian.Uint64(src[8*i:]))
+		one := dst[i*width : (i+1)*width]
+		tensor.Encode(one, in[:], to)
+		tensor.Decode(out[:], one, to)
+		if math.IsInf(out[0], 0) && !math.IsInf(in[0], 0) {
+			return i
+		}
+	}
+	return -1
+}
