@@ -1,0 +1,35 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// memoryBound is what converting and growing take at most, whatever the model's size: tensors are streamed in pieces.
+const memoryBound = 256 << 20
+
+// units of sizes, decimal as the field gives them (GB) and binary (GiB).
+var units = []struct {
+	suffix string
+	factor float64
+}{
+	{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10},
+	{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}, {"kB", 1e3}, {"B", 1}, {"", 1},
+}
+
+// parseBytes reads a size in bytes: 5GB, 512MiB, 1000000.
+func parseBytes(s string) (int64, error) {
+	for _, u := range units {
+		if !strings.HasSuffix(s, u.suffix) {
+			continue
+		}
+		v, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(s, u.suffix)), 64)
+		if err != nil || !(v > 0) || v*u.factor > math.MaxInt64/2 {
+			break
+		}
+		return int64(v * u.factor), nil
+	}
+	return 0, fmt.Errorf("size %q: want a number of bytes such as 5GB or 512MiB", s)
+}

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"famkit/expand"
+	"famkit/format"
+	"famkit/internal/fault"
+	"famkit/internal/mem"
+	"famkit/internal/tokenizer"
+	"famkit/internal/verify"
+)
+
+const verifyDescription = `Shows whether CHILD computes the function of PARENT: both are well-formed, CHILD follows the plan of its growth
+byte for byte (when it has one), and their logits, measured on seeded tokens or on a text, agree within a tolerance that is
+derived and printed. With CHILD alone its plan.json names the parent.
+
+Examples:
+   famkit verify small/ big/
+   famkit verify big/
+   famkit verify small/ big/ --text article.txt --precision f32
+
+Exit status: 0 equal, 1 not equal, 2 wrong usage, 3 input refused, 4 could not finish, 130 interrupted (famkit help exit-codes)`
+
+func verifyCommand(u *ui) *cli.Command {
+	return &cli.Command{
+		Name:        "verify",
+		Usage:       "show whether a grown checkpoint computes its parent's function",
+		ArgsUsage:   "[PARENT] CHILD",
+		Description: verifyDescription,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "ids", Usage: "measure on tensor input_ids [B,T] of a safetensors `FILE`"},
+			&cli.StringFlag{Name: "text", Usage: "measure on the text in `FILE`, by the parent's tokenizer.json"},
+			&cli.Uint64Flag{Name: "seed", Usage: "seed of the token ids to measure on"},
+			&cli.IntFlag{Name: "tokens", Usage: "seeded tokens to measure on (default: as suits the model's size)"},
+			&cli.StringFlag{Name: "precision", Usage: "`f64`, f32 or both", Value: "both"},
+			&cli.IntFlag{Name: "threads", Usage: "threads of the cpu engine (default: one per processor)"},
+		},
+		Action: func(c *cli.Context) error { return runVerify(u, c) },
+	}
+}
+
+func runVerify(u *ui, c *cli.Context) error {
+	o, err := verifyOptions(u, c)
+	if err != nil {
+		return err
+	}
+	var parentPath, childPath string
+	switch c.NArg() {
+	case 1:
+		childPath = c.Args().First()
+	case 2:
+		parentPath, childPath = c.Args().Get(0), c.Args().Get(1)
+	default:
+		return fault.Hint(fault.Usagef("verify takes PARENT and CHILD, or CHILD alone, %d operands given", c.NArg()), "famkit verify --help")
+	}
+	child, err := u.openSource(childPath)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = child.Close() }()
+	plan, planFile, err := readPlan(childPath, child)
+	if err != nil {
+		return err
+	}
+	if parentPath == "" {
+		if parentPath, err = parentOf(childPath, planFile, plan); err != nil {
+			return err
+		}
+	}
+	parent, err := u.openSource(parentPath)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = parent.Close() }()
+	if plan == nil {
+		u.note("%s has no plan: only form and logits are compared", childPath)
+	}
+	if err := verifyIDs(c, parent, &o); err != nil {
+		return err
+	}
+	r, err := verify.Models(c.Context, parent, child, plan, o)
+	if err != nil {
+		return err
+	}
+	r.Parent, r.Child = parentPath, childPath
+	if err := u.answer(r, func(w io.Writer) { printReport(w, r) }); err != nil {
+		return err
+	}
+	if !r.Equal {
+		return &fault.Error{Kind: fault.No, Err: fmt.Errorf("%s and %s are not equal", parentPath, childPath)}
+	}
+	return nil
+}
+
+func verifyOptions(u *ui, c *cli.Context) (verify.Options, error) {
+	o := verify.Options{Seed: c.Uint64("seed"), Tokens: c.Int("tokens"), Threads: c.Int("threads"), Available: mem.Available(),
+		Note: func(s string) { u.note("%s", s) }}
+	switch p := c.String("precision"); p {
+	case "both":
+	case "f64", "f32":
+		o.Precisions = []string{p}
+	default:
+		return o, fault.Usagef("--precision %q: want f64, f32 or both", p)
+	}
+	if o.Tokens < 0 || o.Threads < 0 {
+		return o, fault.Usagef("--tokens and --threads cannot be negative")
+	}
+	if c.IsSet("ids") && c.IsSet("text") {
+		return o, fault.Usagef("--ids and --text exclude each other")
+	}
+	return o, nil
+}
+
+// readPlan finds the plan of a child: inside its directory or beside its lone file.
+func readPlan(path string, child format.Source) (*expand.Plan, string, error) {
+	if b, ok := format.ReadFile(child, expand.PlanFile); ok {
+		dir := path
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			dir = filepath.Dir(path)
+		}
+		file := filepath.Join(dir, expand.PlanFile)
+		p, err := expand.ParsePlan(file, b)
+		return p, file, err
+	}
+	file := expand.PlanPath(path)
+	b, err := os.ReadFile(file)
+	if os.IsNotExist(err) || !strings.HasSuffix(path, ".safetensors") {
+		return nil, "", nil
+	}
+	if err != nil {
+		return nil, "", fault.Inputf("%w", err)
+	}
+	p, err := expand.ParsePlan(file, b)
+	return p, file, err
+}
+
+// parentOf finds the parent that a plan names: its path is relative to the plan.
+func parentOf(childPath, planFile string, plan *expand.Plan) (string, error) {
+	if plan == nil {
+		return "", fault.Hint(fault.Inputf("%s: has no %s that would name its parent", childPath, expand.PlanFile), "famkit verify PARENT %s", childPath)
+	}
+	path := plan.Parent.Path
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(planFile), path)
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", fault.Hint(fault.Inputf("%s: names the parent %s, which is not there", planFile, path), "famkit verify PARENT %s", childPath)
+	}
+	return path, nil
+}
+
+// verifyIDs reads the token ids to measure on, where a file was given.
+func verifyIDs(c *cli.Context, parent format.Source, o *verify.Options) error {
+	switch {
+	case c.IsSet("ids"):
+		ids, batch, seq, err := readIDs(c.String("ids"))
+		if err != nil {
+			return err
+		}
+		o.IDs = &verify.IDs{Batch: batch, Seq: seq, Data: ids, From: c.String("ids")}
+	case c.IsSet("text"):
+		return textIDs(c.String("text"), parent, o)
+	}
+	return nil
+}
+
+// textTokens bounds how much of a text is measured.
+const textTokens = 512
+
+func textIDs(path string, parent format.Source, o *verify.Options) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fault.Inputf("%w", err)
+	}
+	data, ok := format.ReadFile(parent, "tokenizer.json")
+	if !ok {
+		return fault.Hint(fault.Inputf("--text: the parent has no tokenizer.json"), "--ids FILE.safetensors takes token ids")
+	}
+	t, err := tokenizer.Load(data)
+	if err != nil {
+		return err
+	}
+	ids, err := t.Encode(string(text), false)
+	if err != nil {
+		return err
+	}
+	limit := textTokens
+	if o.Tokens > 0 {
+		limit = o.Tokens
+	}
+	ids = ids[:min(len(ids), limit)]
+	if len(ids) == 0 {
+		return fault.Inputf("%s: holds no tokens", path)
+	}
+	o.IDs = &verify.IDs{Batch: 1, Seq: len(ids), Data: ids, From: path}
+	return nil
+}
+
+// shownFindings bounds what text shows of one check; --json has all.
+const shownFindings = 20
+
+func printReport(w io.Writer, r *verify.Report) {
+	for _, c := range r.Checks {
+		mark := "ok"
+		if !c.Passed {
+			mark = "FAILED"
+		}
+		_, _ = fmt.Fprintf(w, "%-7s %s: %s\n", mark, c.Name, c.Summary)
+		for i, f := range c.Findings {
+			if i == shownFindings {
+				_, _ = fmt.Fprintf(w, "        ... and %d more\n", len(c.Findings)-i)
+				break
+			}
+			_, _ = fmt.Fprintf(w, "        %s: %s\n", f.Level, f)
+		}
+		if c.Match != nil {
+			_, _ = fmt.Fprintf(w, "        tolerance: %s\n", c.Match.Why)
+		}
+	}
+	verdict := "not equal"
+	if r.Equal {
+		verdict = "equal"
+	}
+	_, _ = fmt.Fprintf(w, "%s and %s: %s\n", r.Parent, r.Child, verdict)
+}

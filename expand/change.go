@@ -1,0 +1,86 @@
+// Package expand grows a checkpoint into a larger one that computes the same function. A growth is data:
+// axis maps that say where each index of the grown model comes from, compiled against the architecture's
+// description into one expression for each tensor. Nothing here runs a model.
+//
+// The algebra stands in docs/growth.md.
+package expand
+
+import (
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+
+	"famkit/internal/fault"
+)
+
+// Change says how one axis grows: to an absolute size, by a factor, or by an increment. The zero value keeps it.
+type Change struct {
+	text   string
+	size   int
+	factor *big.Rat
+	add    int
+}
+
+// ParseChange reads "768" (absolute), "2x" or "x1.5" (factor), "+2" (increment).
+func ParseChange(s string) (Change, error) {
+	bad := fmt.Errorf("size %q: want a number (768), a factor (2x, x1.5) or an increment (+2)", s)
+	c := Change{text: s}
+	switch {
+	case s == "":
+		return c, nil
+	case strings.HasPrefix(s, "+"):
+		n, err := strconv.Atoi(s[1:])
+		if err != nil || n < 1 {
+			return c, bad
+		}
+		c.add = n
+	case strings.HasPrefix(s, "x") || strings.HasSuffix(s, "x"):
+		r, ok := new(big.Rat).SetString(strings.Trim(s, "x"))
+		if !ok || strings.Count(s, "x") != 1 || r.Sign() <= 0 || strings.ContainsAny(s, "/eEpP-_") {
+			return c, bad
+		}
+		c.factor = r
+	default:
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || s[0] < '0' {
+			return c, bad
+		}
+		c.size = n
+	}
+	return c, nil
+}
+
+// Given reports whether the axis is to change.
+func (c Change) Given() bool { return c.text != "" }
+
+func (c Change) String() string { return c.text }
+
+// maxSize bounds what a growth may ask for, so that no product of sizes overflows.
+const maxSize = 1 << 30
+
+// Of gives the new size of an axis that has n now; a factor is rounded to the nearest integer.
+func (c Change) Of(what string, n int) (int, error) {
+	to := n
+	switch {
+	case c.factor != nil:
+		f := new(big.Rat).Mul(c.factor, big.NewRat(int64(n), 1))
+		f.Add(f, big.NewRat(1, 2))
+		q := new(big.Int).Quo(f.Num(), f.Denom())
+		if !q.IsInt64() || q.Int64() > maxSize {
+			return 0, fault.Inputf("--%s %s: %s would be beyond %d", what, c.text, what, maxSize)
+		}
+		to = int(q.Int64())
+	case c.add > 0:
+		to = n + c.add
+	case c.size > 0:
+		to = c.size
+	}
+	if to > maxSize {
+		return 0, fault.Inputf("--%s %s: %s would be beyond %d", what, c.text, what, maxSize)
+	}
+	if to < n {
+		return 0, fault.Inputf("--%s %s: %s is %d and a growth cannot shrink it to %d", what, c.text, what, n, to)
+	}
+	return to, nil
+}

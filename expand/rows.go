@@ -1,0 +1,207 @@
+package expand
+
+import (
+	"fmt"
+	"io"
+	"sync"
+
+	"famkit/internal/tensor"
+)
+
+// grown is a lazy tensor of the child: it computes the rows that are asked for and keeps nothing.
+type grown struct {
+	e      *Expr
+	parent tensor.Tensor
+	esize  int
+}
+
+func newGrown(e *Expr, parent tensor.Tensor) *grown {
+	return &grown{e: e, parent: parent, esize: e.Info.DType.Bits() / 8}
+}
+
+// Info describes the child's tensor.
+func (g *grown) Info() tensor.Info { return g.e.Info }
+
+// ReadAt computes bytes [off, off+len(p)) of the tensor.
+func (g *grown) ReadAt(p []byte, off int64) (int, error) {
+	size := g.e.Info.Size()
+	if off < 0 || off >= size {
+		return 0, io.EOF
+	}
+	if g.e.plainCopy() {
+		return g.parent.ReadAt(p, off)
+	}
+	want := p
+	if rest := size - off; int64(len(want)) > rest {
+		want = want[:rest]
+	}
+	n, err := g.fill(want, off)
+	if err == nil && n < len(p) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// fill computes want, which lies inside the tensor. A row that want takes in part is computed whole beside it.
+func (g *grown) fill(want []byte, off int64) (int, error) {
+	if g.e.Zero {
+		clear(want)
+		return len(want), nil
+	}
+	width := int64(g.e.cols.to * g.esize)
+	done := 0
+	for done < len(want) {
+		r, skip := int((off+int64(done))/width), int((off+int64(done))%width)
+		rest := want[done:]
+		if skip == 0 && int64(len(rest)) >= width {
+			n := len(rest) / int(width)
+			if err := g.rowsInto(rest[:n*int(width)], r, n); err != nil {
+				return done, err
+			}
+			done += n * int(width)
+			continue
+		}
+		row := scratch(int(width))
+		err := g.rowsInto(*row, r, 1)
+		if err == nil {
+			done += copy(rest, (*row)[skip:])
+		}
+		scratchPool.Put(row)
+		if err != nil {
+			return done, err
+		}
+	}
+	return done, nil
+}
+
+// readBytes is how much of the parent is read at once.
+const readBytes = 256 << 10
+
+// rowsInto computes n whole rows from r. Rows whose sources follow one another are read together.
+func (g *grown) rowsInto(out []byte, r, n int) error {
+	width, src := g.e.cols.to*g.esize, g.e.cols.from*g.esize
+	most := max(1, readBytes/max(1, src))
+	for n > 0 {
+		from, k := g.sourceRow(r), 1
+		for k < n && k < most && g.sourceRow(r+k) == from+k {
+			k++
+		}
+		if err := g.block(out[:k*width], r, from, k); err != nil {
+			return err
+		}
+		out, r, n = out[k*width:], r+k, n-k
+	}
+	return nil
+}
+
+func (g *grown) sourceRow(r int) int {
+	if g.e.rows.src == nil {
+		return r
+	}
+	return int(g.e.rows.src[r])
+}
+
+// block computes k rows from r, whose sources are the parent's rows from, from+1, ...
+func (g *grown) block(out []byte, r, from, k int) error {
+	src := g.e.cols.from * g.esize
+	off := int64(from) * int64(src)
+	if g.e.cols.identity() && g.e.moves() {
+		return readFull(g.parent, out, off)
+	}
+	buf := scratch(k * src)
+	defer scratchPool.Put(buf)
+	if err := readFull(g.parent, *buf, off); err != nil {
+		return err
+	}
+	width := g.e.cols.to * g.esize
+	for i := range k {
+		g.row(out[i*width:(i+1)*width], (*buf)[i*src:(i+1)*src], r+i)
+	}
+	return nil
+}
+
+// row computes one row of the child from one of the parent.
+func (g *grown) row(out, in []byte, r int) {
+	if !g.e.moves() {
+		g.compute(out, in, r)
+		return
+	}
+	if g.e.cols.slot == nil {
+		for _, u := range g.e.cols.runs {
+			copy(out[u.to*g.esize:(u.to+u.n)*g.esize], in[u.from*g.esize:(u.from+u.n)*g.esize])
+		}
+		return
+	}
+	c := g.e.choice.row(r)
+	switch g.esize {
+	case 2:
+		choose[[2]byte](out, in, g.e.cols, c)
+	case 4:
+		choose[[4]byte](out, in, g.e.cols, c)
+	default:
+		choose[[8]byte](out, in, g.e.cols, c)
+	}
+}
+
+// compute scales a row in float64 and rounds once.
+func (g *grown) compute(out, in []byte, r int) {
+	cols := g.e.cols
+	vals := floats(cols.from + cols.to)
+	defer floatPool.Put(vals)
+	src, dst := (*vals)[:cols.from], (*vals)[cols.from:]
+	tensor.Decode(src, in, g.e.Info.DType)
+	factor := g.e.factor
+	if g.e.rows.scale != nil {
+		factor *= g.e.rows.scale[r]
+	}
+	c := g.e.choice.row(r)
+	for t := range dst {
+		s := t
+		if cols.src != nil {
+			s = int(cols.src[t])
+		}
+		w := factor
+		if cols.scale != nil {
+			w *= cols.scale[t]
+		}
+		dst[t] = src[s] * w
+		if cols.slot != nil && cols.count[s] > 1 && c.of(int32(s), cols.count[s]) != cols.slot[t] {
+			dst[t] = 0
+		}
+	}
+	tensor.Encode(out, dst, g.e.Info.DType)
+}
+
+func readFull(t tensor.Tensor, p []byte, off int64) error {
+	n, err := t.ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	if err == nil || err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("reading tensor %q at %d: %w", t.Info().Name, off, err)
+}
+
+var (
+	scratchPool = sync.Pool{New: func() any { return new([]byte) }}
+	floatPool   = sync.Pool{New: func() any { return new([]float64) }}
+)
+
+func scratch(n int) *[]byte {
+	b := scratchPool.Get().(*[]byte)
+	if cap(*b) < n {
+		*b = make([]byte, n)
+	}
+	*b = (*b)[:n]
+	return b
+}
+
+func floats(n int) *[]float64 {
+	b := floatPool.Get().(*[]float64)
+	if cap(*b) < n {
+		*b = make([]float64, n)
+	}
+	*b = (*b)[:n]
+	return b
+}

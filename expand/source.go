@@ -1,0 +1,80 @@
+package expand
+
+import (
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+
+	"famkit/format"
+	"famkit/internal/arch"
+	"famkit/internal/tensor"
+)
+
+// ConfigFile is the name of a model's configuration.
+const ConfigFile = "config.json"
+
+// child is the grown checkpoint as a view of its parent: no tensor is computed before it is read.
+type child struct {
+	names   []string
+	tensors map[string]*grown
+	meta    map[string]string
+	files   map[string][]byte
+}
+
+// Apply gives the grown checkpoint. Its config.json says the new sizes, its plan.json carries the plan; every other
+// file is the parent's, byte for byte.
+func (p *Plan) Apply(ck *arch.Checkpoint) (format.Source, error) {
+	exprs, err := p.Exprs(ck)
+	if err != nil {
+		return nil, err
+	}
+	c := &child{tensors: map[string]*grown{}, meta: maps.Clone(ck.Source.Meta()), files: map[string][]byte{}}
+	parents := map[string]tensor.Tensor{}
+	for _, b := range ck.Tensors {
+		parents[b.Info().Name] = b.Tensor
+	}
+	for i := range exprs {
+		e := &exprs[i].Expr
+		c.names = append(c.names, e.Info.Name)
+		c.tensors[e.Info.Name] = newGrown(e, parents[e.From])
+	}
+	for name, data := range ck.Source.Files() {
+		c.files[name] = data
+	}
+	if ck.Config != nil {
+		cfg := ck.Config.Clone()
+		if err := ck.Model.Spec.Update(cfg, p.ChildModel(ck.Model)); err != nil {
+			return nil, fmt.Errorf("%s: %w", ConfigFile, err)
+		}
+		c.files[ConfigFile] = cfg.Bytes()
+	}
+	c.files[PlanFile] = p.JSON()
+	return c, nil
+}
+
+// Names lists the child's tensors in the order of its architecture.
+func (c *child) Names() []string { return c.names }
+
+// Tensor gives a lazy tensor of the child.
+func (c *child) Tensor(name string) (tensor.Tensor, error) {
+	t, ok := c.tensors[name]
+	if !ok {
+		return nil, fmt.Errorf("no tensor %q", name)
+	}
+	return t, nil
+}
+
+// Meta is the parent's header metadata.
+func (c *child) Meta() map[string]string { return c.meta }
+
+// Files are the side files.
+func (c *child) Files() iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		for _, name := range slices.Sorted(maps.Keys(c.files)) {
+			if !yield(name, c.files[name]) {
+				return
+			}
+		}
+	}
+}

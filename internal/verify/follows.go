@@ -1,0 +1,200 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"famkit/expand"
+	"famkit/format"
+	"famkit/internal/arch"
+	"famkit/internal/tensor"
+)
+
+// chunkBytes is how much of a tensor is compared at once.
+const chunkBytes = 1 << 20
+
+// Follows checks that the child is what the plan makes of the parent: the config says the planned sizes, there is no
+// tensor more or less, and every byte is equal. It returns the bytes compared.
+func Follows(ctx context.Context, p *expand.Plan, parent, child *arch.Checkpoint) ([]Finding, int64, error) {
+	if p.Parent.Digest != "" {
+		digest, err := digestOf(ctx, parent.Source)
+		if err != nil {
+			return nil, 0, err
+		}
+		if digest != p.Parent.Digest {
+			return []Finding{faultf("parent", "digest is %s, the plan was made from %s", digest, p.Parent.Digest)}, 0, nil
+		}
+	}
+	want, err := p.Apply(parent)
+	if err != nil {
+		return []Finding{faultf(expand.PlanFile, "%v", err)}, 0, nil
+	}
+	found := configFollows(p, parent, child)
+	names, missing := planned(want, child.Source)
+	found = append(found, missing...)
+	more, n, err := compareAll(ctx, names, want, child.Source)
+	return append(found, more...), n, err
+}
+
+// digestOf is format.Digest that can be interrupted.
+func digestOf(ctx context.Context, src format.Source) (string, error) {
+	sums, err := format.Digests(ctx, src)
+	if err != nil {
+		return "", err
+	}
+	return format.DigestOf(src, sums)
+}
+
+// configFollows compares what the child's config means with what the plan says.
+func configFollows(p *expand.Plan, parent, child *arch.Checkpoint) []Finding {
+	if parent.Config == nil || child.Config == nil {
+		return nil
+	}
+	want := p.ChildModel(parent.Model)
+	var out []Finding
+	for _, d := range modelDifferences(want, child.Model) {
+		out = append(out, faultf(expand.ConfigFile, "%s", d))
+	}
+	return out
+}
+
+// planned gives the names that both have, and what one of them lacks.
+func planned(want, got format.Source) (both []string, out []Finding) {
+	has := map[string]bool{}
+	for _, n := range got.Names() {
+		has[n] = true
+	}
+	for _, n := range want.Names() {
+		if has[n] {
+			both = append(both, n)
+			delete(has, n)
+			continue
+		}
+		out = append(out, faultf(n, "planned, but not in the child"))
+	}
+	for _, n := range got.Names() {
+		if has[n] {
+			out = append(out, notef(n, "not in the plan and not used by the model"))
+		}
+	}
+	return both, out
+}
+
+// compareAll compares tensors side by side. Findings come in the order of names.
+func compareAll(ctx context.Context, names []string, want, got format.Source) ([]Finding, int64, error) {
+	results := make([][]Finding, len(names))
+	errs := make([]error, len(names))
+	var next, total atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), max(1, len(names))) {
+		wg.Go(func() {
+			a, b := make([]byte, chunkBytes), make([]byte, chunkBytes)
+			for {
+				i := int(next.Add(1) - 1)
+				if i >= len(names) || ctx.Err() != nil {
+					return
+				}
+				var n int64
+				results[i], n, errs[i] = compare(ctx, names[i], want, got, a, b)
+				total.Add(n)
+			}
+		})
+	}
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return nil, 0, err
+	}
+	var out []Finding
+	for i := range names {
+		if errs[i] != nil {
+			return nil, 0, errs[i]
+		}
+		out = append(out, results[i]...)
+	}
+	return out, total.Load(), nil
+}
+
+// compare reads both tensors through a and b; it reports the first element that differs and how many do.
+func compare(ctx context.Context, name string, want, got format.Source, a, b []byte) ([]Finding, int64, error) {
+	w, err := want.Tensor(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	g, err := got.Tensor(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	wi, gi := w.Info(), g.Info()
+	if wi.DType != gi.DType || !slices.Equal(wi.Shape, gi.Shape) {
+		return []Finding{faultf(name, "is %s %v, the plan says %s %v", gi.DType, gi.Shape, wi.DType, wi.Shape)}, 0, nil
+	}
+	d := &diff{dtype: wi.DType, first: -1}
+	size := wi.Size()
+	for off := int64(0); off < size && ctx.Err() == nil; off += chunkBytes {
+		n := int(min(chunkBytes, size-off))
+		if err := readChunk(w, a[:n], off); err != nil {
+			return nil, 0, err
+		}
+		if err := readChunk(g, b[:n], off); err != nil {
+			return nil, 0, err
+		}
+		d.chunk(a[:n], b[:n], off)
+	}
+	return d.findings(name), size, nil
+}
+
+// diff gathers the differences of one tensor.
+type diff struct {
+	dtype      tensor.DType
+	first      int64 // element index
+	want, got  string
+	differ     int64
+	nonFinites int64
+}
+
+func (d *diff) chunk(want, got []byte, off int64) {
+	d.nonFinites += int64(nonFinite(got, d.dtype))
+	if bytes.Equal(want, got) {
+		return
+	}
+	size := max(1, d.dtype.Bits()/8)
+	for i := 0; i*size < len(want); i++ {
+		if bytes.Equal(want[i*size:(i+1)*size], got[i*size:(i+1)*size]) {
+			continue
+		}
+		if d.differ == 0 {
+			d.first = off/int64(size) + int64(i)
+			d.want, d.got = element(want, i, d.dtype), element(got, i, d.dtype)
+		}
+		d.differ++
+	}
+}
+
+func (d *diff) findings(name string) []Finding {
+	var out []Finding
+	if d.differ > 0 {
+		out = append(out, faultf(name, "%d elements are not what the plan makes of the parent; first element %d: wanted %s, found %s",
+			d.differ, d.first, d.want, d.got))
+	}
+	if d.nonFinites > 0 {
+		out = append(out, faultf(name, "%d elements are NaN or infinite", d.nonFinites))
+	}
+	return out
+}
+
+func readChunk(t tensor.Tensor, p []byte, off int64) error {
+	n, err := t.ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	if err == nil || err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("reading tensor %q at byte %d: %w", t.Info().Name, off, err)
+}

@@ -1,0 +1,86 @@
+package verify
+
+import (
+	"hash/fnv"
+	"io"
+	"slices"
+
+	"famkit/format"
+	"famkit/internal/arch"
+	"famkit/internal/tensor"
+)
+
+// perturbed is a checkpoint whose every weight is moved by a random part of itself, at most rel. What that does to the
+// logits says what rounding of that size does to them: it is how the tolerance is derived.
+type perturbed struct {
+	format.Source
+	ck  *arch.Checkpoint
+	rel float64
+}
+
+// perturb binds ck's weights, moved by up to rel of themselves.
+func perturb(ck *arch.Checkpoint, rel float64) (*arch.Checkpoint, error) {
+	return arch.Bind(perturbed{ck.Source, ck, rel})
+}
+
+// Names lists the tensors that the model uses, so that what old files carry beside them is not bound again.
+func (p perturbed) Names() []string {
+	names := make([]string, len(p.ck.Tensors))
+	for i, b := range p.ck.Tensors {
+		names[i] = b.Info().Name
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Tensor gives a weight moved by up to rel of itself, as float64.
+func (p perturbed) Tensor(name string) (tensor.Tensor, error) {
+	t, err := p.Source.Tensor(name)
+	if err != nil || !t.Info().DType.Real() {
+		return t, err
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name))
+	return perturbedTensor{t, p.rel, h.Sum64()}, nil
+}
+
+type perturbedTensor struct {
+	from tensor.Tensor
+	rel  float64
+	key  uint64
+}
+
+func (p perturbedTensor) Info() tensor.Info {
+	i := p.from.Info()
+	i.DType = tensor.F64
+	return i
+}
+
+// ReadAt serves whole elements only, which is all that loading asks for.
+func (p perturbedTensor) ReadAt(b []byte, off int64) (int, error) {
+	info := p.from.Info()
+	esize := int64(info.DType.Bits() / 8)
+	first, n := off/8, len(b)/8
+	raw := make([]byte, int64(n)*esize)
+	got, err := p.from.ReadAt(raw, first*esize)
+	whole := got / int(esize)
+	vals := make([]float64, whole)
+	tensor.Decode(vals, raw[:whole*int(esize)], info.DType)
+	for i := range vals {
+		vals[i] += vals[i] * p.rel * signed(p.key+uint64(first)+uint64(i))
+	}
+	tensor.Encode(b, vals, tensor.F64)
+	if whole < n && err == nil {
+		err = io.ErrUnexpectedEOF
+	}
+	return whole * 8, err
+}
+
+// signed is a number in [-1, 1) that depends on x alone (splitmix64's finaliser).
+func signed(x uint64) float64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	x ^= x >> 31
+	return float64(int64(x)) / (1 << 63)
+}

@@ -1,0 +1,153 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"famkit/expand"
+	"famkit/format"
+	"famkit/internal/arch"
+	"famkit/internal/engine"
+	"famkit/internal/fault"
+	"famkit/internal/tensor"
+)
+
+// Options of a verification.
+type Options struct {
+	// IDs to measure on; nil draws them from Seed.
+	IDs  *IDs
+	Seed uint64
+	// Tokens is how many seeded tokens are drawn, 0 for a number that suits the model's size.
+	Tokens int
+	// Precisions to measure in: "f64" (engine ref) and "f32" (engine cpu). Empty: both, as far as memory allows.
+	Precisions []string
+	Threads    int
+	// Available is the memory in bytes that measuring may take; 0 means no bound.
+	Available int64
+	// Note, when set, is told what is left out and why.
+	Note func(string)
+}
+
+// Models runs every check on a parent and its child. plan is nil where the child has none. An error means that the
+// question could not be answered; a difference is no error.
+func Models(ctx context.Context, parent, child format.Source, plan *expand.Plan, o Options) (*Report, error) {
+	r := &Report{Schema: 1}
+	pck, pfs := wellFormed(parent)
+	cck, cfs := wellFormed(child)
+	r.add(formCheck("parent well-formed", pck, pfs))
+	r.add(formCheck("child well-formed", cck, cfs))
+	if pck == nil || cck == nil || faults(pfs)+faults(cfs) > 0 {
+		r.settle()
+		return r, nil
+	}
+	var rounded []tensor.DType
+	if plan != nil {
+		fs, n, err := Follows(ctx, plan, pck, cck)
+		if err != nil {
+			return nil, err
+		}
+		r.add(Check{Name: "follows its plan", Passed: true, Findings: fs, Summary: fmt.Sprintf("%d bytes compared", n)})
+		for _, x := range plan.Rounding {
+			d, err := tensor.ParseDType(x.DType)
+			if err != nil {
+				return nil, fault.Inputf("%s: %w", expand.PlanFile, err)
+			}
+			rounded = append(rounded, d)
+		}
+	}
+	if pck.Config == nil || cck.Config == nil {
+		if plan == nil {
+			return nil, fault.Hint(fault.Inputf("nothing to compare: without config.json the models cannot be run, and the child has no plan"),
+				"put config.json beside the weights")
+		}
+		o.note("not measured: without config.json the models cannot be run")
+		r.settle()
+		return r, nil
+	}
+	if err := r.measure(ctx, pck, cck, storedRounding(rounded), o); err != nil {
+		return nil, err
+	}
+	r.settle()
+	return r, nil
+}
+
+func (o *Options) note(format string, a ...any) {
+	if o.Note != nil {
+		o.Note(fmt.Sprintf(format, a...))
+	}
+}
+
+func formCheck(name string, ck *arch.Checkpoint, fs []Finding) Check {
+	c := Check{Name: name, Passed: ck != nil, Findings: fs}
+	if ck != nil {
+		c.Summary = fmt.Sprintf("%s, %d tensors, %d layers, hidden %d", ck.Model.Spec.Name, len(ck.Tensors), ck.Model.Layers, ck.Model.Hidden)
+	}
+	return c
+}
+
+// precisions names the engines that measure in each precision.
+var precisions = map[string]struct {
+	engine string
+	real   engine.Type
+}{"f64": {"ref", engine.F64}, "f32": {"cpu", engine.F32}}
+
+// measure adds one check for each precision. Where none was asked for and memory does not allow one, it is left out and said so.
+func (r *Report) measure(ctx context.Context, parent, child *arch.Checkpoint, stored float64, o Options) error {
+	asked := o.Precisions
+	if len(asked) == 0 {
+		asked = []string{"f64", "f32"}
+	}
+	done := 0
+	for _, p := range asked {
+		how, ok := precisions[p]
+		if !ok {
+			return fault.Usagef("precision %q: want f64 or f32", p)
+		}
+		ids := o.ids(parent.Model, child.Model, p)
+		if need := MemoryNeed(child.Model, how.real, ids); o.Available > 0 && need > o.Available {
+			if len(o.Precisions) > 0 {
+				return fault.Failedf("measuring in %s takes %d bytes of memory, %d are available", p, need, o.Available)
+			}
+			o.note("not measured in %s: it takes %d bytes of memory, %d are available", p, need, o.Available)
+			continue
+		}
+		m, err := Measure(ctx, how.engine, engine.Options{Threads: o.Threads}, parent, child, ids, stored)
+		if errors.Is(err, context.Canceled) {
+			return err
+		}
+		if err != nil {
+			return fmt.Errorf("measuring in %s: %w", p, err)
+		}
+		done++
+		r.add(Check{Name: "measured in " + m.Precision, Passed: m.Equal(), Match: m, Summary: matchSummary(m)})
+	}
+	if done == 0 {
+		return fault.Failedf("the models could not be measured in any precision for want of memory")
+	}
+	return nil
+}
+
+func matchSummary(m *Match) string {
+	return fmt.Sprintf("max |delta logit| %.2g (tolerance %.2g), mean KL %.2g, same top-1 %.1f%%, %d tokens (%s)",
+		m.MaxDelta, m.Tolerance, m.MeanKL, 100*m.Top1, m.Tokens, m.IDs)
+}
+
+// flopBudget bounds the seeded tokens of a run: the plain float64 engine does about 1e9 operations a second.
+var flopBudget = map[string]float64{"f64": 6e9, "f32": 100e9}
+
+// ids gives the tokens to measure on. A parent's ids that the child lacks cannot occur: a growth keeps the vocabulary.
+func (o *Options) ids(parent, child *arch.Model, precision string) IDs {
+	if o.IDs != nil {
+		return *o.IDs
+	}
+	n := o.Tokens
+	if n == 0 {
+		n = min(128, max(8, int(flopBudget[precision]/(2*float64(child.Params())))))
+	}
+	seq := max(1, n/2)
+	if parent.MaxPos > 0 {
+		seq = min(seq, parent.MaxPos)
+	}
+	return SeededIDs(o.Seed, max(1, n/seq), seq, min(parent.Vocab, child.Vocab))
+}
