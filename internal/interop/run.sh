@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Grows, converts and trains by bin/famkit, then loads every result in transformers 5 and 4 (load.py says what must hold).
-# MODELS="a b" limits the tiny models, REAL=0 leaves the real one out, KEEP=1 keeps the outputs.
+# ORACLE=DIR takes other tiny models than fixtures/oracle, MODELS="a b" some of them; REAL=0 leaves the real one out; KEEP=1
+# keeps the outputs.
 set -euo pipefail
 # shellcheck source=internal/interop/env.sh
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
@@ -57,13 +58,16 @@ real() {
   grow large 2e-6 "$m" --hidden 768 --heads 12
 }
 
-for config in fixtures/oracle/*/config.json; do
-  name=$(basename "$(dirname "$config")")
-  if [ -n "${MODELS:-}" ] && [[ " $MODELS " != *" $name "* ]]; then continue; fi
-  tiny "fixtures/oracle/$name"
+first=
+for config in "${ORACLE:-fixtures/oracle}"/*/config.json; do
+  model=$(dirname "$config")
+  if [ -n "${MODELS:-}" ] && [[ " $MODELS " != *" $(basename "$model") "* ]]; then continue; fi
+  first=${first:-$model}
+  tiny "$model"
 done
-control fixtures/oracle/"$(sed -n '1s/^[^\t]*\t\([^ ]*\) .*/\1/p' "$jobs")"
-trained fixtures/oracle/"$(sed -n '1s/^[^\t]*\t\([^ ]*\) .*/\1/p' "$jobs")"
+[ -n "$first" ] || die "no model to try in ${ORACLE:-fixtures/oracle}"
+control "$first"
+trained "$first"
 if [ -e fixtures/demo/config.json ]; then
   printf 'large\tdemo\t-\tfixtures/demo\t0\n' >>"$jobs"
   grow large 1e-12 fixtures/demo --depth 2x
