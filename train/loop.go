@@ -1,0 +1,203 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// train is the loop. Errors leave the last checkpoint in place.
+func (r *run) train(ctx context.Context) (*Result, error) {
+	first := 1
+	if r.state != nil {
+		first = r.state.Step + 1
+	}
+	var err error
+	if r.log, err = openLog(r.o.Log, r.state != nil, first-1); err != nil {
+		return nil, err
+	}
+	r.began = time.Now()
+	err = r.start(first - 1)
+	if err == nil {
+		err = r.steps(ctx, first)
+	}
+	r.result.Tokens, r.result.Seconds = r.tokensAt(r.result.Step), r.seconds()
+	end := EndRow{Type: "end", Step: r.result.Step, Tokens: r.result.Tokens, Seconds: r.result.Seconds}
+	if err != nil {
+		end.Type, end.Reason = "stop", err.Error()
+	}
+	r.on(Event{End: &end})
+	if logErr := r.log.write(end); err == nil {
+		err = logErr
+	}
+	if logErr := r.log.close(); err == nil {
+		err = logErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &r.result, nil
+}
+
+func (r *run) start(step int) error {
+	row := StartRow{Type: "start", Step: step, Model: r.origin, Settings: r.s, Params: r.model.Params(), DataTokens: r.data.tokens,
+		StepTokens: r.stepTokens(), Engine: r.e.Name(), FLOPs: flopsPerToken(r.model, r.opt.params, r.s.Seq), Memory: r.memory}
+	if r.state != nil {
+		row.Type = "resume"
+	}
+	if r.data.eval != nil {
+		row.EvalRows = r.data.eval.count()
+	}
+	r.result.Step = step
+	r.on(Event{Start: &row})
+	return r.log.write(row)
+}
+
+// steps runs from step first to the last, evaluating and saving on the way and at the end.
+func (r *run) steps(ctx context.Context, first int) error {
+	if first == 1 {
+		if err := r.evaluate(ctx, 0); err != nil {
+			return r.stopped(ctx, 0, err)
+		}
+	}
+	for step := first; step <= r.s.Steps; step++ {
+		if err := r.step(ctx, step); err != nil {
+			return r.stopped(ctx, step-1, err)
+		}
+		r.result.Step = step
+		if due(step, r.s.EvalEvery) && step < r.s.Steps {
+			if err := r.evaluate(ctx, step); err != nil {
+				return r.stopped(ctx, step, err)
+			}
+		}
+		if due(step, r.s.SaveEvery) && step < r.s.Steps {
+			if err := r.save(ctx, step); err != nil {
+				return err
+			}
+		}
+	}
+	if first > r.s.Steps {
+		return nil
+	}
+	if err := r.evaluate(ctx, r.s.Steps); err != nil {
+		return r.stopped(ctx, r.s.Steps, err)
+	}
+	return r.save(ctx, r.s.Steps)
+}
+
+func due(step, every int) bool { return every > 0 && step%every == 0 }
+
+// stopped saves the state after `step` updates, the last good one, when training cannot or shall not go on.
+func (r *run) stopped(ctx context.Context, step int, err error) error {
+	interrupted := ctx.Err() != nil
+	if step > r.saved && (interrupted || step > 0) {
+		if saveErr := r.save(ctx, step); saveErr != nil {
+			return fmt.Errorf("%w; saving step %d: %w", err, step, saveErr)
+		}
+	}
+	if interrupted {
+		return fmt.Errorf("step %d of %d is saved in %s: %w", step, r.s.Steps, r.o.Out, context.Cause(ctx))
+	}
+	return err
+}
+
+// step is one update: gradients of accum micro-batches, the norm, AdamW.
+func (r *run) step(ctx context.Context, step int) error {
+	loss, err := r.gradients(ctx, step)
+	if err != nil {
+		return err
+	}
+	norm := r.opt.gradNorm()
+	if err := checkFinite(step, loss, norm); err != nil {
+		return err
+	}
+	lr := r.s.schedule().At(step)
+	r.opt.step(step, lr, norm)
+	if err := r.e.Sync(); err != nil {
+		return err
+	}
+	row := StepRow{Type: "step", Step: step, Loss: loss, GradNorm: norm, LR: lr, Tokens: r.tokensAt(step), Seconds: r.seconds()}
+	r.result.Loss = loss
+	r.on(Event{Step: &row})
+	return r.log.write(row)
+}
+
+// gradients runs the micro-batches of a step and returns the mean loss over the step's target tokens, by which the
+// gradients are divided as well: how a step is cut into micro-batches does not change it.
+func (r *run) gradients(ctx context.Context, step int) (float64, error) {
+	b, t := r.s.Batch, r.s.Seq
+	row, ids, targets := make([]int32, t+1), make([]int32, b*t), make([]int32, b*t)
+	scale := 1 / float64(r.stepTokens())
+	sum := 0.0
+	r.d.ZeroGrad()
+	for micro := range r.s.Accum {
+		if ctx.Err() != nil {
+			return 0, context.Cause(ctx)
+		}
+		for k := range b {
+			i := (int64(step-1)*int64(r.s.Accum)+int64(micro))*int64(b) + int64(k)
+			r.data.train.row(row, i)
+			copy(ids[k*t:], row[:t])
+			copy(targets[k*t:(k+1)*t], row[1:])
+		}
+		if err := r.d.SetBatch(b, t, ids, targets); err != nil {
+			return 0, err
+		}
+		loss, err := r.graph.pass(scale)
+		if err != nil {
+			return 0, err
+		}
+		sum += loss
+	}
+	if ctx.Err() != nil {
+		return 0, context.Cause(ctx)
+	}
+	return sum * scale, nil
+}
+
+// evaluate measures the mean loss on all held-out rows, in order.
+func (r *run) evaluate(ctx context.Context, step int) error {
+	if r.data.eval == nil {
+		return nil
+	}
+	b, t := r.s.Batch, r.s.Seq
+	row, ids, targets := make([]int32, t+1), make([]int32, b*t), make([]int32, b*t)
+	sum, n := 0.0, 0
+	for i := int64(0); i < r.data.eval.count(); {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		k := 0
+		for ; k < b && i < r.data.eval.count(); k, i = k+1, i+1 {
+			r.data.eval.row(row, i)
+			copy(ids[k*t:], row[:t])
+			copy(targets[k*t:(k+1)*t], row[1:])
+		}
+		s, m, err := r.d.Loss(k, t, ids[:k*t], targets[:k*t])
+		if err != nil {
+			return err
+		}
+		sum, n = sum+s, n+m
+	}
+	loss := sum / float64(n)
+	r.result.EvalLoss = &loss
+	ev := EvalRow{Type: "eval", Step: step, Loss: loss, Tokens: int64(n), Seconds: r.seconds()}
+	r.on(Event{Eval: &ev})
+	return r.log.write(ev)
+}
+
+func (r *run) stepTokens() int { return r.s.Batch * r.s.Seq * r.s.Accum }
+
+func (r *run) tokensAt(step int) int64 { return int64(step) * int64(r.stepTokens()) }
+
+// seconds is the wall time of the training, those of the runs that it resumes included.
+func (r *run) seconds() float64 {
+	s := 0.0
+	if !r.began.IsZero() {
+		s = time.Since(r.began).Seconds()
+	}
+	if r.state != nil {
+		s += r.state.Seconds
+	}
+	return s
+}

@@ -1,0 +1,57 @@
+package train
+
+import (
+	"fmt"
+	"sort"
+
+	"famkit/internal/arch"
+	"famkit/internal/decoder"
+	"famkit/internal/engine"
+	"famkit/internal/fault"
+	"famkit/internal/mem"
+)
+
+// Memory is what a training takes, in bytes, before the data.
+type Memory struct {
+	Weights     int64 `json:"weights"`
+	Gradients   int64 `json:"gradients"`
+	Optimizer   int64 `json:"optimizer"`
+	Activations int64 `json:"activations"`
+	Workspace   int64 `json:"workspace"`
+	Total       int64 `json:"total"`
+	Available   int64 `json:"available"` // 0: unknown
+}
+
+func memoryNeed(m *arch.Model, real engine.Type, batch, seq int) Memory {
+	n := decoder.Plan(m, real, decoder.Options{Batch: batch, SeqLen: seq, Train: true})
+	return Memory{Weights: n.Weights, Gradients: n.Gradients, Optimizer: 2 * n.Weights, Activations: n.Activations, Workspace: n.Workspace,
+		Total: n.Total() + 2*n.Weights, Available: mem.Available()}
+}
+
+// check refuses a training that does not fit, with a batch that would.
+func (n Memory) check(m *arch.Model, real engine.Type, batch, seq int) error {
+	if n.Available == 0 || n.Total <= n.Available {
+		return nil
+	}
+	err := fault.Failedf("training needs %s of memory (weights %s, gradients %s, optimizer %s, activations %s, workspace %s), %s are available",
+		gigabytes(n.Total), gigabytes(n.Weights), gigabytes(n.Gradients), gigabytes(n.Optimizer), gigabytes(n.Activations), gigabytes(n.Workspace), gigabytes(n.Available))
+	fits := sort.Search(batch, func(less int) bool { return memoryNeed(m, real, batch-less, seq).Total <= n.Available })
+	if fits == batch {
+		return fault.Hint(err, "not even --batch 1 fits: a shorter --seq, or a smaller model")
+	}
+	return fault.Hint(err, "--batch %d would fit; --accum keeps the tokens of a step", batch-fits)
+}
+
+func gigabytes(n int64) string { return fmt.Sprintf("%.2f GB", float64(n)/1e9) }
+
+// flopsPerToken is what the matrix products of one trained token cost: 6 for each weight that multiplies, and causal
+// attention's scores and sums, forward and backward.
+func flopsPerToken(m *arch.Model, params []decoder.Param, seq int) float64 {
+	n := 0
+	for _, p := range params {
+		if len(p.Shape) == 2 && (p.Role != arch.Embed || m.Tied) {
+			n += p.W.N
+		}
+	}
+	return 6*float64(n) + 6*float64(m.Layers*m.Heads*m.HeadDim)*float64(seq)
+}

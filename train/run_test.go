@@ -1,0 +1,351 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"famkit/internal/fault"
+
+	_ "famkit/internal/engine/ref"
+)
+
+const oracle = "../fixtures/oracle/"
+
+// recordOptions are the settings of the oracle's training records.
+func recordOptions(model, out string) Options {
+	s := Defaults()
+	s.Data, s.Batch, s.Seq, s.Steps = []string{oracle + model + "/train_tokens.safetensors"}, 4, 31, 20
+	s.LR, s.Schedule, s.Warmup, s.Engine = 1e-3, Constant, 0, "ref"
+	return Options{Model: oracle + model, Out: out, Settings: s, Given: given("batch", "seq", "steps")}
+}
+
+func given(flags ...string) func(string) bool {
+	return func(f string) bool {
+		for _, g := range flags {
+			if f == g {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// trained runs o and gives its step rows; it fails the test where the training fails.
+func trained(t *testing.T, o Options) []StepRow {
+	t.Helper()
+	var rows []StepRow
+	if _, err := Run(context.Background(), o, func(e Event) {
+		if e.Step != nil {
+			rows = append(rows, *e.Step)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+// refused runs o, which must fail with kind and an error that has all of the words.
+func refused(t *testing.T, name string, o Options, kind fault.Kind, words ...string) {
+	t.Helper()
+	_, err := Run(context.Background(), o, func(Event) {})
+	if err == nil {
+		t.Errorf("%s: accepted", name)
+		return
+	}
+	if k := fault.KindOf(err); k != kind {
+		t.Errorf("%s: kind %d, want %d: %v", name, k, kind, err)
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error()+" "+fault.HintOf(err), w) {
+			t.Errorf("%s: %q is not in %q (hint %q)", name, w, err, fault.HintOf(err))
+		}
+	}
+}
+
+type record struct {
+	Losses    []float64 `json:"losses"`
+	GradNorms []float64 `json:"grad_norms"`
+}
+
+func readRecord(t *testing.T, model string) (r record) {
+	t.Helper()
+	b, err := os.ReadFile(oracle + model + "/train_record.json")
+	if err == nil {
+		err = json.Unmarshal(b, &r)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// worst is the largest relative deviation of the rows from the record.
+func worst(rows []StepRow, r record) (loss, norm float64) {
+	for i, row := range rows {
+		loss = max(loss, math.Abs(row.Loss-r.Losses[i])/r.Losses[i])
+		norm = max(norm, math.Abs(row.GradNorm-r.GradNorms[i])/r.GradNorms[i])
+	}
+	return loss, norm
+}
+
+func TestFollowsPyTorch(t *testing.T) {
+	for _, model := range []string{"llama-untied", "llama-tied", "llama-rope3", "mistral", "qwen2", "qwen3"} {
+		t.Run(model, func(t *testing.T) {
+			rows := trained(t, recordOptions(model, filepath.Join(t.TempDir(), "out")))
+			if len(rows) != 20 {
+				t.Fatalf("%d steps, want 20", len(rows))
+			}
+			if loss, norm := worst(rows, readRecord(t, model)); loss > 2e-4 || norm > 1e-3 {
+				t.Errorf("loss deviates by %.1e, gradient norm by %.1e; want 2e-4, 1e-3", loss, norm)
+			}
+		})
+	}
+}
+
+// What the record does not forgive: each of these must leave it.
+func TestLeavesPyTorchsRecord(t *testing.T) {
+	for name, spoil := range map[string]func(*Settings){
+		"no decay": func(s *Settings) { s.WeightDecay = 0 },
+		"no clip":  func(s *Settings) { s.Clip = 0 },
+		"beta1":    func(s *Settings) { s.Beta1 = 0 },
+		"warm-up":  func(s *Settings) { s.Warmup = 1; s.Schedule = Cosine },
+	} {
+		o := recordOptions("llama-tied", filepath.Join(t.TempDir(), "out"))
+		spoil(&o.Settings)
+		if loss, norm := worst(trained(t, o), readRecord(t, "llama-tied")); loss <= 2e-4 && norm <= 1e-3 {
+			t.Errorf("%s: still within the tolerance, %.1e and %.1e", name, loss, norm)
+		}
+	}
+}
+
+func TestMicroBatchesDoNotChangeAStep(t *testing.T) {
+	whole := recordOptions("qwen3", filepath.Join(t.TempDir(), "whole"))
+	parts := recordOptions("qwen3", filepath.Join(t.TempDir(), "parts"))
+	whole.Steps, parts.Steps = 4, 4
+	parts.Batch, parts.Accum = 1, 4
+	a, b := trained(t, whole), trained(t, parts)
+	for i := range a {
+		if d := math.Abs(a[i].Loss - b[i].Loss); d > 1e-12*a[i].Loss {
+			t.Errorf("step %d: loss %v whole, %v in parts", i+1, a[i].Loss, b[i].Loss)
+		}
+		if d := math.Abs(a[i].GradNorm - b[i].GradNorm); d > 1e-12*a[i].GradNorm {
+			t.Errorf("step %d: gradient norm %v whole, %v in parts", i+1, a[i].GradNorm, b[i].GradNorm)
+		}
+		if a[i].Tokens != b[i].Tokens {
+			t.Errorf("step %d: %d tokens whole, %d in parts", i+1, a[i].Tokens, b[i].Tokens)
+		}
+	}
+}
+
+// weightsOf reads the bytes of a training's weights and optimizer state.
+func weightsOf(t *testing.T, dir string) []byte {
+	t.Helper()
+	var out []byte
+	for _, name := range []string{"model.safetensors", optimizerFile} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, b...)
+	}
+	return out
+}
+
+// stopAt ends a training as a signal would, as soon as step k is done.
+func stopAt(t *testing.T, o Options, k int) {
+	t.Helper()
+	reason := errors.New("stopped by the test")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	_, err := Run(ctx, o, func(e Event) {
+		if e.Step != nil && e.Step.Step == k {
+			cancel(reason)
+		}
+	})
+	if !errors.Is(err, reason) {
+		t.Fatalf("stopped at step %d: %v", k, err)
+	}
+}
+
+func TestResumeIsBitEqual(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		stops []int
+		alter func(*Options)
+	}{
+		{"recorded batches, twice", []int{3, 7}, func(*Options) {}},
+		{"before the first step", []int{0}, func(o *Options) {}},
+		{"before the last step", []int{9}, func(o *Options) { o.Schedule = Cosine; o.Warmup = 3 }},
+		{"accumulation", []int{4}, func(o *Options) { o.Batch, o.Accum = 1, 4 }},
+		{"bfloat16 weights", []int{5}, func(o *Options) { o.DType = "bfloat16" }},
+		{"shuffled rows in the middle of an epoch", []int{5}, shuffledData},
+		{"shuffled rows at the edge of an epoch", []int{6}, shuffledData},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			o := recordOptions("llama-tied", filepath.Join(dir, "whole"))
+			o.Steps = 10
+			c.alter(&o)
+			want := trained(t, o)
+			o.Out = filepath.Join(dir, "parts")
+			var rows []StepRow
+			o.Log = filepath.Join(dir, "log.jsonl")
+			for _, k := range c.stops {
+				if k == 0 {
+					stopBeforeFirst(t, o)
+				} else {
+					stopAt(t, o, k)
+				}
+				o = Options{Model: o.Out, Out: o.Out, Resume: true, Log: o.Log}
+			}
+			rows = trained(t, o)
+			last := c.stops[len(c.stops)-1]
+			if len(rows) != 10-last {
+				t.Fatalf("%d steps after the resume, want %d", len(rows), 10-last)
+			}
+			for i, r := range rows {
+				if w := want[last+i]; r.Loss != w.Loss || r.GradNorm != w.GradNorm || r.LR != w.LR || r.Tokens != w.Tokens {
+					t.Errorf("step %d: %+v, want %+v", r.Step, r, w)
+				}
+			}
+			if !bytes.Equal(weightsOf(t, filepath.Join(dir, "whole")), weightsOf(t, o.Out)) {
+				t.Error("weights or optimizer state differ from the uninterrupted training's")
+			}
+			checkLog(t, o.Log, 10)
+		})
+	}
+}
+
+func stopBeforeFirst(t *testing.T, o Options) {
+	t.Helper()
+	reason := errors.New("stopped by the test")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	if _, err := Run(ctx, o, func(e Event) {
+		if e.Start != nil {
+			cancel(reason)
+		}
+	}); !errors.Is(err, reason) {
+		t.Fatal(err)
+	}
+}
+
+// shuffledData trains on token windows: 6 steps of 4 rows are an epoch.
+func shuffledData(o *Options) {
+	path := filepath.Join(filepath.Dir(o.Out), "data.bin")
+	var b []byte
+	for i := range 24*16 + 1 {
+		b = append(b, byte(i*7%131), 0)
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		panic(err)
+	}
+	o.Data, o.TokenDType, o.Seq = []string{path}, "uint16", 16
+}
+
+// checkLog wants one step row for each of the steps, in order.
+func checkLog(t *testing.T, path string, steps int) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, last := 1, ""
+	for _, line := range strings.Split(strings.TrimSpace(string(b)), "\n") {
+		var r struct {
+			Type string
+			Step int
+		}
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatalf("%v in %q", err, line)
+		}
+		if r.Type == "step" {
+			if r.Step != next {
+				t.Errorf("step row %d, want %d", r.Step, next)
+			}
+			next++
+		}
+		last = r.Type
+	}
+	if next != steps+1 || last != "end" {
+		t.Errorf("log has steps up to %d and ends with %q, want %d and end", next-1, last, steps)
+	}
+}
+
+// changedTokens copies recorded batches with one id changed.
+func changedTokens(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)-4] ^= 1
+	out := filepath.Join(t.TempDir(), "other.safetensors")
+	if err := os.WriteFile(out, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestResumeRefusals(t *testing.T) {
+	dir := t.TempDir()
+	o := recordOptions("llama-tied", filepath.Join(dir, "out"))
+	o.Schedule = Cosine
+	stopAt(t, o, 3)
+	resume := func(set func(*Options), flags ...string) Options {
+		r := Options{Model: o.Out, Out: o.Out, Resume: true, Settings: Defaults(), Given: given(flags...)}
+		set(&r)
+		return r
+	}
+	other := []string{changedTokens(t, o.Data[0])}
+	for _, c := range []struct {
+		name  string
+		o     Options
+		kind  fault.Kind
+		words []string
+	}{
+		{"learning rate", resume(func(o *Options) { o.LR = 1 }, "lr"), fault.Input, []string{"lr was 0.001, now 1", "--force"}},
+		{"steps of a cosine", resume(func(o *Options) { o.Steps = 30 }, "steps"), fault.Input, []string{"steps was 20, now 30"}},
+		{"data", resume(func(o *Options) { o.Data = other }, "data"), fault.Input, []string{"the data is another"}},
+		{"threads", resume(func(o *Options) { o.Threads = 77 }, "threads"), fault.Input, []string{"threads was", "now 77"}},
+		{"type", resume(func(o *Options) { o.DType = "bfloat16" }, "dtype"), fault.Input, []string{"dtype was float32, now bfloat16"}},
+		{"no training", Options{Model: oracle + "llama-tied", Out: filepath.Join(dir, "new"), Resume: true}, fault.Input, []string{stateFile}},
+		{"no resume", recordOptions("llama-tied", o.Out), fault.Input, []string{"exists already", "--resume"}},
+	} {
+		refused(t, c.name, c.o, c.kind, c.words...)
+	}
+	forced := resume(func(o *Options) { o.LR = 2e-3; o.Force = true }, "lr")
+	if rows := trained(t, forced); len(rows) != 17 {
+		t.Errorf("forced: %d steps, want 17", len(rows))
+	}
+}
+
+func TestNonFiniteStopsBeforeTheUpdate(t *testing.T) {
+	dir := t.TempDir()
+	o := recordOptions("llama-tied", filepath.Join(dir, "out"))
+	o.LR, o.Clip, o.Log = 1e300, 0, filepath.Join(dir, "log.jsonl")
+	_, err := Run(context.Background(), o, func(Event) {})
+	if fault.KindOf(err) != fault.Failed || !strings.Contains(fmt.Sprint(err), "stopped before the update") {
+		t.Fatalf("got %v", err)
+	}
+	state, err := readState(o.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(o.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(b), `"type":"step"`); n != state.Step || n == 0 {
+		t.Errorf("checkpoint of step %d, the log has %d steps", state.Step, n)
+	}
+	if !strings.Contains(string(b), `"type":"stop"`) {
+		t.Error("the log does not tell of the stop")
+	}
+}

@@ -1,0 +1,289 @@
+// Package train trains a decoder-only language model: AdamW as PyTorch has it, a learning-rate schedule, data whose
+// order is a function of the seed, checkpoints from which a run continues bit for bit.
+//
+// The graph is spago's (graph.go), the arithmetic an engine's. Weights, moments and gradients are kept in the
+// engine's type: float32 on cpu whatever the saved type, float64 on ref.
+package train
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"time"
+
+	"famkit/format"
+	"famkit/internal/arch"
+	"famkit/internal/decoder"
+	"famkit/internal/engine"
+	"famkit/internal/fault"
+	"famkit/internal/tensor"
+	"famkit/internal/tokenizer"
+)
+
+// Options are one call of the trainer.
+type Options struct {
+	Model     string // checkpoint to begin from; with Resume where Out does not exist, the training to continue
+	Init      string // instead of Model: a config.json to train from scratch
+	Tokenizer string // tokenizer.json or a folder that has it; "": the model's own
+	Out       string
+	Settings
+	// Given tells which settings, by flag name, the user chose; a resumed training takes the others from its record.
+	Given  func(flag string) bool
+	Resume bool
+	// Force replaces an existing Out, and resumes although what changes the result has changed.
+	Force  bool
+	DryRun bool // stop before memory is taken
+	Log    string
+}
+
+// Result is a finished training, or what a dry run found.
+type Result struct {
+	Out      string   `json:"out"`
+	Params   int64    `json:"params"`
+	Step     int      `json:"step"`
+	Tokens   int64    `json:"tokens"`
+	Seconds  float64  `json:"seconds"`
+	Loss     float64  `json:"loss,omitempty"` // of the last step
+	EvalLoss *float64 `json:"eval_loss,omitempty"`
+	Engine   string   `json:"engine"`
+	Memory   Memory   `json:"memory"`
+	Settings Settings `json:"settings"`
+	DryRun   bool     `json:"dry_run,omitempty"`
+}
+
+// run is one training.
+type run struct {
+	o  Options
+	s  Settings
+	on func(Event)
+
+	origin string // what the training began from
+	model  *arch.Model
+	config *arch.Config // of the checkpoints
+	dtype  tensor.DType // of the saved weights
+	files  map[string][]byte
+	state  *State // nil: begins anew
+	tok    encoder
+
+	e       engine.Engine
+	d       *decoder.Decoder
+	opt     *adamW
+	graph   *graph
+	data    *dataset
+	digests Digests
+	memory  Memory
+	log     *logFile
+	began   time.Time
+	saved   int // the step of the last checkpoint, -1: none yet
+	result  Result
+}
+
+// Run trains and writes checkpoints. Events arrive in order, from the calling goroutine. When ctx ends, Run finishes the
+// micro-batch, saves the last complete step and returns an error that wraps the cause.
+func Run(ctx context.Context, o Options, on func(Event)) (*Result, error) {
+	if o.Given == nil {
+		o.Given = func(string) bool { return false }
+	}
+	r := &run{o: o, s: o.Settings, on: on, saved: -1}
+	ck, err := r.open()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if r.e != nil {
+			_ = r.e.Close()
+		}
+	}()
+	err = r.prepare(ctx)
+	if err == nil && !o.DryRun {
+		err = r.build(ck)
+	}
+	if h, ok := r.source(ck); ok {
+		_ = h.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if o.DryRun {
+		r.result.DryRun = true
+		return &r.result, nil
+	}
+	return r.train(ctx)
+}
+
+func (r *run) source(ck *arch.Checkpoint) (format.Handle, bool) {
+	if ck == nil {
+		return nil, false
+	}
+	h, ok := ck.Source.(format.Handle)
+	return h, ok
+}
+
+// prepare settles everything that can be refused before memory is taken: settings, engine, memory, data.
+func (r *run) prepare(ctx context.Context) error {
+	if err := r.settle(); err != nil {
+		return err
+	}
+	if err := r.startEngine(); err != nil {
+		return err
+	}
+	r.memory = memoryNeed(r.model, r.e.Real(), r.s.Batch, r.s.Seq)
+	r.on(Event{Note: fmt.Sprintf("%s parameters; memory %s: weights %s, gradients %s, optimizer %s, activations %s, workspace %s",
+		count(r.model.Params()), gigabytes(r.memory.Total), gigabytes(r.memory.Weights), gigabytes(r.memory.Gradients),
+		gigabytes(r.memory.Optimizer), gigabytes(r.memory.Activations), gigabytes(r.memory.Workspace))})
+	if err := r.memory.check(r.model, r.e.Real(), r.s.Batch, r.s.Seq); err != nil {
+		return err
+	}
+	var err error
+	if r.data, err = r.loader().load(ctx, &r.s); err != nil {
+		return err
+	}
+	r.s.resolve(r.data.train.count())
+	if err := r.s.schedule().check(); err != nil {
+		return err
+	}
+	r.digests.Data = r.data.digest
+	if r.state != nil {
+		if err := r.state.refuseChanges(&r.s, r.digests, r.o.Force); err != nil {
+			return err
+		}
+	}
+	r.result = Result{Out: r.o.Out, Params: r.model.Params(), Engine: r.e.Name(), Memory: r.memory, Settings: r.s}
+	return nil
+}
+
+// settle completes and checks the settings: recorded ones of a resumed training, the shape of recorded data.
+func (r *run) settle() error {
+	if r.state != nil {
+		if err := r.s.inherit(&r.state.Settings, r.o.Given); err != nil {
+			return err
+		}
+	}
+	if err := r.s.check(); err != nil {
+		return err
+	}
+	if recorded(r.s.Data) {
+		if err := r.takeShape(); err != nil {
+			return err
+		}
+	}
+	if r.s.Seq > r.model.MaxPos {
+		if r.state != nil || r.o.Given("seq") || recorded(r.s.Data) {
+			return fault.Usagef("seq %d: the model's max_position_embeddings is %d", r.s.Seq, r.model.MaxPos)
+		}
+		r.s.Seq = r.model.MaxPos
+	}
+	var err error
+	if r.s.DType == "" {
+		r.s.DType = r.dtype.Torch()
+	}
+	if r.dtype, err = tensor.ParseTorchDType(r.s.DType); err != nil || !r.dtype.Real() {
+		return fault.Usagef("--dtype %q: wanted float32, bfloat16, float16 or float64", r.s.DType)
+	}
+	return r.writeConfig()
+}
+
+// takeShape takes batch, seq and steps from recorded data, where they were not given, and refuses what contradicts it.
+func (r *run) takeShape() error {
+	path := r.s.Data[0]
+	shape, err := recordedShape(path)
+	if err != nil {
+		return err
+	}
+	given := func(flag string) bool { return r.o.Given(flag) || r.state != nil }
+	if !given("seq") {
+		r.s.Seq = shape[2] - 1
+	}
+	if !given("batch") && shape[1]%r.s.Accum == 0 {
+		r.s.Batch = shape[1] / r.s.Accum
+	}
+	if !given("steps") {
+		r.s.Steps = shape[0]
+	}
+	if r.s.Batch*r.s.Accum != shape[1] || r.s.Seq != shape[2]-1 {
+		return fault.Inputf("%s: tensor %q: wanted %d rows of %d ids a step (batch %d, accum %d, seq %d and one target), found %v",
+			path, tokensTensor, r.s.Batch*r.s.Accum, r.s.Seq+1, r.s.Batch, r.s.Accum, r.s.Seq, shape)
+	}
+	return nil
+}
+
+// startEngine makes the engine that the settings ask for and records what was chosen.
+func (r *run) startEngine() error {
+	name, o := r.s.Engine, engine.Options{Threads: r.s.Threads}
+	if o.Threads == 0 {
+		o.Threads = runtime.GOMAXPROCS(0)
+	}
+	if r.s.Precision == "f64" && (name == "auto" || name == "") {
+		name = "ref"
+	}
+	if r.s.Precision == "bf16" {
+		o.Precision = engine.BFloat16
+	}
+	e, err := engine.New(name, o)
+	if err != nil {
+		return fault.Usagef("%w", err)
+	}
+	r.e = e
+	own := map[engine.Type]string{engine.F32: "f32", engine.F64: "f64"}[e.Real()]
+	if p := r.s.Precision; p != "" && p != own && !(p == "bf16" && own == "f32") {
+		return fault.Usagef("precision %s: engine %s computes in %s", p, e.Name(), own)
+	}
+	if r.s.Precision == "" {
+		r.s.Precision = own
+	}
+	r.s.Engine, r.s.Threads = e.Name(), o.Threads
+	return nil
+}
+
+func (r *run) loader() loader {
+	l := loader{vocab: r.model.Vocab, seq: r.s.Seq, tok: r.tok, separator: -1,
+		progress: func(label string, done, total int64) { r.on(Event{Progress: &Progress{label, done, total}}) },
+		note:     func(format string, a ...any) { r.on(Event{Note: fmt.Sprintf(format, a...)}) }}
+	for _, list := range [][]int{r.model.BOS, r.model.EOS} { // the end of text where there is one
+		if len(list) > 0 {
+			l.separator = int32(list[0])
+		}
+	}
+	return l
+}
+
+// build takes the memory and fills it: fresh weights, a checkpoint's, or a saved training.
+func (r *run) build(ck *arch.Checkpoint) error {
+	d, err := decoder.New(r.e, r.model, decoder.Options{Batch: r.s.Batch, SeqLen: r.s.Seq, Train: true})
+	if err != nil {
+		return err
+	}
+	r.d = d
+	if ck == nil {
+		err = d.Init(r.s.Seed)
+	} else {
+		err = d.Load(ck)
+	}
+	if err != nil {
+		return err
+	}
+	if r.opt, err = newAdamW(d, &r.s); err != nil {
+		return err
+	}
+	r.graph = newGraph(d, d.Params(), r.model.Layers, hostMemory(r.e), r.model.Tied)
+	if r.state == nil {
+		return nil
+	}
+	r.saved = r.state.Step
+	return r.restore(r.o.Model)
+}
+
+// hostMemory tells whether an engine's buffers are this process's own memory.
+func hostMemory(e engine.Engine) bool { return e.Name() == "cpu" || e.Name() == "ref" }
+
+func count(n int64) string {
+	switch f := float64(n); {
+	case n >= 1e9:
+		return fmt.Sprintf("%.2f billion", f/1e9)
+	case n >= 1e6:
+		return fmt.Sprintf("%.1f million", f/1e6)
+	}
+	return fmt.Sprint(n)
+}
+
+var _ encoder = (*tokenizer.Tokenizer)(nil)
