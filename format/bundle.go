@@ -27,6 +27,7 @@ type bundle struct {
 type shardFile struct {
 	f    *os.File
 	path string
+	size int64
 	hdr  *header
 }
 
@@ -68,6 +69,7 @@ func openShard(path string) (*shardFile, error) {
 	s := &shardFile{f: f, path: path}
 	size, err := fileSize(f)
 	if err == nil {
+		s.size = size
 		s.hdr, err = readHeader(f, size, path)
 	}
 	if err != nil {
@@ -172,11 +174,11 @@ func (b *bundle) Close() error {
 	return errors.Join(errs...)
 }
 
-// weightFiles lists the container files, for listings.
-func (b *bundle) weightFiles() []string {
-	paths := make([]string, len(b.shards))
+// weightFiles lists the container files with their sizes.
+func (b *bundle) weightFiles() []FileSummary {
+	files := make([]FileSummary, len(b.shards))
 	for i, s := range b.shards {
-		paths[i] = s.path
+		files[i] = FileSummary{s.path, s.size}
 	}
-	return paths
+	return files
 }

@@ -61,3 +61,13 @@ func freeDisk(dir string) (int64, error) {
 	}
 	return int64(st.Bavail) * st.Bsize, nil
 }
+
+// mapFile maps a file for reading.
+func mapFile(f *os.File) (data []byte, unmap func(), err error) {
+	size, err := fileSize(f)
+	if err != nil {
+		return nil, nil, err
+	}
+	data, err = unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+	return data, func() { _ = unix.Munmap(data) }, err
+}

@@ -1,0 +1,127 @@
+package format
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"famkit/internal/fault"
+	"famkit/internal/tensor"
+)
+
+// Summary is what a checkpoint's headers say.
+type Summary struct {
+	Path       string            `json:"path"`
+	Container  string            `json:"container"`
+	Files      []FileSummary     `json:"files"`
+	Tensors    int               `json:"tensors"`
+	Parameters int64             `json:"parameters"`
+	Bytes      int64             `json:"bytes"`
+	DTypes     []DTypeSummary    `json:"dtypes"` // the one with most bytes first
+	Meta       map[string]string `json:"metadata"`
+	SideFiles  []string          `json:"side_files"`
+	Warnings   []string          `json:"warnings"`
+}
+
+// FileSummary is one container file.
+type FileSummary struct {
+	Path  string `json:"path"`
+	Bytes int64  `json:"bytes"`
+}
+
+// DTypeSummary counts what has one element type.
+type DTypeSummary struct {
+	DType      string `json:"dtype"`
+	Tensors    int    `json:"tensors"`
+	Parameters int64  `json:"parameters"`
+	Bytes      int64  `json:"bytes"`
+}
+
+// weighty is a Handle that knows its container files.
+type weighty interface {
+	weightFiles() []FileSummary
+}
+
+// Summarize describes an open checkpoint. It reads no tensor data.
+func Summarize(h Handle) (*Summary, error) {
+	s := &Summary{Path: h.Path(), Meta: h.Meta(), Warnings: h.Warnings(), SideFiles: []string{}, Files: []FileSummary{}}
+	if s.Warnings == nil {
+		s.Warnings = []string{}
+	}
+	if w, ok := h.(weighty); ok {
+		s.Files, s.Container = w.weightFiles(), "safetensors"
+	} else {
+		st, err := statSize(h.Path())
+		if err != nil {
+			return nil, fault.Inputf("%w", err)
+		}
+		s.Files, s.Container = []FileSummary{{h.Path(), st}}, ContainerOf(h.Path())
+	}
+	for name := range h.Files() {
+		s.SideFiles = append(s.SideFiles, name)
+	}
+	return s, s.count(h)
+}
+
+func (s *Summary) count(src Source) error {
+	types := map[tensor.DType]*DTypeSummary{}
+	for _, name := range src.Names() {
+		t, err := src.Tensor(name)
+		if err != nil {
+			return err
+		}
+		info := t.Info()
+		elems, err := info.Elems()
+		if err != nil {
+			return fault.Inputf("%w", err)
+		}
+		d := types[info.DType]
+		if d == nil {
+			d = &DTypeSummary{DType: info.DType.String()}
+			types[info.DType] = d
+		}
+		d.Tensors++
+		d.Parameters += int64(elems)
+		d.Bytes += info.Size()
+		s.Tensors++
+		s.Parameters += int64(elems)
+		s.Bytes += info.Size()
+	}
+	s.DTypes = []DTypeSummary{}
+	for _, d := range slices.SortedFunc(maps.Values(types), func(a, b *DTypeSummary) int {
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(a.DType, b.DType))
+	}) {
+		s.DTypes = append(s.DTypes, *d)
+	}
+	return nil
+}
+
+// TensorSummary is one line of a listing.
+type TensorSummary struct {
+	Name  string `json:"name"`
+	DType string `json:"dtype"`
+	Shape []int  `json:"shape"`
+	Bytes int64  `json:"bytes"`
+	File  string `json:"file,omitempty"`
+}
+
+// ListTensors describes every tensor of src in its order.
+func ListTensors(src Source) ([]TensorSummary, error) {
+	var rows []TensorSummary
+	for _, name := range src.Names() {
+		t, err := src.Tensor(name)
+		if err != nil {
+			return nil, err
+		}
+		info := t.Info()
+		if info.Shape == nil {
+			info.Shape = []int{}
+		}
+		row := TensorSummary{Name: name, DType: info.DType.String(), Shape: info.Shape, Bytes: info.Size()}
+		if s, ok := t.(*section); ok {
+			row.File = s.path
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
