@@ -94,15 +94,13 @@ func (d *Decoder) Loss(batch, seq int, ids, targets []int32) (sum float64, n int
 // Logits is the forward pass; sink gets the logits [rows, vocab] of a few rows of the batch at a time, in order. The buffer is
 // reused after it returns.
 func (d *Decoder) Logits(batch, seq int, ids []int32, sink func(firstRow, rows int, logits engine.Buf) error) error {
-	if err := d.SetBatch(batch, seq, ids, nil); err != nil {
+	if err := d.Forward(batch, seq, ids); err != nil {
 		return err
 	}
-	d.blocksForward()
-	d.normForward(d.last, d.finalOut, d.finalStat, d.finalNorm)
 	for first := 0; first < d.rows; first += d.chunk {
 		rows := min(d.chunk, d.rows-first)
-		_, logits := d.logitsOf(first, rows)
-		if err := d.e.Sync(); err != nil {
+		logits, err := d.LogitRows(first, rows)
+		if err != nil {
 			return err
 		}
 		if err := sink(first, rows, logits); err != nil {
@@ -110,6 +108,26 @@ func (d *Decoder) Logits(batch, seq int, ids []int32, sink func(firstRow, rows i
 		}
 	}
 	return nil
+}
+
+// Forward runs all but the head; LogitRows does the rest, for any rows in any order.
+func (d *Decoder) Forward(batch, seq int, ids []int32) error {
+	if err := d.SetBatch(batch, seq, ids, nil); err != nil {
+		return err
+	}
+	d.blocksForward()
+	d.normForward(d.last, d.finalOut, d.finalStat, d.finalNorm)
+	return d.e.Sync()
+}
+
+// MaxLogitRows is how many rows of logits exist at a time.
+func (d *Decoder) MaxLogitRows() int { return d.chunk }
+
+// LogitRows gives the logits [rows, vocab] of at most MaxLogitRows rows of the batch that Forward ran. The buffer is
+// overwritten by the next call.
+func (d *Decoder) LogitRows(first, rows int) (engine.Buf, error) {
+	_, logits := d.logitsOf(first, rows)
+	return logits, d.e.Sync()
 }
 
 func (d *Decoder) blocksForward() {
