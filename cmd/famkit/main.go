@@ -21,6 +21,7 @@ func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
 // commands in the order in which help lists them: one line for each file that defines one.
 var commands = []func(*ui) *cli.Command{
 	inspectCommand,
+	trainCommand,
 	versionCommand,
 	docsCommand,
 }

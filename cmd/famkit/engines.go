@@ -1,0 +1,6 @@
+package main
+
+// The engines register themselves.
+import (
+	_ "famkit/internal/engine/ref"
+)
