@@ -105,6 +105,9 @@ func (p *Plan) check() error {
 			return err
 		}
 	}
+	if heads := int64(p.To.Heads) * int64(max(1, p.To.HeadDim)); heads > maxSize || p.To.Heads < p.From.Heads {
+		return fmt.Errorf("%d heads of %d is no growth of %d heads", p.To.Heads, p.To.HeadDim, p.From.Heads)
+	}
 	if p.From.HeadDim != p.To.HeadDim || p.From.Vocab != p.To.Vocab {
 		return fmt.Errorf("head_dim and vocab must stay as they are")
 	}

@@ -1,0 +1,334 @@
+package expand
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+
+	"famkit/format"
+	"famkit/internal/arch"
+	"famkit/internal/arch/archtest"
+	"famkit/internal/fault"
+	"famkit/internal/tensor"
+)
+
+func random(t testing.TB, name string, d tensor.DType) *arch.Checkpoint {
+	t.Helper()
+	src, err := archtest.Random(1, archtest.Configs[name], d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ck, err := arch.Bind(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ck
+}
+
+func change(t testing.TB, s string) Change {
+	t.Helper()
+	c, err := ParseChange(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func compile(t testing.TB, ck *arch.Checkpoint, r Request) *Plan {
+	t.Helper()
+	p, err := Compile(ck, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func TestParseChange(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		n    int
+		want int
+	}{{"", 7, 7}, {"9", 7, 9}, {"2x", 7, 14}, {"x2", 7, 14}, {"x1.5", 7, 11}, {"x1.37", 112, 153}, {"+3", 7, 10}, {"1.25x", 576, 720}} {
+		if got, err := change(t, c.in).Of("ffn", c.n); err != nil || got != c.want {
+			t.Errorf("%q of %d: %d (%v), want %d", c.in, c.n, got, err, c.want)
+		}
+	}
+	for _, bad := range []string{"x", "0", "-3", "+0", "+-1", "x0", "2x2", "1e3", "x1/2", "7.5", "two", "x-1", " 3"} {
+		if _, err := ParseChange(bad); err == nil {
+			t.Errorf("%q is accepted", bad)
+		}
+	}
+	for _, s := range []string{"6", "x0.5", "x9999999999"} {
+		if n, err := change(t, s).Of("ffn", 7); err == nil || fault.KindOf(err) != fault.Input {
+			t.Errorf("%q of 7: %d, %v; want a refusal", s, n, err)
+		}
+	}
+}
+
+func TestGrowLayers(t *testing.T) {
+	for _, c := range []struct {
+		from, to int
+		place    Place
+		want     string
+	}{
+		{2, 4, Interleave, "0 (0) 1 (1)"}, {3, 4, Interleave, "0 1 2 (2)"}, {2, 7, Interleave, "0 (0) (0) 1 (1) (1) (1)"},
+		{3, 5, Top, "0 1 2 (1) (2)"}, {2, 5, Top, "0 1 (1) (0) (1)"}, {2, 4, Bottom, "(0) (1) 0 1"},
+	} {
+		layers, err := growLayers(c.from, c.to, c.place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var parts []string
+		for _, l := range layers {
+			if l.Silent {
+				parts = append(parts, fmt.Sprintf("(%d)", l.Src))
+			} else {
+				parts = append(parts, fmt.Sprint(l.Src))
+			}
+		}
+		if got := strings.Join(parts, " "); got != c.want {
+			t.Errorf("%d to %d %s: %s, want %s", c.from, c.to, c.place, got, c.want)
+		}
+		if err := checkLayers(layers, c.from); err != nil {
+			t.Errorf("%d to %d %s: %v", c.from, c.to, c.place, err)
+		}
+	}
+	if _, err := growLayers(2, 4, "sideways"); err == nil {
+		t.Error("an unknown place is accepted")
+	}
+	for _, bad := range [][]LayerFrom{{{Src: 1}, {Src: 0}}, {{Src: 0}, {Src: 0}}, {{Src: 0}}, {{Src: 0}, {Src: 2}}} {
+		if checkLayers(bad, 2) == nil {
+			t.Errorf("%v is accepted as a growth of 2 layers", bad)
+		}
+	}
+}
+
+// TestChoiceSharesSumToOne: of the copies of a column each row takes exactly one, every copy gets some, and rows differ.
+func TestChoiceSharesSumToOne(t *testing.T) {
+	for _, n := range []int32{2, 3, 5} {
+		taken := make([]int, n)
+		same := 0
+		for r := range 200 {
+			row := newChoice(1, "w").row(r)
+			for s := range int32(130) {
+				k := row.of(s, n)
+				taken[k]++
+				if k == newChoice(1, "w").row(r+1).of(s, n) {
+					same++
+				}
+			}
+		}
+		for k, got := range taken {
+			if want := 200 * 130 / int(n); got < want*9/10 || got > want*11/10 {
+				t.Errorf("copy %d of %d is taken %d times, want about %d", k, n, got, want)
+			}
+		}
+		if want := 200 * 130 / int(n); same > want*11/10 {
+			t.Errorf("%d copies: neighbouring rows agree %d times, want about %d", n, same, want)
+		}
+	}
+	if newChoice(1, "a").row(0) == newChoice(2, "a").row(0) || newChoice(1, "a").row(0) == newChoice(1, "b").row(0) {
+		t.Error("the choice does not depend on seed and tensor")
+	}
+}
+
+// oracle computes an expression the slow way, element by element from the definition in expr.go.
+func oracle(t *testing.T, e *RoleExpr, parent tensor.Tensor) []byte {
+	t.Helper()
+	raw, err := format.ReadAll(parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := e.Info.Elems()
+	if err != nil {
+		t.Fatal(err)
+	}
+	src := make([]float64, len(raw)*8/e.Info.DType.Bits())
+	tensor.Decode(src, raw, e.Info.DType)
+	dst := make([]float64, n)
+	at := func(g *gather, t int) (int, float64) {
+		s, w := t, 1.0
+		if g.src != nil {
+			s = int(g.src[t])
+		}
+		if g.scale != nil {
+			w = g.scale[t]
+		}
+		return s, w
+	}
+	for i := range dst {
+		r, c := i/e.cols.to, i%e.cols.to
+		sr, wr := at(e.rows, r)
+		sc, wc := at(e.cols, c)
+		share := 1.0
+		if e.cols.slot != nil && newChoice(5, e.Info.Name).row(r).of(int32(sc), e.cols.count[sc]) != e.cols.slot[c] && e.cols.count[sc] > 1 {
+			share = 0
+		}
+		if e.Zero {
+			share = 0
+		}
+		dst[i] = src[sr*e.cols.from+sc] * (e.factor * wr * wc) * share
+		if share == 0 {
+			dst[i] = 0
+		}
+	}
+	out := make([]byte, e.Info.Size())
+	tensor.Encode(out, dst, e.Info.DType)
+	return out
+}
+
+// TestRowsAgainstOracle: every tensor of a growth of all axes equals its definition, read whole and in random pieces.
+func TestRowsAgainstOracle(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	for name := range archtest.Configs {
+		for _, d := range []tensor.DType{tensor.BF16, tensor.F32, tensor.F64} {
+			for _, r := range []Request{
+				{Depth: change(t, "+3"), Hidden: change(t, "3x"), FFN: change(t, "x1.4"), KV: change(t, "2x"), Seed: 5},
+				{Hidden: change(t, "+12"), FFN: change(t, "2x"), Heads: change(t, "2x"), Seed: 5},
+			} {
+				ck := random(t, name, d)
+				p, err := Compile(ck, r)
+				if err != nil {
+					r.Hidden = change(t, "2x")
+					p = compile(t, ck, r)
+				}
+				checkExprs(t, rng, p, ck)
+			}
+		}
+	}
+}
+
+func checkExprs(t *testing.T, rng *rand.Rand, p *Plan, ck *arch.Checkpoint) {
+	t.Helper()
+	src, err := p.Apply(ck)
+	if err != nil {
+		t.Fatal(err)
+	}
+	exprs, err := p.Exprs(ck)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range exprs {
+		parent, err := ck.Source.Tensor(exprs[i].From)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := oracle(t, &exprs[i], parent)
+		got, err := src.Tensor(exprs[i].Info.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, err := format.ReadAll(got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(whole, want) {
+			t.Fatalf("%s: differs from its definition", exprs[i].String())
+		}
+		for range 5 {
+			off := rng.IntN(len(want))
+			piece := make([]byte, rng.IntN(len(want)-off)+1)
+			if _, err := got.ReadAt(piece, int64(off)); err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(piece, want[off:off+len(piece)]) {
+				t.Fatalf("%s: bytes %d+%d differ from the whole", exprs[i].String(), off, len(piece))
+			}
+		}
+		if n, err := got.ReadAt(make([]byte, 10), int64(len(want))-4); n != 4 || err != io.EOF {
+			t.Fatalf("reading past the end: %d, %v; want 4, EOF", n, err)
+		}
+	}
+}
+
+func TestPlanSurvivesJSON(t *testing.T) {
+	ck := random(t, "llama", tensor.BF16)
+	p := compile(t, ck, Request{Depth: change(t, "2x"), Hidden: change(t, "+24"), Heads: change(t, "2x"), Place: Top, Seed: 9})
+	p.Parent = Parent{Path: "../small", Digest: "ab"}
+	q, err := ParsePlan("plan.json", p.JSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(p, q) {
+		t.Errorf("read back:\n%+v\nwant\n%+v", q, p)
+	}
+}
+
+// TestHostilePlans: a plan may come from anywhere.
+func TestHostilePlans(t *testing.T) {
+	ck := random(t, "llama", tensor.F32)
+	p := compile(t, ck, Request{Depth: change(t, "2x"), FFN: change(t, "2x"), KV: change(t, "2x")})
+	for name, spoil := range map[string]func(m map[string]any){
+		"schema":          func(m map[string]any) { m["schema"] = 99 },
+		"split":           func(m map[string]any) { m["split"] = "even" },
+		"lost layer":      func(m map[string]any) { m["layers"] = []any{map[string]any{"src": 0}} },
+		"map missing":     func(m map[string]any) { delete(m["maps"].(map[string]any), "ffn") },
+		"map too short":   func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-19"} },
+		"source too high": func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-18 99-119"} },
+		"source lost":     func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-18 0-18 0 1"} },
+		"huge run":        func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-99999999999"} },
+		"bad run":         func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "5-3"} },
+		"odd axis":        func(m map[string]any) { m["maps"].(map[string]any)["vocab"] = map[string]any{"src": "0-30"} },
+		"negative size":   func(m map[string]any) { m["to"].(map[string]any)["kv_heads"] = -1 },
+		"negative scale": func(m map[string]any) {
+			m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-19 0-19", "write": []any{[]any{-1, 40}}}
+		},
+	} {
+		var m map[string]any
+		if err := json.Unmarshal(p.JSON(), &m); err != nil {
+			t.Fatal(err)
+		}
+		spoil(m)
+		b, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ParsePlan("plan.json", b); err == nil || fault.KindOf(err) != fault.Input {
+			t.Errorf("%s: %v, want a refusal", name, err)
+		}
+	}
+	if _, err := ParsePlan("plan.json", []byte("{")); err == nil {
+		t.Error("half a plan is accepted")
+	}
+	if _, err := p.Exprs(random(t, "qwen3", tensor.F32)); err == nil {
+		t.Error("a plan is applied to a model that it was not made for")
+	}
+}
+
+// TestRefusals: what would not keep the function is refused with a reason and a hint.
+func TestRefusals(t *testing.T) {
+	for _, c := range []struct {
+		model string
+		r     Request
+		want  string
+		hint  string
+	}{
+		{"llama", Request{Hidden: change(t, "+1")}, "hidden size 13 is not a multiple of 6 heads", "--hidden 18"},
+		{"llama", Request{Heads: change(t, "+1")}, "7 query heads do not form whole groups over 2 kv heads", "--heads 6 or --heads 8"},
+		{"llama", Request{KV: change(t, "3"), Heads: change(t, "6")}, "are groups of 2; the parent's are 3", "--heads 9 keeps the groups"},
+		{"llama", Request{Depth: change(t, "1")}, "a growth cannot shrink it to 1", ""},
+		{"qwen2", Request{Depth: change(t, "2")}, "nothing to grow", "famkit help axes"},
+	} {
+		_, err := Compile(random(t, c.model, tensor.F32), c.r)
+		if err == nil || !strings.Contains(err.Error(), c.want) || fault.HintOf(err) != c.hint {
+			t.Errorf("%s %+v: %v (hint %q), want %q (hint %q)", c.model, c.r, err, fault.HintOf(err), c.want, c.hint)
+		}
+	}
+}
+
+func TestOutputName(t *testing.T) {
+	p := &Plan{From: Sizes{Layers: 2, Hidden: 4, Heads: 2}, To: Sizes{Layers: 4, Hidden: 8, Heads: 2}}
+	for in, want := range map[string]string{"a/model.safetensors": "a/model-depth4-hidden8.safetensors", "a/small/": "a/small-depth4-hidden8"} {
+		if got := p.OutputName(in); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+	if got, want := PlanPath("x/m.safetensors"), "x/m.plan.json"; got != want {
+		t.Errorf("plan of a lone file: %s, want %s", got, want)
+	}
+}

@@ -1,0 +1,186 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"famkit/expand"
+	"famkit/format"
+	"famkit/internal/arch"
+	"famkit/internal/arch/archtest"
+	"famkit/internal/engine"
+	_ "famkit/internal/engine/ref"
+	"famkit/internal/tensor"
+)
+
+// request builds a growth from "axis=size" pairs.
+func request(t testing.TB, seed uint64, place expand.Place, sizes map[string]string) expand.Request {
+	t.Helper()
+	r := expand.Request{Seed: seed, Place: place}
+	for axis, to := range map[string]*expand.Change{"depth": &r.Depth, "hidden": &r.Hidden, "ffn": &r.FFN, "heads": &r.Heads,
+		"kv": &r.KV, "width": &r.Width} {
+		c, err := expand.ParseChange(sizes[axis])
+		if err != nil {
+			t.Fatal(err)
+		}
+		*to = c
+	}
+	return r
+}
+
+func random(t testing.TB, seed uint64, config string, d tensor.DType) *arch.Checkpoint {
+	t.Helper()
+	src, err := archtest.Random(seed, config, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bind(t, src)
+}
+
+func bind(t testing.TB, src format.Source) *arch.Checkpoint {
+	t.Helper()
+	ck, err := arch.Bind(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ck
+}
+
+// grow compiles, applies and binds the child.
+func grow(t testing.TB, ck *arch.Checkpoint, r expand.Request) (*expand.Plan, *arch.Checkpoint) {
+	t.Helper()
+	p, err := expand.Compile(ck, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	src, err := p.Apply(ck)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, bind(t, src)
+}
+
+// distance is max |delta logit| over max |logit|, in float64.
+func distance(t testing.TB, a, b *arch.Checkpoint) float64 {
+	t.Helper()
+	ids := SeededIDs(3, 2, 9, a.Model.Vocab)
+	x, double, err := logits(context.Background(), "ref", engine.Options{}, a, ids)
+	if err != nil || !double {
+		t.Fatal("ref in float64:", double, err)
+	}
+	y, _, err := logits(context.Background(), "ref", engine.Options{}, b, ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return maxDelta(x, y) / maxAbs(x)
+}
+
+// growths are the targets that every architecture is grown to.
+var growths = []map[string]string{
+	{"depth": "2x"}, {"depth": "+1"}, {"depth": "7"},
+	{"hidden": "2x"}, {"hidden": "3x"}, {"hidden": "x1.5"}, {"hidden": "+12"},
+	{"ffn": "2x"}, {"ffn": "x1.37"}, {"ffn": "+1"}, {"ffn": "x3.3"},
+	{"kv": "2x"}, {"kv": "+1"}, {"heads": "2x"}, {"kv": "2x", "heads": "4x"},
+	{"width": "2x"}, {"width": "2x", "depth": "2x"}, {"width": "2x", "depth": "+1", "ffn": "x2.5"},
+	{"hidden": "x1.5", "heads": "2x", "ffn": "x1.7", "depth": "2x"},
+}
+
+// tolerance64 bounds the relative difference that float64 rounding makes: the weights are stored in float64, so that
+// even scales that are no powers of two round to 1e-16.
+const tolerance64 = 1e-12
+
+// TestGrowthsKeepTheFunction: every architecture, every target, every place of new blocks.
+func TestGrowthsKeepTheFunction(t *testing.T) {
+	n := 0
+	for name, config := range archtest.Configs {
+		ck := random(t, 1, config, tensor.F64)
+		for i, sizes := range growths {
+			place := []expand.Place{expand.Interleave, expand.Top, expand.Bottom}[i%3]
+			t.Run(fmt.Sprint(name, sizes), func(t *testing.T) {
+				r := request(t, uint64(i), place, sizes)
+				p, err := expand.Compile(ck, r)
+				if err != nil {
+					if ck.Model.Spec.HeadsDivideHidden && strings.Contains(err.Error(), "is not a multiple of") {
+						return // transformers would refuse the child
+					}
+					t.Fatal(err)
+				}
+				_, child := grow(t, ck, r)
+				if d := distance(t, ck, child); d > tolerance64 {
+					t.Errorf("logits differ by %.1e of the largest, want at most %.0e", d, tolerance64)
+				}
+				if got := child.Model.Layers; got != p.To.Layers {
+					t.Errorf("config says %d layers, want %d", got, p.To.Layers)
+				}
+			})
+			n++
+		}
+	}
+	t.Logf("%d growths", n)
+}
+
+// TestRandomGrowths draws targets at random, and grows the grown once more.
+func TestRandomGrowths(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 11))
+	names := []string{"llama", "llama-tied-bias", "mistral", "qwen2", "qwen3"}
+	done := 0
+	for trial := 0; trial < 60; trial++ {
+		name := names[rng.IntN(len(names))]
+		ck := random(t, rng.Uint64(), archtest.Configs[name], tensor.F64)
+		grownOnce, grownTwice := ck, ck
+		for step := range 2 {
+			sizes := map[string]string{}
+			for _, axis := range []string{"depth", "hidden", "ffn", "kv"} {
+				if rng.IntN(2) == 0 {
+					sizes[axis] = fmt.Sprintf("+%d", 1+rng.IntN(5))
+				}
+			}
+			r := request(t, rng.Uint64(), expand.Interleave, sizes)
+			if _, err := expand.Compile(grownTwice, r); err != nil {
+				continue
+			}
+			_, child := grow(t, grownTwice, r)
+			if step == 0 {
+				grownOnce = child
+			}
+			grownTwice = child
+			done++
+		}
+		for _, c := range []*arch.Checkpoint{grownOnce, grownTwice} {
+			if d := distance(t, ck, c); d > tolerance64 {
+				t.Fatalf("%s, trial %d: logits differ by %.1e of the largest", name, trial, d)
+			}
+		}
+	}
+	if done < 40 {
+		t.Errorf("only %d of 120 growths were possible, the test shows too little", done)
+	}
+	t.Logf("%d growths", done)
+}
+
+// TestExactGrowthsRoundNothing: where every scale is a power of two, bfloat16 weights grow without any rounding, so that
+// the logits in float64 agree as if nothing had been stored in 16 bits.
+func TestExactGrowthsRoundNothing(t *testing.T) {
+	for name, config := range archtest.Configs {
+		for _, d := range []tensor.DType{tensor.BF16, tensor.F16, tensor.F32} {
+			ck := random(t, 5, config, d)
+			p, child := grow(t, ck, request(t, 1, expand.Interleave, map[string]string{"width": "2x", "depth": "2x", "ffn": "x3.4"}))
+			if !p.Exact() {
+				t.Errorf("%s %s: plan says that it rounds %v", name, d, p.Rounding)
+			}
+			if got := distance(t, ck, child); got > tolerance64 {
+				t.Errorf("%s %s: logits differ by %.1e of the largest", name, d, got)
+			}
+			p, child = grow(t, ck, request(t, 1, expand.Interleave, map[string]string{"hidden": "x1.5"}))
+			if p.Exact() {
+				t.Errorf("%s %s: plan of an uneven hidden size says that nothing is rounded", name, d)
+			}
+			if got := distance(t, ck, child); got < 1e-9 || got > 0.2 {
+				t.Errorf("%s %s: uneven hidden size: logits differ by %.1e of the largest, which is not rounding", name, d, got)
+			}
+		}
+	}
+}
