@@ -22,6 +22,7 @@ func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
 var commands = []func(*ui) *cli.Command{
 	inspectCommand,
 	trainCommand,
+	logitsCommand,
 	versionCommand,
 	docsCommand,
 }
