@@ -96,8 +96,9 @@ func (w *writer) common(d *defaults) {
 func (w *writer) heads(d *defaults) {
 	c, was, m := w.c, w.was, w.m
 	w.int("num_attention_heads", was.Heads, m.Heads)
-	kvFollows := !c.IsSet("num_key_value_heads") && (d.kv == 0 || c.Has("num_key_value_heads"))
-	if was.KVHeads != m.KVHeads || kvFollows && was.Heads != m.Heads {
+	null := c.Has("num_key_value_heads") && !c.IsSet("num_key_value_heads") // transformers 5 refuses it for Mistral
+	absent := !c.Has("num_key_value_heads") && d.kv == 0 && was.Heads != m.Heads
+	if was.KVHeads != m.KVHeads || null || absent {
 		c.Set("num_key_value_heads", m.KVHeads)
 	}
 	if was.HeadDim != m.HeadDim || was.Hidden != m.Hidden || was.Heads != m.Heads {
