@@ -93,10 +93,13 @@ func helpCommand(u *ui, app *cli.App) *cli.Command {
 				_, err := fmt.Fprint(u.out, text)
 				return err
 			}
-			if find(app.Commands, name) == nil {
+			cmd := find(app.Commands, name)
+			if cmd == nil {
 				return fault.Hint(fault.Usagef("no command or topic %q", name), "topics: %s", strings.Join(topicNames(), ", "))
 			}
-			return cli.ShowCommandHelp(c, name)
+			cmd.HelpName = "famkit " + cmd.Name
+			cli.HelpPrinter(u.out, cli.CommandHelpTemplate, cmd)
+			return nil
 		},
 	}
 }

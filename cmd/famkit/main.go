@@ -21,6 +21,9 @@ func main() { os.Exit(run(os.Args, os.Stdout, os.Stderr)) }
 // commands in the order in which help lists them: one line for each file that defines one.
 var commands = []func(*ui) *cli.Command{
 	inspectCommand,
+	convertCommand,
+	expandCommand,
+	verifyCommand,
 	trainCommand,
 	logitsCommand,
 	versionCommand,
@@ -51,6 +54,7 @@ func newApp(u *ui) *cli.App {
 		ExitErrHandler:         func(*cli.Context, error) {},
 		OnUsageError:           usageError,
 		CommandNotFound:        nil,
+		Flags:                  []cli.Flag{cli.HelpFlag}, // cli adds it only where there is no help command
 		Action:                 func(c *cli.Context) error { return rootAction(u, c) },
 	}
 	for _, build := range commands {

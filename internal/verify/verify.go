@@ -104,6 +104,10 @@ func (r *Report) measure(ctx context.Context, parent, child *arch.Checkpoint, st
 		if !ok {
 			return fault.Usagef("precision %q: want f64 or f32", p)
 		}
+		if why := unusable(how.engine); why != "" && len(o.Precisions) == 0 {
+			o.note("not measured in %s: engine %s cannot run here: %s", p, how.engine, why)
+			continue
+		}
 		ids := o.ids(parent.Model, child.Model, p)
 		if need := MemoryNeed(child.Model, how.real, ids); o.Available > 0 && need > o.Available {
 			if len(o.Precisions) > 0 {
@@ -123,9 +127,23 @@ func (r *Report) measure(ctx context.Context, parent, child *arch.Checkpoint, st
 		r.add(Check{Name: "measured in " + m.Precision, Passed: m.Equal(), Match: m, Summary: matchSummary(m)})
 	}
 	if done == 0 {
-		return fault.Failedf("the models could not be measured in any precision for want of memory")
+		return fault.Failedf("the models could not be measured in any precision")
 	}
 	return nil
+}
+
+// unusable says why an engine cannot run here, "" when it can.
+func unusable(name string) string {
+	for _, c := range engine.Candidates() {
+		if c.Name != name {
+			continue
+		}
+		if score, why := c.Score(); score == 0 {
+			return why
+		}
+		return ""
+	}
+	return "it is not part of this build"
 }
 
 func matchSummary(m *Match) string {
