@@ -60,7 +60,7 @@ func newApp(u *ui) *cli.App {
 	for _, build := range commands {
 		app.Commands = append(app.Commands, prepare(u, build(u)))
 	}
-	app.Commands = append(app.Commands, helpCommand(u, app))
+	app.Commands = append(app.Commands, prepare(u, helpCommand(u, app)))
 	return app
 }
 
