@@ -37,7 +37,8 @@ func parseHeader(text []byte) (*header, error) {
 	w := &walker{text: text}
 	h := &header{entries: make([]entry, 0, len(text)/80)}
 	seen := make(map[string]struct{}, len(text)/80)
-	err := w.object("the header", func(key string) error {
+	err := w.object("the header", func(raw []byte) error {
+		key := string(raw)
 		if _, dup := seen[key]; dup {
 			return w.failf("duplicate tensor name %q", key)
 		}
@@ -94,7 +95,8 @@ func (w *walker) take(c byte) error {
 }
 
 // object walks {"key": value, ...}; value is called with the cursor before each value and must take it.
-func (w *walker) object(what string, value func(key string) error) error {
+// The key is valid only during the call.
+func (w *walker) object(what string, value func(key []byte) error) error {
 	if w.next() != '{' {
 		return w.failf("%s: wanted an object, found %s", what, w.found())
 	}
@@ -105,7 +107,7 @@ func (w *walker) object(what string, value func(key string) error) error {
 	}
 	for {
 		w.space()
-		key, err := w.str()
+		key, err := w.raw()
 		if err != nil {
 			return err
 		}
@@ -154,7 +156,8 @@ func (w *walker) metadata(h *header) error {
 		return w.word("null")
 	}
 	h.meta = map[string]string{}
-	return w.object(metadataKey, func(key string) error {
+	return w.object(metadataKey, func(raw []byte) error {
+		key := string(raw)
 		if _, dup := h.meta[key]; dup {
 			return w.failf("%s: duplicate key %q", metadataKey, key)
 		}
@@ -181,20 +184,20 @@ func (w *walker) entry(name string) (entry, error) {
 	if w.next() != '{' {
 		return e, w.failf("tensor %q: wanted an object, found %s", name, w.found())
 	}
-	err := w.object("tensor", func(key string) (err error) {
-		switch key {
+	err := w.object("tensor", func(key []byte) (err error) {
+		switch string(key) {
 		case "dtype":
-			if err := once(0, key); err != nil {
+			if err := once(0, "dtype"); err != nil {
 				return err
 			}
 			e.dtype, err = w.dtype(name)
 		case "shape":
-			if err := once(1, key); err != nil {
+			if err := once(1, "shape"); err != nil {
 				return err
 			}
-			e.shape, err = w.uints(name, key)
+			e.shape, err = w.uints(name, "shape")
 		case "data_offsets":
-			if err := once(2, key); err != nil {
+			if err := once(2, "data_offsets"); err != nil {
 				return err
 			}
 			err = w.offsets(&e)
@@ -405,7 +408,7 @@ func (w *walker) skip(depth int) error {
 	}
 	switch c := w.next(); {
 	case c == '{':
-		return w.object("value", func(string) error { return w.skip(depth + 1) })
+		return w.object("value", func([]byte) error { return w.skip(depth + 1) })
 	case c == '[':
 		return w.array("value", func() error { return w.skip(depth + 1) })
 	case c == '"':

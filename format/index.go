@@ -164,12 +164,13 @@ func uniqueMap(data []byte) (map[string]string, error) {
 	}
 	w := &walker{text: data}
 	var weightMap map[string]string
-	err := w.object("the index", func(key string) error {
-		if key != "weight_map" {
+	err := w.object("the index", func(key []byte) error {
+		if string(key) != "weight_map" {
 			return w.skip(0)
 		}
 		weightMap = map[string]string{}
-		return w.object(key, func(name string) error {
+		return w.object("weight_map", func(raw []byte) error {
+			name := string(raw)
 			if _, dup := weightMap[name]; dup {
 				return w.failf("weight_map: duplicate tensor name %q", name)
 			}
