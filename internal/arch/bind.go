@@ -1,6 +1,8 @@
 package arch
 
 import (
+	"fmt"
+
 	"famkit/format"
 	"famkit/internal/fault"
 	"famkit/internal/tensor"
@@ -58,10 +60,8 @@ func (ck *Checkpoint) DType() tensor.DType {
 
 // readConfig finds and reads src's config.json.
 func readConfig(src format.Source) (*Config, error) {
-	for name, data := range src.Files() {
-		if name == "config.json" {
-			return ParseConfig(data)
-		}
+	if data, ok := format.ReadFile(src, "config.json"); ok {
+		return ParseConfig(data)
 	}
 	return nil, fault.Hint(fault.Inputf("config.json: not found"), "give the checkpoint's directory; a lone file works only where no config is needed")
 }
@@ -69,7 +69,7 @@ func readConfig(src format.Source) (*Config, error) {
 // inSource puts the source's path, where it has one, before what err says.
 func inSource(src format.Source, err error) error {
 	if h, ok := src.(interface{ Path() string }); ok && err != nil {
-		return fault.Inputf("%s: %w", h.Path(), err)
+		return &fault.Error{Kind: fault.KindOf(err), Err: fmt.Errorf("%s: %w", h.Path(), err)}
 	}
 	return err
 }

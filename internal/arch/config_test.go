@@ -163,7 +163,7 @@ func nested(t *testing.T, c *Config, o, k string) error {
 	return second(in.Int(k, 0))
 }
 
-func readFile(t *testing.T, path string) []byte {
+func readFile(t testing.TB, path string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {

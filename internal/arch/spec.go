@@ -42,11 +42,14 @@ type Spec struct {
 	Name, Class string
 	// Embed, Block and Head list the tensors before the blocks, of one block, and after them.
 	Embed, Block, Head []TensorSpec
-	// Parse resolves a config into a model, every default applied; Update writes a model's sizes back.
+	// Parse resolves a config into a model, every default applied. Resolve calls it, sets the model's Spec and
+	// checks its sizes.
 	Parse func(*Config) (*Model, error)
-	// Update rewrites the keys of cfg that differ in m, both spellings (transformers 4 and 5).
+	// Update rewrites the keys of cfg whose meaning differs from m, and the rotary settings and the dtype in both
+	// spellings, transformers 4's and 5's; all other keys keep their text. The config then resolves to m again, or
+	// Update gives an error; cfg is then partly rewritten and must not be used.
 	Update func(cfg *Config, m *Model) error
-	// Ignore matches tensor names that old checkpoints carry and the model does not use ("rotary_emb.inv_freq").
+	// Ignore matches (as path.Match does) tensor names that old checkpoints carry and the model does not use.
 	Ignore []string
 	// HeadsDivideHidden: transformers insists on hidden_size % num_attention_heads == 0.
 	HeadsDivideHidden bool
@@ -62,12 +65,13 @@ const (
 	GELU     Activation = "gelu"
 )
 
-// Rope holds the rotary embedding's settings. Type is "default", "linear", "llama3", ...
+// Rope holds the rotary embedding's settings.
 type Rope struct {
-	Theta  float64
-	Type   string
-	Factor float64
-	// Llama 3 scaling.
+	Theta float64
+	// Type of the scaling: "default" (none), "linear" or "llama3".
+	Type string
+	// Factor of the scaling, 0 where there is none; the rest is of llama3 alone.
+	Factor                        float64
 	LowFreqFactor, HighFreqFactor float64
 	OriginalMaxPos                int
 }
@@ -80,24 +84,27 @@ type Model struct {
 	Heads, KVHeads, HeadDim    int
 	MaxPos                     int
 
-	Eps       float64
-	Act       Activation
-	Rope      Rope
-	Tied      bool // the head is the embedding
-	QKVBias   bool
-	OBias     bool
-	MLPBias   bool
-	QKNorm    bool
-	Window    []int // per layer: attention window in tokens, 0 = all
+	Eps     float64
+	Act     Activation
+	Rope    Rope
+	Tied    bool // the head is the embedding
+	QKVBias bool
+	OBias   bool
+	MLPBias bool
+	QKNorm  bool
+	// Window is each layer's attention window in tokens, the token itself counted, 0 for all; LayerType says the
+	// same in transformers' words, "full_attention" or "sliding_attention".
+	Window    []int
 	LayerType []string
 	InitRange float64
 	// DType is what config.json says (dtype or torch_dtype), Invalid where it says nothing.
 	DType tensor.DType
-	// BOS and EOS are token ids, nil where unset. EOS may have several.
+	// BOS and EOS are token ids, nil where unset; both may have several.
 	BOS, EOS []int
 }
 
-// Size gives the length of an axis. Group is the query heads of one kv head.
+// Size gives the length of an axis, 0 where the model lacks it or it is not known. Group is the query heads of
+// one kv head.
 func (m *Model) Size(a Axis) int {
 	switch a {
 	case Vocab:
@@ -109,6 +116,9 @@ func (m *Model) Size(a Axis) int {
 	case KV:
 		return m.KVHeads
 	case Group:
+		if m.KVHeads == 0 { // a lone file does not tell
+			return 0
+		}
 		return m.Heads / m.KVHeads
 	case HeadDim:
 		return m.HeadDim

@@ -1,8 +1,8 @@
 """Write what transformers builds for a table of configs: the tensors of the saved state dict and the rotary frequencies.
 
-    shapes.py --out DIR
+    shapes.py [--out DIR]
 
-For each case DIR/NAME.json holds the config.json as a user could have written it (defaults absent on purpose), the sorted
+DIR is fixtures/shapes by default. For each case DIR/NAME.json holds the config.json as a user could have written it (defaults absent on purpose), the sorted
 names and shapes that save_pretrained would write (a tied head left out), and the resolved sizes. Models are built without
 memory for weights, so that sizes can be real ones.
 """
@@ -14,6 +14,8 @@ import os
 import torch
 import transformers
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FIXTURES = os.path.join(ROOT, "fixtures", "shapes")
 TINY = {"vocab_size": 131, "hidden_size": 48, "intermediate_size": 112, "num_hidden_layers": 2, "num_attention_heads": 4}
 LLAMA3 = {"rope_type": "llama3", "rope_theta": 500000.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 64}
@@ -85,7 +87,7 @@ def describe(name, settings):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--out", required=True, help="folder for the files")
+    p.add_argument("--out", default=FIXTURES, help="folder for the files")
     a = p.parse_args()
     transformers.logging.set_verbosity_error()
     os.makedirs(a.out, exist_ok=True)
