@@ -30,11 +30,7 @@ func (r *run) save(ctx context.Context, step int) error {
 		return err
 	}
 	r.files[stateFile] = b
-	o := format.WriteOptions{NoDigests: true, Workers: 1, Force: r.o.Force || r.state != nil || r.saved >= 0, Extra: map[string]format.Source{optimizerFile: r.optimizerSource()}}
-	if r.o.Model != "" && !sameFile(r.o.Model, r.o.Out) {
-		o.Inputs = []string{r.o.Model}
-	}
-	w, err := format.Write(context.WithoutCancel(ctx), r.o.Out, r.d.Source(r.config, r.dtype, r.files), o)
+	w, err := format.Write(context.WithoutCancel(ctx), r.o.Out, r.d.Source(r.config, r.dtype, r.files), r.checkpointOptions())
 	if err != nil {
 		return err
 	}
@@ -42,6 +38,22 @@ func (r *run) save(ctx context.Context, step int) error {
 	row := SaveRow{Type: "save", Step: step, Path: r.o.Out, Bytes: w.Bytes, Seconds: r.seconds()}
 	r.on(Event{Save: &row})
 	return r.log.write(row)
+}
+
+// writeOptions say how checkpoints are written: one tensor at a time, since the engine takes one call at a time.
+func (r *run) writeOptions() format.WriteOptions {
+	o := format.WriteOptions{NoDigests: true, Workers: 1, Force: r.o.Force || r.o.Resume || r.saved >= 0}
+	if r.o.Model != "" && !(r.o.Resume && sameFile(r.o.Model, r.o.Out)) {
+		o.Inputs = []string{r.o.Model}
+	}
+	return o
+}
+
+// checkpointOptions are writeOptions once there is an optimizer, whose state is written beside the weights.
+func (r *run) checkpointOptions() format.WriteOptions {
+	o := r.writeOptions()
+	o.Extra = map[string]format.Source{optimizerFile: r.optimizerSource()}
+	return o
 }
 
 // optimizerSource shows the moments, and the master weights where the saved ones are narrower, as a checkpoint.

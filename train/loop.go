@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"famkit/format"
 )
 
 // train is the loop. Errors leave the last checkpoint in place.
@@ -12,7 +14,11 @@ func (r *run) train(ctx context.Context) (*Result, error) {
 	if r.state != nil {
 		first = r.state.Step + 1
 	}
-	var err error
+	// A checkpoint that would not fit on the disk is refused now, not at the end.
+	err := format.Admit(r.o.Out, r.d.Source(r.config, r.dtype, r.files), r.checkpointOptions())
+	if err != nil {
+		return nil, err
+	}
 	if r.log, err = openLog(r.o.Log, r.state != nil, first-1); err != nil {
 		return nil, err
 	}
@@ -77,6 +83,7 @@ func (r *run) steps(ctx context.Context, first int) error {
 		}
 	}
 	if first > r.s.Steps {
+		r.on(Event{Note: fmt.Sprintf("nothing left to do: step %d of %d is done", first-1, r.s.Steps)})
 		return nil
 	}
 	if err := r.evaluate(ctx, r.s.Steps); err != nil {

@@ -34,7 +34,7 @@ func (n Memory) check(m *arch.Model, real engine.Type, batch, seq int) error {
 		return nil
 	}
 	err := fault.Failedf("training needs %s of memory (weights %s, gradients %s, optimizer %s, activations %s, workspace %s), %s are available",
-		gigabytes(n.Total), gigabytes(n.Weights), gigabytes(n.Gradients), gigabytes(n.Optimizer), gigabytes(n.Activations), gigabytes(n.Workspace), gigabytes(n.Available))
+		sizeText(n.Total), sizeText(n.Weights), sizeText(n.Gradients), sizeText(n.Optimizer), sizeText(n.Activations), sizeText(n.Workspace), sizeText(n.Available))
 	fits := sort.Search(batch, func(less int) bool { return memoryNeed(m, real, batch-less, seq).Total <= n.Available })
 	if fits == batch {
 		return fault.Hint(err, "not even --batch 1 fits: a shorter --seq, or a smaller model")
@@ -42,7 +42,12 @@ func (n Memory) check(m *arch.Model, real engine.Type, batch, seq int) error {
 	return fault.Hint(err, "--batch %d would fit; --accum keeps the tokens of a step", batch-fits)
 }
 
-func gigabytes(n int64) string { return fmt.Sprintf("%.2f GB", float64(n)/1e9) }
+func sizeText(n int64) string {
+	if n < 1e9 {
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+}
 
 // flopsPerToken is what the matrix products of one trained token cost: 6 for each weight that multiplies, and causal
 // attention's scores and sums, forward and backward.

@@ -1,11 +1,13 @@
 package train
 
 import (
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"famkit/format"
 	"famkit/internal/arch"
@@ -56,15 +58,25 @@ func (r *run) choose() error {
 		r.origin = o.Init
 	}
 	_, err := os.Stat(o.Out)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fault.Inputf("%w", err)
+	}
 	switch exists := err == nil; {
 	case o.Resume && exists: // an output of this training counts more than where it began
 		o.Model, o.Init = o.Out, ""
 	case o.Resume && o.Init != "":
 		return fault.Inputf("%s: no such training to resume", o.Out)
-	case exists && !o.Force && !o.DryRun:
-		return fault.Hint(fault.Inputf("%s: exists already", o.Out), "choose another name, continue it with --resume, or replace it with --force")
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return fault.Inputf("%w", err)
+	}
+	if strings.HasSuffix(o.Out, ".safetensors") {
+		return fault.Usagef("%s: the output of a training is a folder", o.Out)
+	}
+	if !o.DryRun {
+		if err := format.Admit(o.Out, &format.Memory{}, r.writeOptions()); err != nil {
+			if !o.Force && fault.HintOf(err) != "" {
+				err = fault.Hint(err, "choose another name, continue it with --resume, or replace it with --force")
+			}
+			return err
+		}
 	}
 	if o.Log != "" && inside(o.Log, o.Out) {
 		return fault.Usagef("--log %s: the output is replaced whole at every save; put the log elsewhere", o.Log)
@@ -95,26 +107,53 @@ func (r *run) openConfig() error {
 	if r.model, err = arch.Resolve(r.config); err != nil {
 		return fault.Inputf("%s: %w", path, err)
 	}
-	r.files = map[string][]byte{}
+	r.files = map[string][]byte{"generation_config.json": generationConfig(r.model)}
 	if r.dtype = r.model.DType; !r.dtype.Real() {
 		r.dtype = tensor.F32
 	}
 	return r.openTokenizer()
 }
 
+// generationConfig is what transformers derives from a model's config when none is there.
+func generationConfig(m *arch.Model) []byte {
+	ids := func(list []int) any {
+		switch len(list) {
+		case 0:
+			return nil
+		case 1:
+			return list[0]
+		}
+		return list
+	}
+	b, err := json.MarshalIndent(struct {
+		From bool `json:"_from_model_config"`
+		BOS  any  `json:"bos_token_id,omitempty"`
+		EOS  any  `json:"eos_token_id,omitempty"`
+	}{true, ids(m.BOS), ids(m.EOS)}, "", "  ")
+	if err != nil {
+		panic(err) // numbers marshal
+	}
+	return append(b, '\n')
+}
+
 // openTokenizer takes the tokenizer that was named, with the files beside it that belong to it, or the model's own.
 func (r *run) openTokenizer() error {
-	path := r.o.Tokenizer
-	if path != "" {
-		if !isDir(path) {
-			path = filepath.Dir(path)
+	if path := r.o.Tokenizer; path != "" {
+		dir := path
+		if isDir(path) {
+			path = filepath.Join(path, tokenizerFile)
+		} else {
+			dir = filepath.Dir(path)
 		}
-		for _, name := range []string{tokenizerFile, "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja"} {
-			b, err := os.ReadFile(filepath.Join(path, name))
-			if err == nil {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return fault.Inputf("%w", err)
+		}
+		r.files[tokenizerFile] = b
+		for _, name := range []string{"tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja"} {
+			delete(r.files, name)
+			if b, err := os.ReadFile(filepath.Join(dir, name)); err == nil {
 				r.files[name] = b
-			} else if name == tokenizerFile {
-				return fault.Inputf("%w", err)
 			}
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"time"
 
 	"famkit/format"
@@ -129,8 +130,8 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	r.memory = memoryNeed(r.model, r.e.Real(), r.s.Batch, r.s.Seq)
 	r.on(Event{Note: fmt.Sprintf("%s parameters; memory %s: weights %s, gradients %s, optimizer %s, activations %s, workspace %s",
-		count(r.model.Params()), gigabytes(r.memory.Total), gigabytes(r.memory.Weights), gigabytes(r.memory.Gradients),
-		gigabytes(r.memory.Optimizer), gigabytes(r.memory.Activations), gigabytes(r.memory.Workspace))})
+		count(r.model.Params()), sizeText(r.memory.Total), sizeText(r.memory.Weights), sizeText(r.memory.Gradients),
+		sizeText(r.memory.Optimizer), sizeText(r.memory.Activations), sizeText(r.memory.Workspace))})
 	if err := r.memory.check(r.model, r.e.Real(), r.s.Batch, r.s.Seq); err != nil {
 		return err
 	}
@@ -173,14 +174,26 @@ func (r *run) settle() error {
 		}
 		r.s.Seq = r.model.MaxPos
 	}
-	var err error
-	if r.s.DType == "" {
-		r.s.DType = r.dtype.Torch()
-	}
-	if r.dtype, err = tensor.ParseTorchDType(r.s.DType); err != nil || !r.dtype.Real() {
-		return fault.Usagef("--dtype %q: wanted float32, bfloat16, float16 or float64", r.s.DType)
+	if err := r.chooseDType(); err != nil {
+		return err
 	}
 	return r.writeConfig()
+}
+
+// chooseDType reads the type of the saved weights, in torch's spelling or that of safetensors, and records torch's.
+func (r *run) chooseDType() error {
+	if name := r.s.DType; name != "" {
+		d, err := tensor.ParseTorchDType(name)
+		if err != nil {
+			d, err = tensor.ParseDType(strings.ToUpper(name))
+		}
+		if err != nil || !d.Real() {
+			return fault.Usagef("--dtype %q: wanted float32, bfloat16, float16 or float64", name)
+		}
+		r.dtype = d
+	}
+	r.s.DType = r.dtype.Torch()
+	return nil
 }
 
 // takeShape takes batch, seq and steps from recorded data, where they were not given, and refuses what contradicts it.

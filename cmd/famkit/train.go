@@ -123,7 +123,10 @@ func printTrained(w io.Writer, r *train.Result) {
 		_, _ = fmt.Fprintf(w, "memory %s, available %s\n", bytesText(r.Memory.Total), bytesText(r.Memory.Available))
 		return
 	}
-	_, _ = fmt.Fprintf(w, "%s: step %d, %s tokens in %.1f s, loss %.4f", r.Out, r.Step, countText(r.Tokens), r.Seconds, r.Loss)
+	_, _ = fmt.Fprintf(w, "%s: step %d, %s tokens in %.1f s", r.Out, r.Step, countText(r.Tokens), r.Seconds)
+	if r.Loss != 0 {
+		_, _ = fmt.Fprintf(w, ", loss %.4f", r.Loss)
+	}
 	if r.EvalLoss != nil {
 		_, _ = fmt.Fprintf(w, ", evaluation %.4f", *r.EvalLoss)
 	}
