@@ -52,7 +52,7 @@ func plainAct(a engine.Act, x float64) float64 {
 	case engine.SiLU:
 		return x / (1 + math.Exp(-x))
 	case engine.GELUTanh:
-		return x / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*math.Pow(x, 3))))
+		return x / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
 	default:
 		return x / 2 * math.Erfc(-x/math.Sqrt2)
 	}

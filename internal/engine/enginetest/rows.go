@@ -45,7 +45,8 @@ func normForward(r *rand.Rand, o engine.Norm) check {
 				for g := range o.Groups {
 					var s float64
 					for i := range o.Dim {
-						s += math.Pow(x[0][row*o.StrideX+g*o.Dim+i], 2)
+						v := x[0][row*o.StrideX+g*o.Dim+i]
+						s += v * v
 					}
 					for i := range o.Dim {
 						x[1][row*o.StrideY+g*o.Dim+i] = x[0][row*o.StrideX+g*o.Dim+i] / math.Sqrt(s/float64(o.Dim)+o.Eps) * (x[2][i] + o.PlusOne)
