@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -95,8 +96,21 @@ func (s *Settings) check() error {
 			return fault.Usagef("%s", c.text)
 		}
 	}
-	return nil
+	early := s.schedule() // the number of steps may not be known yet
+	early.Warmup = 0
+	return early.check()
 }
+
+// jsonKeys are the flag names of all settings, those that fields leaves out when empty too.
+var jsonKeys = func() map[string]bool {
+	keys := map[string]bool{}
+	t := reflect.TypeFor[Settings]()
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		keys[name] = true
+	}
+	return keys
+}()
 
 // fields gives the settings by flag name, as JSON text.
 func (s *Settings) fields() map[string]json.RawMessage {
@@ -114,42 +128,32 @@ func (s *Settings) fields() map[string]json.RawMessage {
 // inherit takes every setting that was not given from the recorded ones.
 func (s *Settings) inherit(recorded *Settings, given func(flag string) bool) error {
 	mine, theirs := s.fields(), recorded.fields()
-	merged := *recorded
-	for name := range mine {
+	for name := range jsonKeys {
 		if given(name) {
-			theirs[name] = mine[name]
+			theirs[name] = mine[name] // absent where it was given empty
+		}
+		if theirs[name] == nil {
+			delete(theirs, name)
 		}
 	}
 	b, err := json.Marshal(theirs)
 	if err != nil {
 		return err
 	}
-	for _, name := range []string{"ext", "token-dtype", "eval", "dtype"} { // empty ones are left out of the JSON
-		if given(name) && mine[name] == nil {
-			theirs[name] = json.RawMessage(`""`)
-			if b, err = json.Marshal(theirs); err != nil {
-				return err
-			}
-		}
-	}
-	merged = Settings{}
-	if err := json.Unmarshal(b, &merged); err != nil {
-		return err
-	}
-	*s = merged
-	return nil
+	*s = Settings{}
+	return json.Unmarshal(b, s)
 }
 
 // differences lists the settings that would change the result of a training that was begun with `was`.
 func (s *Settings) differences(was *Settings) []string {
 	var out []string
 	mine, theirs := s.fields(), was.fields()
-	for name, v := range mine {
+	for name := range jsonKeys {
 		if slices.Contains(harmless, name) || name == "steps" && s.Schedule == Constant {
 			continue
 		}
-		if !bytes.Equal(v, theirs[name]) {
-			out = append(out, fmt.Sprintf("%s was %s, now %s", name, orNone(theirs[name]), orNone(v)))
+		if !bytes.Equal(mine[name], theirs[name]) {
+			out = append(out, fmt.Sprintf("%s was %s, now %s", name, orNone(theirs[name]), orNone(mine[name])))
 		}
 	}
 	slices.Sort(out)
