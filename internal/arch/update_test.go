@@ -82,6 +82,9 @@ func TestUpdateKeepsText(t *testing.T) {
 	} {
 		wantRaw(t, d, key, want)
 	}
+	m.Rope.Factor = 3
+	d = update(t, c, m)
+	wantRaw(t, d, "rope_scaling", `{"factor":3.0,"rope_type":"linear"}`)
 	m.Rope = Rope{Theta: 10000, Type: "default"}
 	m.Eps = 3e-5
 	d = update(t, c, m)

@@ -46,9 +46,9 @@ func (r *reader) qwenWindows(m *Model) {
 	}
 }
 
-// qwenWindows writes layer_types explicitly wherever a window is in use or the list was there, because the
-// pattern that max_window_layers gives moves when layers are inserted; max_window_layers follows for the
-// readers that know nothing else.
+// qwenWindows writes layer_types explicitly where windows are in use and the pattern has changed, because what
+// max_window_layers gives moves when layers are inserted; max_window_layers follows for readers that know
+// nothing else.
 func (w *writer) qwenWindows() error {
 	c, m := w.c, w.m
 	window := 0
@@ -74,7 +74,7 @@ func (w *writer) qwenWindows() error {
 	if !use {
 		return nil
 	}
-	if !slices.Equal(w.was.LayerType, m.LayerType) || !c.IsSet("layer_types") {
+	if !slices.Equal(w.was.LayerType, m.LayerType) {
 		c.Set("layer_types", m.LayerType)
 	}
 	first := slices.Index(m.LayerType, slidingAttention)
