@@ -25,11 +25,14 @@ var mayImport = map[string][]string{
 	"internal/verify":    {"internal/tensor", "format", "internal/arch", "expand", "internal/engine", "internal/decoder"},
 	"train":              {"internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine", "internal/tokenizer", "internal/decoder"},
 
-	"internal/gguftest":    {"internal/tensor"},
-	"internal/demo/...":    {"internal/tensor", "format"},
-	"internal/tally":       {},
-	"internal/interop/...": {},
-	"internal/deps":        {},
+	"internal/report": {},
+
+	"internal/arch/archtest": {"internal/tensor", "format", "internal/arch"},
+	"internal/gguftest":      {"internal/tensor"},
+	"internal/demo/...":      {"internal/report"},
+	"internal/tally":         {},
+	"internal/interop/...":   {},
+	"internal/deps":          {},
 }
 
 // thirdParty says which packages may import a module from outside, in any file or, with "test:" before
