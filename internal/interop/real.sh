@@ -25,7 +25,7 @@ row "expand depth 30 -> 60" expand "$m" "$deep" --depth 2x
 row "expand hidden 576 -> 768, heads 9 -> 12" expand "$m" "$wide" --hidden 768 --heads 12
 row "verify depth" verify "$m" "$deep"
 row "verify hidden" verify "$m" "$wide"
-row "train the deeper one, ${STEPS:-20} steps" train "$deep" "$WORK/trained" --data "$(go env GOROOT)/src/strings" \
+row "train the deeper one, ${STEPS:-20} steps" train "$deep" "$WORK/trained" --data "$(go env GOROOT)/src/strings" --ext .go \
   --steps "${STEPS:-20}" --batch "${BATCH:-1}" --seq "${SEQ:-128}" --lr 1e-4 --log "$WORK/log.jsonl"
 
 echo

@@ -77,6 +77,11 @@ if [ "${REAL:-1}" != 0 ]; then real; fi
 say "$(wc -l <"$jobs") jobs, each in transformers 5 and 4"
 
 status=0
+if [ "${REAL:-1}" != 0 ]; then
+  # The conversion against the GGUF file itself; transformers 4 reads it too, to the last bit.
+  "$PY5" "$interop/check_gguf.py" "$GGUF" "$WORK/SmolLM2-135M-Instruct" || status=1
+  "$PY4" "$interop/check_gguf.py" "$GGUF" "$WORK/SmolLM2-135M-Instruct" --reference || status=1
+fi
 for py in "$PY5" "$PY4"; do
   "$py" "$interop/load.py" "$jobs" "$WORK" || status=1
 done
