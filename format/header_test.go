@@ -109,6 +109,12 @@ func headerCases() []headerCase {
 		{"bad-escape", raw(`{"\x":`+oneF32+`}`, 4), "invalid escape"},
 		{"unknown-key", raw(`{"a":{"dtype":"F32","extra":[1,{"x":null},"s",-1.5e3,true,false],"shape":[1],"data_offsets":[0,4]}}`, 4), ""},
 		{"unknown-key-deep", raw(`{"a":{"dtype":"F32","x":`+strings.Repeat("[", 200)+strings.Repeat("]", 200)+`,"shape":[1],"data_offsets":[0,4]}}`, 4), "nest deeper"},
+		{"unknown-key-125-deep", raw(`{"a":{"dtype":"F32","x":`+strings.Repeat("[", 125)+strings.Repeat("]", 125)+`,"shape":[1],"data_offsets":[0,4]}}`, 4), ""},
+		{"unknown-key-126-deep", raw(`{"a":{"dtype":"F32","x":`+strings.Repeat("[", 126)+strings.Repeat("]", 126)+`,"shape":[1],"data_offsets":[0,4]}}`, 4), "nest deeper"},
+		{"unknown-key-huge-number", raw(`{"a":{"dtype":"F32","x":1e999,"shape":[1],"data_offsets":[0,4]}}`, 4), "out of range"},
+		{"entry-as-list", raw(`{"a":["F32",[1],[0,4]]}`, 4), "wanted an object"},
+		{"dtype-as-object", raw(`{"a":{"dtype":{"F32":null},"shape":[1],"data_offsets":[0,4]}}`, 4), "wanted a string"},
+		{"empty-of-2-to-64", raw(`{"a":{"dtype":"F32","shape":[0,18446744073709551615],"data_offsets":[0,0]}}`, 0), "overflow"},
 		{"unknown-dtype", raw(`{"a":{"dtype":"F128","shape":[1],"data_offsets":[0,16]}}`, 16), `unknown dtype "F128"`},
 		{"lower-case-dtype", raw(`{"a":{"dtype":"f32","shape":[1],"data_offsets":[0,4]}}`, 4), `unknown dtype "f32"`},
 		{"missing-dtype", raw(`{"a":{"shape":[1],"data_offsets":[0,4]}}`, 4), `missing key "dtype"`},
@@ -150,6 +156,19 @@ func TestHeaderCases(t *testing.T) {
 
 const malformedDir = "../fixtures/malformed"
 
+const acceptedDir = "testdata/accepted"
+
+// acceptedFiles are the small cases that are read.
+func acceptedFiles() map[string][]byte {
+	files := map[string][]byte{}
+	for _, c := range headerCases() {
+		if c.want == "" && len(c.file) < 4096 {
+			files[c.name+suffix] = c.file
+		}
+	}
+	return files
+}
+
 // refusedFiles are the small refused cases, and the downloads gone wrong, as files.
 func refusedFiles() map[string][]byte {
 	files := map[string][]byte{}
@@ -164,22 +183,22 @@ func refusedFiles() map[string][]byte {
 	return files
 }
 
-// TestMalformedFixtures compares fixtures/malformed with the cases; UPDATE_FIXTURES=1 writes them.
-func TestMalformedFixtures(t *testing.T) {
-	want := refusedFiles()
+// fixtureFiles compares a folder with what the cases say; UPDATE_FIXTURES=1 writes it.
+func fixtureFiles(t *testing.T, dir string, want map[string][]byte) []string {
+	t.Helper()
 	if os.Getenv("UPDATE_FIXTURES") != "" {
 		for name, data := range want {
-			if err := os.WriteFile(filepath.Join(malformedDir, name), data, 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	have, err := filepath.Glob(filepath.Join(malformedDir, "*"+suffix))
+	have, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(have) != len(want) {
-		t.Errorf("%d files in %s, want %d; UPDATE_FIXTURES=1 writes them", len(have), malformedDir, len(want))
+		t.Errorf("%d files in %s, want %d; UPDATE_FIXTURES=1 writes them", len(have), dir, len(want))
 	}
 	for _, path := range have {
 		data, err := os.ReadFile(path)
@@ -189,6 +208,14 @@ func TestMalformedFixtures(t *testing.T) {
 		if !bytes.Equal(data, want[filepath.Base(path)]) {
 			t.Errorf("%s differs from its case", path)
 		}
+	}
+	return have
+}
+
+// TestMalformedFixtures opens every file of fixtures/malformed; the error must name it.
+func TestMalformedFixtures(t *testing.T) {
+	have := fixtureFiles(t, malformedDir, refusedFiles())
+	for _, path := range have {
 		h, err := Open(path)
 		if err == nil {
 			_ = h.Close()

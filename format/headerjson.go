@@ -10,8 +10,8 @@ import (
 	"famkit/internal/tensor"
 )
 
-// depthCap is how deep values may nest inside keys that are ignored, serde_json's limit.
-const depthCap = 128
+// depthCap is how deep values may nest inside keys that are ignored: serde_json's limit of 128, less what stands around them.
+const depthCap = 125
 
 // walker reads header JSON token by token. encoding/json would accept duplicate names and replace bad surrogates, and it
 // decodes a large header tens of times slower. Errors carry the byte offset within the header.
@@ -403,10 +403,9 @@ func (w *walker) word(s string) error {
 
 // skip takes any value.
 func (w *walker) skip(depth int) error {
-	if depth >= depthCap {
-		return w.failf("values nest deeper than %d", depthCap)
-	}
 	switch c := w.next(); {
+	case (c == '{' || c == '[') && depth >= depthCap:
+		return w.failf("values nest deeper than %d", depthCap)
 	case c == '{':
 		return w.object("value", func([]byte) error { return w.skip(depth + 1) })
 	case c == '[':
@@ -455,6 +454,9 @@ func (w *walker) number() error {
 	}
 	if !ok {
 		return w.failf("wanted a value, found %s", w.found())
+	}
+	if _, err := strconv.ParseFloat(string(w.text[w.pos:i]), 64); err != nil {
+		return w.failf("number out of range")
 	}
 	w.pos = i
 	return nil

@@ -62,6 +62,12 @@ func (p *pump) pool() (workers int, size int64) {
 
 // run moves all jobs and gives the first error.
 func (p *pump) run(ctx context.Context, jobs []*job) error {
+	for _, j := range jobs {
+		j.turn.L = &sync.Mutex{}
+		if p.digest {
+			j.hash = sha256.New()
+		}
+	}
 	workers, size := p.pool()
 	p.queue = chunks(jobs, size)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -74,12 +80,6 @@ func (p *pump) run(ctx context.Context, jobs []*job) error {
 		}
 	})
 	defer stop()
-	for _, j := range jobs {
-		j.turn.L = &sync.Mutex{}
-		if p.digest {
-			j.hash = sha256.New()
-		}
-	}
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {

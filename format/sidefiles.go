@@ -22,7 +22,7 @@ func travels(name string) bool {
 	if strings.HasPrefix(name, ".") || isIndexName(name) {
 		return false
 	}
-	for _, state := range []string{"optimizer", "scheduler", "trainer_state", "train_state", "training_", "rng_state"} {
+	for _, state := range []string{"optimizer", "scheduler", "train", "rng_state"} {
 		if strings.HasPrefix(name, state) {
 			return false
 		}
