@@ -19,6 +19,9 @@ func norms(r *rand.Rand) []check {
 		for _, accumulate := range []bool{false, true} {
 			o := engine.Norm{Rows: s[0], Groups: s[1], Dim: s[2], StrideX: s[1]*s[2] + s[3], StrideY: s[1]*s[2] + s[4],
 				Eps: 1e-5, PlusOne: float64(i % 2), Accumulate: accumulate}
+			if o.Dim == 1 {
+				o.Eps = 0.5 // the gradient is then more than the rounding of two terms that cancel
+			}
 			out = append(out, normForward(r, o), normBackward(r, o))
 		}
 	}

@@ -1,0 +1,178 @@
+// Package cpu is the fast engine of the host's processor: float32 in memory outside the Go heap, the kernels of package kern, and a fixed
+// pool of threads. Work is split so that results are the same bits for any number of threads.
+package cpu
+
+import (
+	"fmt"
+	"math"
+	"runtime"
+	"unsafe"
+
+	"famkit/internal/engine"
+	"famkit/internal/kern"
+	"famkit/internal/mem"
+)
+
+func init() {
+	engine.Register(engine.Candidate{Name: "cpu", Score: score, Create: New})
+}
+
+// score: below the reference engine where only the plain Go twins run, since they gain nothing over it.
+func score() (int, string) {
+	k, err := kern.Default()
+	if err != nil {
+		return 0, err.Error()
+	}
+	if k.Path() == kern.Go && len(kern.Available()) == 1 {
+		return 0, "built without cgo, so without its kernels"
+	}
+	return 10, k.Describe()
+}
+
+// Engine computes in float32 on the host. It is not safe for concurrent use.
+type Engine struct {
+	k         kern.Kernels
+	bf16      bool
+	pool      *pool
+	arena     mem.Arena
+	allocated int64
+	err       error // of scratch memory, told by Sync
+
+	gemmWork [][]float32 // one for each thread
+	attnWork [][]float32
+	partials []float32 // of sums over rows, chunk by chunk
+	sums     []float64
+
+	// The operators' tasks live here, so that running one allocates nothing.
+	tasks struct {
+		mm      matmul
+		attn    attention
+		norm    norm
+		rope    rope
+		gate    gate
+		embed   embed
+		loss    loss
+		adamw   adamw
+		vec     vector
+		columns columns
+		cast    cast
+	}
+}
+
+var _ engine.Engine = (*Engine)(nil)
+
+// New makes an engine with the best kernels that the processor has.
+func New(o engine.Options) (engine.Engine, error) {
+	k, err := kern.Default()
+	if err != nil {
+		return nil, err
+	}
+	return NewWith(k, o)
+}
+
+// NewWith makes an engine with the given kernels.
+func NewWith(k kern.Kernels, o engine.Options) (*Engine, error) {
+	n := o.Threads
+	if n <= 0 {
+		n = runtime.GOMAXPROCS(0)
+	}
+	e := &Engine{k: k, bf16: o.Precision == engine.BFloat16, gemmWork: make([][]float32, n), attnWork: make([][]float32, n)}
+	for i := range e.gemmWork {
+		w, err := e.floats(k.GemmWork())
+		if err != nil {
+			_ = e.arena.Release()
+			return nil, err
+		}
+		e.gemmWork[i] = w
+	}
+	e.pool = newPool(n)
+	return e, nil
+}
+
+// Name is "cpu".
+func (e *Engine) Name() string { return "cpu" }
+
+// Describe names the instruction set, the number of threads and the precision of matrix products.
+func (e *Engine) Describe() string {
+	p := "float32"
+	if e.bf16 {
+		p = "bfloat16 products"
+	}
+	return fmt.Sprintf("%s, %d threads, %s", e.k.Describe(), e.pool.n, p)
+}
+
+// Real is F32.
+func (e *Engine) Real() engine.Type { return engine.F32 }
+
+// Allocated is the bytes handed out so far.
+func (e *Engine) Allocated() int64 { return e.allocated }
+
+// Alloc gives n zeroed elements of F32 or I32.
+func (e *Engine) Alloc(t engine.Type, n int) (engine.Buf, error) {
+	size := int64(t.Size())
+	if n < 0 || int64(n) > math.MaxInt64/size {
+		return engine.Buf{}, fmt.Errorf("engine cpu: cannot allocate %d elements of %d bytes", n, size)
+	}
+	if t == engine.F64 {
+		return engine.Buf{}, fmt.Errorf("engine cpu: has buffers of float32 and int32 only")
+	}
+	if n == 0 {
+		return engine.Buf{Type: t}, nil
+	}
+	b, err := e.arena.Alloc(int(int64(n) * size))
+	if err != nil {
+		return engine.Buf{}, err
+	}
+	e.allocated += int64(n) * size
+	return engine.Buf{Ptr: unsafe.Pointer(unsafe.SliceData(b)), N: n, Type: t}, nil
+}
+
+func (e *Engine) floats(n int) ([]float32, error) {
+	b, err := e.arena.Alloc(4 * n)
+	if err != nil || n == 0 {
+		return nil, err
+	}
+	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(b))), n), nil
+}
+
+// scratch makes *s at least n long and reports whether it is. It grows on the first call of a shape only.
+func (e *Engine) scratch(s *[]float32, n int) bool {
+	if len(*s) >= n {
+		return true
+	}
+	w, err := e.floats(n)
+	if err != nil {
+		e.err = fmt.Errorf("engine cpu: scratch memory: %w", err)
+		return false
+	}
+	*s = w
+	return true
+}
+
+// Sync has nothing to wait for; it tells of scratch memory that an operator could not get.
+func (e *Engine) Sync() error { return e.err }
+
+// Close ends the threads and gives all buffers back.
+func (e *Engine) Close() error {
+	e.pool.close()
+	return e.arena.Release()
+}
+
+// share is part i of n of size things, in multiples of step, so that parts end on whole vectors.
+func share(size, step, i, n int) (lo, hi int) {
+	blocks := (size + step - 1) / step
+	lo, hi = blocks*i/n*step, blocks*(i+1)/n*step
+	return min(lo, size), min(hi, size)
+}
+
+// small is the number of elements below which a second thread costs more than it brings.
+const small = 1 << 13
+
+// run splits a task of so many elements between the threads, unless it is small.
+func (e *Engine) run(t task, elements int) {
+	if elements < small {
+		t.part(0, 1)
+		return
+	}
+	e.pool.run(t)
+}

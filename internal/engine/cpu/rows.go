@@ -1,0 +1,214 @@
+package cpu
+
+import (
+	"famkit/internal/engine"
+	"famkit/internal/kern"
+)
+
+// chunks is the number of partial sums of a gain's gradient: fixed, so that the result does not depend on threads.
+const chunks = 16
+
+type norm struct {
+	e            *Engine
+	o            engine.Norm
+	x, y, dx, dy []float32
+	gain, stat   []float32
+	partials     []float32
+	backward     bool
+}
+
+func (e *Engine) normTask(o *engine.Norm) *norm {
+	n := &e.tasks.norm
+	*n = norm{e: e, o: *o, x: engine.F32s(o.X), y: engine.F32s(o.Y), dx: engine.F32s(o.DX), dy: engine.F32s(o.DY),
+		gain: engine.F32s(o.Gain)[:o.Dim], stat: engine.F32s(o.Stat)}
+	return n
+}
+
+// RMSNorm splits rows.
+func (e *Engine) RMSNorm(o *engine.Norm) { e.run(e.normTask(o), o.Rows*o.Groups*o.Dim) }
+
+// RMSNormGrad splits rows; the gain's gradient is summed in a fixed number of chunks of rows.
+func (e *Engine) RMSNormGrad(o *engine.Norm) {
+	n := e.normTask(o)
+	n.backward = true
+	if !o.DGain.Nil() {
+		if !e.scratch(&e.partials, chunks*o.Dim) {
+			return
+		}
+		n.partials = e.partials[:chunks*o.Dim]
+	}
+	e.run(n, o.Rows*o.Groups*o.Dim)
+	for c := 0; c < chunks && n.partials != nil; c++ {
+		e.k.Add(engine.F32s(o.DGain)[:o.Dim], n.partials[c*o.Dim:][:o.Dim])
+	}
+}
+
+func (n *norm) part(i, parts int) {
+	if !n.backward {
+		lo, hi := share(n.o.Rows, 1, i, parts)
+		n.forward(lo, hi)
+		return
+	}
+	first, last := share(chunks, 1, i, parts)
+	for c := first; c < last; c++ {
+		lo, hi := share(n.o.Rows, 1, c, chunks)
+		var dgain []float32
+		if n.partials != nil {
+			dgain = n.partials[c*n.o.Dim:][:n.o.Dim]
+			clear(dgain)
+		}
+		n.back(lo, hi, dgain)
+	}
+}
+
+// rowsOf cuts rows [lo,hi) out of a matrix; the last row ends with its last column.
+func rowsOf(s []float32, lo, hi, stride, width int) []float32 {
+	if s == nil || lo >= hi {
+		return nil
+	}
+	return s[lo*stride : (hi-1)*stride+width]
+}
+
+func (n *norm) forward(lo, hi int) {
+	o := &n.o
+	if lo >= hi {
+		return
+	}
+	w := o.Groups * o.Dim
+	n.e.k.RMSNorm(hi-lo, o.Groups, o.Dim, rowsOf(n.x, lo, hi, o.StrideX, w), o.StrideX, rowsOf(n.y, lo, hi, o.StrideY, w), o.StrideY, n.gain,
+		rowsOf(n.stat, lo, hi, o.Groups, o.Groups), float32(o.Eps), float32(o.PlusOne))
+}
+
+func (n *norm) back(lo, hi int, dgain []float32) {
+	o := &n.o
+	if lo >= hi {
+		return
+	}
+	w := o.Groups * o.Dim
+	n.e.k.RMSNormGrad(hi-lo, o.Groups, o.Dim, rowsOf(n.x, lo, hi, o.StrideX, w), o.StrideX, rowsOf(n.dy, lo, hi, o.StrideY, w), o.StrideY, n.gain,
+		rowsOf(n.stat, lo, hi, o.Groups, o.Groups), float32(o.PlusOne), rowsOf(n.dx, lo, hi, o.StrideX, w), dgain, o.Accumulate)
+}
+
+type rope struct {
+	e        *Engine
+	o        engine.Rope
+	x        []float32
+	cos, sin []float32
+}
+
+// Rope splits rows.
+func (e *Engine) Rope(o *engine.Rope) {
+	e.tasks.rope = rope{e, *o, engine.F32s(o.X), engine.F32s(o.Cos), engine.F32s(o.Sin)}
+	e.run(&e.tasks.rope, o.Rows*o.Heads*o.Dim)
+}
+
+func (r *rope) part(i, n int) {
+	o := &r.o
+	lo, hi := share(o.Rows, 1, i, n)
+	if lo >= hi {
+		return
+	}
+	_ = r.x[(hi-1)*o.Stride+(o.Heads-1)*o.HeadDim+o.Dim-1]
+	_, _ = r.cos[:min(hi, o.T)*o.Dim/2], r.sin[:min(hi, o.T)*o.Dim/2]
+	r.e.k.Rope(lo, hi-lo, o.T, o.Heads, o.HeadDim, o.Dim, r.x, o.Stride, r.cos, r.sin, o.Inverse)
+}
+
+type gate struct {
+	e                   *Engine
+	o                   engine.Gate
+	act                 kern.Act
+	g, u, h, dg, du, dh []float32
+	grad                bool
+}
+
+var acts = [...]kern.Act{engine.SiLU: kern.SiLU, engine.GELUTanh: kern.GELUTanh, engine.GELU: kern.GELU}
+
+// Gate splits rows.
+func (e *Engine) Gate(o *engine.Gate) { e.gated(o, false) }
+
+// GateGrad splits rows.
+func (e *Engine) GateGrad(o *engine.Gate) { e.gated(o, true) }
+
+func (e *Engine) gated(o *engine.Gate, grad bool) {
+	e.tasks.gate = gate{e, *o, acts[o.Act], engine.F32s(o.G), engine.F32s(o.U), engine.F32s(o.H),
+		engine.F32s(o.DG), engine.F32s(o.DU), engine.F32s(o.DH), grad}
+	e.run(&e.tasks.gate, o.Rows*o.Dim)
+}
+
+func (t *gate) part(i, n int) {
+	o := &t.o
+	lo, hi := share(o.Rows, 1, i, n)
+	if lo >= hi {
+		return
+	}
+	g, u := rowsOf(t.g, lo, hi, o.StrideG, o.Dim), rowsOf(t.u, lo, hi, o.StrideG, o.Dim)
+	if !t.grad {
+		t.e.k.Gate(t.act, hi-lo, o.Dim, g, u, o.StrideG, rowsOf(t.h, lo, hi, o.StrideH, o.Dim), o.StrideH)
+		return
+	}
+	t.e.k.GateGrad(t.act, hi-lo, o.Dim, g, u, rowsOf(t.dg, lo, hi, o.StrideG, o.Dim), rowsOf(t.du, lo, hi, o.StrideG, o.Dim), o.StrideG,
+		rowsOf(t.dh, lo, hi, o.StrideH, o.Dim), o.StrideH)
+}
+
+type embed struct {
+	e     *Engine
+	o     engine.Embed
+	table []float32
+	ids   []int32
+	y     []float32
+	grad  bool
+}
+
+// Embed splits rows.
+func (e *Engine) Embed(o *engine.Embed) {
+	e.tasks.embed = embed{e, *o, engine.F32s(o.Table), engine.I32s(o.IDs)[:o.Rows], engine.F32s(o.Y), false}
+	e.run(&e.tasks.embed, o.Rows*o.Dim)
+}
+
+// EmbedGrad splits columns, so that each element gets its rows in order.
+func (e *Engine) EmbedGrad(o *engine.Embed) {
+	e.tasks.embed = embed{e, *o, engine.F32s(o.DTable), engine.I32s(o.IDs)[:o.Rows], engine.F32s(o.DY), true}
+	e.run(&e.tasks.embed, o.Rows*o.Dim)
+}
+
+func (t *embed) part(i, n int) {
+	d, f := t.o.Dim, float32(t.o.Scale)
+	if t.grad {
+		lo, hi := share(d, 16, i, n)
+		for r, id := range t.ids {
+			t.e.k.ScaledAdd(t.table[int(id)*d+lo:int(id)*d+hi], t.y[r*d+lo:r*d+hi], f)
+		}
+		return
+	}
+	lo, hi := share(t.o.Rows, 1, i, n)
+	for r := lo; r < hi; r++ {
+		src, dst := t.table[int(t.ids[r])*d:][:d], t.y[r*d:][:d]
+		if f == 1 {
+			copy(dst, src)
+		} else {
+			t.e.k.ScaledCopy(dst, src, f)
+		}
+	}
+}
+
+type loss struct {
+	e      *Engine
+	o      engine.CrossEntropy
+	logits []float32
+	target []int32
+	loss   []float32
+}
+
+// CrossEntropy splits rows.
+func (e *Engine) CrossEntropy(o *engine.CrossEntropy) {
+	e.tasks.loss = loss{e, *o, engine.F32s(o.Logits), engine.I32s(o.Targets), engine.F32s(o.Loss)}
+	e.run(&e.tasks.loss, o.Rows*o.Vocab)
+}
+
+func (t *loss) part(i, n int) {
+	o := &t.o
+	lo, hi := share(o.Rows, 1, i, n)
+	if lo < hi {
+		t.e.k.CrossEntropy(hi-lo, o.Vocab, t.logits[lo*o.Vocab:hi*o.Vocab], t.target[lo:hi], t.loss[lo:hi], o.Grad, float32(o.Scale), float32(o.Softcap))
+	}
+}
