@@ -332,3 +332,51 @@ func TestOutputName(t *testing.T) {
 		t.Errorf("plan of a lone file: %s, want %s", got, want)
 	}
 }
+
+// TestNaNIsCounted: what is no number in the parent is counted in the child, whether it is copied or computed.
+func TestNaNIsCounted(t *testing.T) {
+	src, err := archtest.Random(1, archtest.Configs["llama"], tensor.BF16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := format.FromTensors(nil, nil, map[string][]byte{ConfigFile: []byte(archtest.Configs["llama"])})
+	for _, name := range src.Names() {
+		old, err := src.Tensor(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := format.ReadAll(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(name, "1.mlp.up_proj.weight") {
+			raw[6], raw[7] = 0xc0, 0x7f
+		}
+		bad.AddBytes(old.Info(), raw)
+	}
+	ck, err := arch.Bind(bad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []Request{{Depth: change(t, "2x")}, {Hidden: change(t, "x1.5")}} {
+		out, err := compile(t, ck, r).Apply(ck)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := out.NonFinite(); len(n) != 0 {
+			t.Errorf("before anything is read: %v", n)
+		}
+		if _, err := format.Digest(out); err != nil {
+			t.Fatal(err)
+		}
+		n := out.NonFinite()
+		if len(n) == 0 || len(n) > 2 {
+			t.Errorf("%+v: counted in %v, want the tensor and perhaps its copy", r, n)
+		}
+		for name := range n {
+			if !strings.HasSuffix(name, "mlp.up_proj.weight") {
+				t.Errorf("%+v: counted in %s", r, name)
+			}
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"famkit/internal/tensor"
 )
@@ -13,6 +14,8 @@ type grown struct {
 	e      *Expr
 	parent tensor.Tensor
 	esize  int
+
+	nonFinite atomic.Int64
 }
 
 func newGrown(e *Expr, parent tensor.Tensor) *grown {
@@ -28,14 +31,14 @@ func (g *grown) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 || off >= size {
 		return 0, io.EOF
 	}
-	if g.e.plainCopy() {
-		return g.parent.ReadAt(p, off)
-	}
 	want := p
 	if rest := size - off; int64(len(want)) > rest {
 		want = want[:rest]
 	}
 	n, err := g.fill(want, off)
+	if bad := tensor.NonFinite(want[:n], g.e.Info.DType); bad > 0 {
+		g.nonFinite.Add(int64(bad))
+	}
 	if err == nil && n < len(p) {
 		err = io.EOF
 	}
@@ -47,6 +50,9 @@ func (g *grown) fill(want []byte, off int64) (int, error) {
 	if g.e.Zero {
 		clear(want)
 		return len(want), nil
+	}
+	if g.e.plainCopy() {
+		return len(want), readFull(g.parent, want, off)
 	}
 	width := int64(g.e.cols.to * g.esize)
 	done := 0

@@ -22,9 +22,17 @@ type child struct {
 	files   map[string][]byte
 }
 
+// Grown is the child as Apply gives it: a Source that also tells what it met while it was read.
+type Grown interface {
+	format.Source
+	// NonFinite gives, by name, how many NaNs and infinities the tensors read so far held. A range that was read
+	// twice counts twice.
+	NonFinite() map[string]int64
+}
+
 // Apply gives the grown checkpoint. Its config.json says the new sizes, its plan.json carries the plan; every other
 // file is the parent's, byte for byte.
-func (p *Plan) Apply(ck *arch.Checkpoint) (format.Source, error) {
+func (p *Plan) Apply(ck *arch.Checkpoint) (Grown, error) {
 	exprs, err := p.Exprs(ck)
 	if err != nil {
 		return nil, err
@@ -77,4 +85,15 @@ func (c *child) Files() iter.Seq2[string, []byte] {
 			}
 		}
 	}
+}
+
+// NonFinite reports what is not a number in the tensors read so far.
+func (c *child) NonFinite() map[string]int64 {
+	out := map[string]int64{}
+	for name, t := range c.tensors {
+		if n := t.nonFinite.Load(); n > 0 {
+			out[name] = n
+		}
+	}
+	return out
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -116,6 +118,8 @@ type expandAnswer struct {
 	Exact   bool         `json:"exact"`
 	Plan    *expand.Plan `json:"plan"`
 	Tensors []string     `json:"tensors,omitempty"`
+	// NonFinite counts NaNs and infinities by tensor: what the parent holds, the child holds too.
+	NonFinite map[string]int64 `json:"non_finite,omitempty"`
 }
 
 // dryExpand prints the plan and what it would take.
@@ -201,7 +205,11 @@ func writeExpand(ctx context.Context, u *ui, ck *arch.Checkpoint, plan *expand.P
 	if err != nil {
 		return err
 	}
-	a := expandAnswer{Schema: 1, Output: written.Path, Written: true, Bytes: written.Bytes, Params: params, Exact: plan.Exact(), Plan: plan}
+	a := expandAnswer{Schema: 1, Output: written.Path, Written: true, Bytes: written.Bytes, Params: params, Exact: plan.Exact(), Plan: plan,
+		NonFinite: out.NonFinite()}
+	for _, name := range slices.Sorted(maps.Keys(a.NonFinite)) {
+		u.warn("tensor %q holds %d values that are NaN or infinite, as its parent does", name, a.NonFinite[name])
+	}
 	return u.answer(a, func(w io.Writer) { printWritten(w, a) })
 }
 

@@ -159,7 +159,7 @@ type diff struct {
 }
 
 func (d *diff) chunk(want, got []byte, off int64) {
-	d.nonFinites += int64(nonFinite(got, d.dtype))
+	d.nonFinites += int64(tensor.NonFinite(got, d.dtype))
 	if bytes.Equal(want, got) {
 		return
 	}

@@ -1,0 +1,48 @@
+package tensor
+
+import "encoding/binary"
+
+// A NaN or an infinity has all bits of its exponent set. Adding one unit of the exponent to those bits alone then carries
+// into the sign's place, in every element of a 64-bit word at once.
+var exponents = map[DType]struct{ bits, unit, sign uint64 }{
+	F16:  {0x7c007c007c007c00, 0x0400040004000400, 0x8000800080008000},
+	BF16: {0x7f807f807f807f80, 0x0080008000800080, 0x8000800080008000},
+	F32:  {0x7f8000007f800000, 0x0080000000800000, 0x8000000080000000},
+	F64:  {0x7ff0000000000000, 0x0010000000000000, 0x8000000000000000},
+}
+
+// NonFinite counts the NaNs and infinities among the little-endian elements of b; 0 for types that have none. The
+// elements are counted only where there are any, so that a sound tensor is scanned at the speed of memory.
+func NonFinite(b []byte, d DType) int {
+	e, ok := exponents[d]
+	if !ok {
+		return 0
+	}
+	n := 0
+	for len(b) >= 8 {
+		x := b[:min(len(b)&^7, 4096)]
+		b = b[len(x):]
+		hit := uint64(0)
+		for i := 0; i < len(x); i += 8 {
+			hit |= binary.LittleEndian.Uint64(x[i:])&e.bits + e.unit
+		}
+		if hit&e.sign != 0 {
+			n += countNonFinite(x, d)
+		}
+	}
+	return n + countNonFinite(b, d)
+}
+
+// countNonFinite looks at each element.
+func countNonFinite(b []byte, d DType) int {
+	e, size, n := exponents[d], d.Bits()/8, 0
+	for ; len(b) >= size; b = b[size:] {
+		var raw [8]byte
+		copy(raw[:], b[:size])
+		lane := uint64(1)<<(8*size-1)<<1 - 1
+		if binary.LittleEndian.Uint64(raw[:])&e.bits == e.bits&lane {
+			n++
+		}
+	}
+	return n
+}
