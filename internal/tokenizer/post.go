@@ -64,14 +64,14 @@ func (c *postJSON) template() ([]int32, error) {
 			if !ok {
 				return nil, fault.Inputf("TemplateProcessing: special token %q is not listed in special_tokens", piece.SpecialToken.ID)
 			}
+			for _, id := range tok.IDs {
+				if id < 0 {
+					return nil, fault.Inputf("TemplateProcessing: negative id %d", id)
+				}
+			}
 			out = append(out, tok.IDs...)
 		default:
 			return nil, fault.Inputf("TemplateProcessing: wanted SpecialToken or Sequence A in single")
-		}
-	}
-	for _, id := range out {
-		if id < wholeText {
-			return nil, fault.Inputf("TemplateProcessing: negative id %d", id)
 		}
 	}
 	return out, nil
