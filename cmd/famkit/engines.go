@@ -2,5 +2,6 @@ package main
 
 // The engines register themselves.
 import (
+	_ "famkit/internal/engine/cpu"
 	_ "famkit/internal/engine/ref"
 )
