@@ -17,14 +17,15 @@ func init() {
 	engine.Register(engine.Candidate{Name: "cpu", Score: score, Create: New})
 }
 
-// score: below the reference engine where only the plain Go twins run, since they gain nothing over it.
+// score is 0 where only the plain Go twins exist: they gain nothing over the reference engine. Asking for kernels that are not here
+// is an error of New, not a reason to fall back quietly.
 func score() (int, string) {
+	if len(kern.Available()) == 1 {
+		return 0, "built without cgo, so without its kernels"
+	}
 	k, err := kern.Default()
 	if err != nil {
-		return 0, err.Error()
-	}
-	if k.Path() == kern.Go && len(kern.Available()) == 1 {
-		return 0, "built without cgo, so without its kernels"
+		return 10, err.Error()
 	}
 	return 10, k.Describe()
 }
