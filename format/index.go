@@ -42,10 +42,10 @@ func (b *bundle) addIndex(dir, name string) error {
 	base := filepath.Dir(name) // shards are named from where the index stands
 	files := slices.Compact(slices.Sorted(maps.Values(weightMap)))
 	for _, file := range files {
-		shard, err := root.resolve(filepath.Join(base, file))
-		if err == nil && !filepath.IsLocal(file) {
-			err = fault.Inputf("file name %q leads out of the checkpoint", file)
+		if filepath.IsAbs(file) { // joined to the directory it would look local
+			return fault.Inputf("%s: weight_map: absolute file name %q leads out of the checkpoint", path, file)
 		}
+		shard, err := root.resolve(filepath.Join(base, file))
 		if err != nil {
 			return fault.Inputf("%s: weight_map: %w", path, err)
 		}
