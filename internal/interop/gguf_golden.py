@@ -4,9 +4,12 @@ Usage: python internal/interop/gguf_golden.py [OUT_DIR]      (gguf 0.19.0, trans
 
 types.gguf             random blocks of every readable type, scales from zero and subnormal to infinite and NaN
 types.safetensors      the same tensors as the gguf package dequantises them, in PyTorch's order of dimensions
+merges.json            a SentencePiece vocabulary with scores and the merges that transformers rebuilds from it
 rope_freqs.safetensors Llama 3's rotary factors as transformers computes them, by scaling factor, theta and head size
 """
+import json
 import pathlib
+import random
 import sys
 
 import gguf
@@ -16,6 +19,7 @@ from gguf.quants import dequantize
 from safetensors.torch import save_file
 from transformers import LlamaConfig
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+from transformers.tokenization_utils_base import generate_merges
 
 OUT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parents[2] / "fixtures" / "gguf")
 Q = gguf.GGMLQuantizationType
@@ -77,8 +81,18 @@ def rope_freqs():
     save_file(out, OUT / "rope_freqs.safetensors", metadata={"format": "pt"})
 
 
+def merges():
+    rng = random.Random(5)
+    letters = list("\u2581abcdeé中👍")
+    tokens = letters + sorted({"".join(rng.choices(letters, k=rng.randint(2, 5))) for _ in range(300)})
+    scores = [float(-rng.randint(0, 40)) for _ in tokens]
+    pairs = generate_merges({t: i for i, t in enumerate(tokens)}, dict(zip(tokens, scores)))
+    (OUT / "merges.json").write_text(json.dumps({"tokens": tokens, "scores": scores, "merges": pairs}, ensure_ascii=False) + "\n")
+
+
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     types()
     rope_freqs()
+    merges()
     print("wrote", OUT)
