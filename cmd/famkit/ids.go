@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/binary"
-	"math"
 
 	"famkit/format"
 	"famkit/internal/fault"
@@ -39,7 +38,7 @@ func readIDs(path string) (ids []int32, batch, seq int, err error) {
 		}
 		v := int64(binary.LittleEndian.Uint64(raw[8*i:]))
 		if v != int64(int32(v)) {
-			return nil, 0, 0, fault.Inputf("%s: tensor input_ids: id %d is above %d", path, v, math.MaxInt32)
+			return nil, 0, 0, fault.Inputf("%s: tensor input_ids: id %d does not fit into 32 bits", path, v)
 		}
 		ids[i] = int32(v)
 	}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"famkit/format"
+	"famkit/internal/engine"
+	"famkit/internal/tensor"
+)
+
+const oracleDir = "../../fixtures/oracle"
+
+// bytesTensor is a tensor in memory.
+type bytesTensor struct {
+	info tensor.Info
+	*bytes.Reader
+}
+
+func (t bytesTensor) Info() tensor.Info { return t.info }
+
+// idsFile writes input_ids of the given type and shape.
+func idsFile(t *testing.T, d tensor.DType, shape []int, ids ...int64) string {
+	t.Helper()
+	var b []byte
+	for _, id := range ids {
+		if d == tensor.I32 {
+			b = binary.LittleEndian.AppendUint32(b, uint32(id))
+		} else {
+			b = binary.LittleEndian.AppendUint64(b, uint64(id))
+		}
+	}
+	x := bytesTensor{tensor.Info{Name: "input_ids", DType: d, Shape: shape}, bytes.NewReader(b)}
+	path := filepath.Join(t.TempDir(), "ids.safetensors")
+	if _, err := format.Write(t.Context(), path, format.FromTensors([]tensor.Tensor{x}, nil, nil), format.WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// readLogits reads a tensor of reals.
+func readLogits(t *testing.T, path, name string) ([]float64, tensor.DType) {
+	t.Helper()
+	h, err := format.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = h.Close() }()
+	x, err := h.Tensor(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw := make([]byte, x.Info().Size())
+	if n, err := x.ReadAt(raw, 0); n < len(raw) {
+		t.Fatal(err)
+	}
+	out := make([]float64, len(raw)*8/x.Info().DType.Bits())
+	tensor.Decode(out, raw, x.Info().DType)
+	return out, x.Info().DType
+}
+
+// TestLogits compares the file that the command writes with what transformers computed, on every engine there is.
+func TestLogits(t *testing.T) {
+	for _, x := range enginePrecisions {
+		e, err := engine.New(x.engine, engine.Options{})
+		if err != nil {
+			t.Logf("engine %s is not here: %v", x.engine, err)
+			continue
+		}
+		_ = e.Close()
+		for _, model := range []string{"llama-rope3-v4", "qwen2", "qwen3"} {
+			dir, out := filepath.Join(oracleDir, model), filepath.Join(t.TempDir(), "out.safetensors")
+			var o, errw bytes.Buffer
+			if code := run([]string{"famkit", "logits", dir, "--ids", dir + "/expected.safetensors", "--out", out, "--engine", x.engine}, &o, &errw); code != 0 {
+				t.Fatalf("exit code %d: %s", code, errw.String())
+			}
+			key, kind, tol := "logits_f64", tensor.F64, 1e-10
+			if x.precision == "f32" {
+				key, kind, tol = "logits", tensor.F32, 2e-5
+			}
+			got, d := readLogits(t, out, "logits")
+			want, _ := readLogits(t, dir+"/expected.safetensors", key)
+			if len(got) != len(want) || d != kind {
+				t.Fatalf("%d numbers of %s, want %d of %s", len(got), d, len(want), kind)
+			}
+			for i := range want {
+				if !(math.Abs(got[i]-want[i]) <= tol) {
+					t.Fatalf("%s on %s: number %d is %.12g, want %.12g", model, x.engine, i, got[i], want[i])
+				}
+			}
+		}
+	}
+}
+
+func TestLogitsRefusesIDs(t *testing.T) {
+	dir := filepath.Join(oracleDir, "mistral")
+	for _, c := range []struct {
+		ids, want string
+	}{
+		{idsFile(t, tensor.I32, []int{2, 2}, 0, 130, 5, 131), "row 1, position 1: token id 131 is outside the vocabulary of 131"},
+		{idsFile(t, tensor.I64, []int{1, 3}, 0, -1, 2), "row 0, position 1: token id -1"},
+		{idsFile(t, tensor.I64, []int{1, 1}, 1<<40), "id 1099511627776 does not fit"},
+		{idsFile(t, tensor.I32, []int{3}, 1, 2, 3), "wanted shape [B, T], found [3]"},
+		{idsFile(t, tensor.I32, []int{0, 3}), "wanted shape [B, T], found [0 3]"},
+		{idsFile(t, tensor.U64, []int{1, 1}, 1), "wanted type I32 or I64, found U64"},
+	} {
+		var o, errw bytes.Buffer
+		out := filepath.Join(t.TempDir(), "out.safetensors")
+		code := run([]string{"famkit", "logits", dir, "--ids", c.ids, "--out", out, "--engine", "ref"}, &o, &errw)
+		if code != 3 || !strings.Contains(errw.String(), c.want) {
+			t.Errorf("exit code %d, %s, want %q", code, errw.String(), c.want)
+		}
+	}
+}
+
+// TestLogitsPieces: the lazy tensor gives the same bytes whatever pieces and groups it is read in.
+func TestLogitsPieces(t *testing.T) {
+	u := newUI(io.Discard, io.Discard)
+	h, ck, err := u.openCheckpoint(filepath.Join(oracleDir, "llama-tied"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = h.Close() }()
+	const batch, seq = 5, 3
+	var ids []int32
+	for i := range batch * seq {
+		ids = append(ids, int32(i*7%131))
+	}
+	var whole []byte
+	for _, c := range []struct{ group, piece int }{{5, 1 << 20}, {2, 1000}, {1, 131 * 8}, {3, 8}} {
+		e, err := engine.New("ref", engine.Options{Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := newLogits(e, ck, ids, batch, seq)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.group = c.group
+		got := make([]byte, l.info.Size())
+		for off := 0; off < len(got); off += c.piece {
+			end := min(off+c.piece, len(got))
+			if n, err := l.ReadAt(got[off:end], int64(off)); n != end-off || err != nil {
+				t.Fatalf("%d bytes at %d: %v", n, off, err)
+			}
+		}
+		if n, err := l.ReadAt(make([]byte, 9), int64(len(got))-4); n != 4 || err != io.EOF {
+			t.Errorf("reading over the end: %d, %v", n, err)
+		}
+		if whole == nil {
+			whole = got
+		} else if !bytes.Equal(got, whole) {
+			t.Errorf("groups of %d in pieces of %d bytes: other logits", c.group, c.piece)
+		}
+		_ = e.Close()
+	}
+}
+
+func TestEngineFor(t *testing.T) {
+	for _, c := range []struct{ name, precision, want, err string }{
+		{"auto", "", "auto", ""}, {"auto", "f64", "ref", ""}, {"auto", "f32", "cpu", ""}, {"ref", "", "ref", ""}, {"cpu", "f32", "cpu", ""},
+		{"cpu", "f64", "", "engine cpu does not compute in precision f64"}, {"ref", "f8", "", `no precision "f8"`}, {"x", "f32", "", `no engine "x"`},
+		{"auto", "f8", "", `no precision "f8"`},
+	} {
+		got, err := engineFor(c.name, c.precision)
+		if got != c.want || (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
+			t.Errorf("%s, %s: %q, %v", c.name, c.precision, got, err)
+		}
+	}
+}
