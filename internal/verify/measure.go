@@ -46,7 +46,7 @@ type Match struct {
 // Equal reports whether rounding explains all of the difference.
 func (m *Match) Equal() bool { return m.MaxDelta <= m.Tolerance }
 
-// slack covers that the tolerance is measured with one random perturbation: the largest difference that rounding makes
+// slack covers that the tolerance is measured with random perturbations: the largest difference that rounding makes
 // in the child is a draw from the same distribution, not the same draw.
 const slack = 4
 
@@ -94,16 +94,18 @@ func Measure(ctx context.Context, engineName string, o engine.Options, parent, c
 	m := &Match{Engine: engineName, Precision: name, Tokens: len(ids.Data), IDs: ids.From, MaxLogit: maxAbs(want)}
 	longest := max(longestSum(parent.Model), longestSum(child.Model))
 	rel := relativeError(unit, longest, stored)
-	moved, err := perturb(parent, rel)
-	if err != nil {
-		return nil, err
+	for i := range draws {
+		moved, err := perturb(parent, rel, uint64(i))
+		if err != nil {
+			return nil, err
+		}
+		shaken, _, err := logits(ctx, engineName, o, moved, ids)
+		if err != nil {
+			return nil, fmt.Errorf("running the perturbed parent: %w", err)
+		}
+		m.Tolerance = math.Max(m.Tolerance, slack*maxDelta(want, shaken))
 	}
-	shaken, _, err := logits(ctx, engineName, o, moved, ids)
-	if err != nil {
-		return nil, fmt.Errorf("running the perturbed parent: %w", err)
-	}
-	m.Tolerance = slack * maxDelta(want, shaken)
-	m.Why = fmt.Sprintf("%d x what moving every weight of the parent by up to %.1e of itself does: sums of %d terms in %s", slack, rel, longest, name)
+	m.Why = fmt.Sprintf("%d x what moving every weight of the parent by %.1e of itself does: sums of %d terms in %s", slack, rel, longest, name)
 	if stored > 0 {
 		m.Why += fmt.Sprintf(", and stored numbers rounded to %.1e", stored)
 	}
