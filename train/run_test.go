@@ -12,8 +12,10 @@ import (
 	"strings"
 	"testing"
 
+	"famkit/format"
 	"famkit/internal/fault"
 
+	_ "famkit/internal/engine/cpu"
 	_ "famkit/internal/engine/ref"
 )
 
@@ -97,21 +99,32 @@ func worst(rows []StepRow, r record) (loss, norm float64) {
 }
 
 func TestFollowsPyTorch(t *testing.T) {
-	for _, model := range []string{"llama-untied", "llama-tied", "llama-rope3", "mistral", "qwen2", "qwen3"} {
-		t.Run(model, func(t *testing.T) {
-			rows := trained(t, recordOptions(model, filepath.Join(t.TempDir(), "out")))
-			if len(rows) != 20 {
-				t.Fatalf("%d steps, want 20", len(rows))
-			}
-			if loss, norm := worst(rows, readRecord(t, model)); loss > 2e-4 || norm > 1e-3 {
-				t.Errorf("loss deviates by %.1e, gradient norm by %.1e; want 2e-4, 1e-3", loss, norm)
-			}
-		})
+	models := []string{"llama-untied", "llama-tied", "llama-rope3", "mistral", "qwen2", "qwen3"}
+	if testing.Short() {
+		models = models[1:2]
+	}
+	for _, model := range models {
+		for _, engine := range []string{"ref", "cpu"} {
+			t.Run(model+"/"+engine, func(t *testing.T) {
+				o := recordOptions(model, filepath.Join(t.TempDir(), "out"))
+				o.Engine = engine
+				rows := trained(t, o)
+				if len(rows) != 20 {
+					t.Fatalf("%d steps, want 20", len(rows))
+				}
+				if loss, norm := worst(rows, readRecord(t, model)); loss > 2e-4 || norm > 1e-3 {
+					t.Errorf("loss deviates by %.1e, gradient norm by %.1e; want 2e-4, 1e-3", loss, norm)
+				}
+			})
+		}
 	}
 }
 
 // What the record does not forgive: each of these must leave it.
 func TestLeavesPyTorchsRecord(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing here is concurrent")
+	}
 	for name, spoil := range map[string]func(*Settings){
 		"no decay": func(s *Settings) { s.WeightDecay = 0 },
 		"no clip":  func(s *Settings) { s.Clip = 0 },
@@ -119,6 +132,7 @@ func TestLeavesPyTorchsRecord(t *testing.T) {
 		"warm-up":  func(s *Settings) { s.Warmup = 1; s.Schedule = Cosine },
 	} {
 		o := recordOptions("llama-tied", filepath.Join(t.TempDir(), "out"))
+		o.Engine = "cpu"
 		spoil(&o.Settings)
 		if loss, norm := worst(trained(t, o), readRecord(t, "llama-tied")); loss <= 2e-4 && norm <= 1e-3 {
 			t.Errorf("%s: still within the tolerance, %.1e and %.1e", name, loss, norm)
@@ -127,22 +141,40 @@ func TestLeavesPyTorchsRecord(t *testing.T) {
 }
 
 func TestMicroBatchesDoNotChangeAStep(t *testing.T) {
-	whole := recordOptions("qwen3", filepath.Join(t.TempDir(), "whole"))
-	parts := recordOptions("qwen3", filepath.Join(t.TempDir(), "parts"))
-	whole.Steps, parts.Steps = 4, 4
-	parts.Batch, parts.Accum = 1, 4
-	a, b := trained(t, whole), trained(t, parts)
-	for i := range a {
-		if d := math.Abs(a[i].Loss - b[i].Loss); d > 1e-12*a[i].Loss {
-			t.Errorf("step %d: loss %v whole, %v in parts", i+1, a[i].Loss, b[i].Loss)
+	for engine, tolerance := range map[string]float64{"ref": 1e-12, "cpu": 1e-6} {
+		run := func(batch, accum int) []StepRow {
+			o := recordOptions("qwen3", filepath.Join(t.TempDir(), "out"))
+			o.Engine, o.Data, o.Steps, o.Batch, o.Accum = engine, []string{eightRows(t)}, 3, batch, accum
+			return trained(t, o)
 		}
-		if d := math.Abs(a[i].GradNorm - b[i].GradNorm); d > 1e-12*a[i].GradNorm {
-			t.Errorf("step %d: gradient norm %v whole, %v in parts", i+1, a[i].GradNorm, b[i].GradNorm)
-		}
-		if a[i].Tokens != b[i].Tokens {
-			t.Errorf("step %d: %d tokens whole, %d in parts", i+1, a[i].Tokens, b[i].Tokens)
+		whole := run(8, 1)
+		for _, c := range [][2]int{{1, 8}, {4, 2}} {
+			for i, r := range run(c[0], c[1]) {
+				w := whole[i]
+				if math.Abs(r.Loss-w.Loss) > tolerance*w.Loss || math.Abs(r.GradNorm-w.GradNorm) > tolerance*w.GradNorm || r.Tokens != w.Tokens {
+					t.Errorf("%s, %d x %d, step %d: loss %v, norm %v, tokens %d; as one batch %v, %v, %d",
+						engine, c[0], c[1], i+1, r.Loss, r.GradNorm, r.Tokens, w.Loss, w.GradNorm, w.Tokens)
+				}
+			}
 		}
 	}
+}
+
+// eightRows is the oracle's data of 20 batches of 4 rows as 10 batches of 8.
+func eightRows(t *testing.T) string {
+	t.Helper()
+	h, x, err := openRecorded(oracle + "qwen3/train_tokens.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = h.Close() }()
+	b, err := format.ReadAll(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "eight.safetensors")
+	writeTokens(t, path, tokensTensor, x.Info().DType, []int{10, 8, 32}, b)
+	return path
 }
 
 // weightsOf reads the bytes of a training's weights and optimizer state.
@@ -187,12 +219,18 @@ func TestResumeIsBitEqual(t *testing.T) {
 		{"bfloat16 weights", []int{5}, func(o *Options) { o.DType = "bfloat16" }},
 		{"shuffled rows in the middle of an epoch", []int{5}, shuffledData},
 		{"shuffled rows at the edge of an epoch", []int{6}, shuffledData},
+		{"engine cpu, recorded batches", []int{4}, func(o *Options) { o.Engine = "cpu" }},
+		{"engine cpu, bfloat16 weights, accumulation", []int{7}, func(o *Options) { o.Engine, o.DType, o.Batch, o.Accum = "cpu", "bfloat16", 2, 2 }},
+		{"engine cpu, shuffled rows", []int{5}, func(o *Options) { o.Engine = "cpu"; shuffledData(o) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
 			o := recordOptions("llama-tied", filepath.Join(dir, "whole"))
 			o.Steps = 10
 			c.alter(&o)
+			if testing.Short() && o.Accum == 1 {
+				t.Skip("one of these is enough")
+			}
 			want := trained(t, o)
 			o.Out = filepath.Join(dir, "parts")
 			var rows []StepRow
