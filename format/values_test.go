@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"famkit/internal/tensor"
@@ -55,4 +57,25 @@ func TestScanValues(t *testing.T) {
 	if _, _, err := ScanValues(ctx, m); err == nil {
 		t.Error("a cancelled scan gives an answer")
 	}
+}
+
+// fixtures/values/nan.safetensors is for tests of commands; UPDATE_FIXTURES=1 writes it.
+func TestNaNFixture(t *testing.T) {
+	m := &Memory{}
+	for _, c := range []struct {
+		name string
+		v    []float32
+	}{{"model.norm.weight", []float32{1, float32(math.NaN()), float32(math.Inf(1))}}, {"model.embed_tokens.weight", []float32{1, 2}}} {
+		info := tensor.Info{Name: c.name, DType: tensor.BF16, Shape: []int{len(c.v)}}
+		data := make([]byte, info.Size())
+		tensor.Encode(data, c.v, tensor.BF16)
+		m.AddBytes(info, data)
+	}
+	path := filepath.Join(t.TempDir(), "nan.safetensors")
+	writeOpen(t, path, m, WriteOptions{})
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fixtureFiles(t, "../fixtures/values", map[string][]byte{"nan.safetensors": data})
 }
