@@ -12,6 +12,7 @@ import (
 	"famkit/internal/arch"
 	"famkit/internal/decoder"
 	"famkit/internal/engine"
+	_ "famkit/internal/engine/cpu"
 	_ "famkit/internal/engine/ref"
 	"famkit/internal/tensor"
 )
