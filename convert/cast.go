@@ -87,13 +87,18 @@ func (s *castSource) Tensor(name string) (tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
+	return castTo(t, s.to), nil
+}
+
+// castTo is t in another type; t itself where it has that type or none to cast.
+func castTo(t tensor.Tensor, to tensor.DType) tensor.Tensor {
 	info := t.Info()
-	if !info.DType.Real() || info.DType == s.to {
-		return t, nil
+	if !info.DType.Real() || info.DType == to {
+		return t
 	}
 	from := info.DType
-	info.DType = s.to
-	return &castTensor{info, t, from}, nil
+	info.DType = to
+	return &castTensor{info, t, from}
 }
 
 // castTensor reads another tensor's bytes and rounds them.

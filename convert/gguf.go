@@ -15,8 +15,9 @@ import (
 const ropeFreqs = "rope_freqs.weight"
 
 // FromGGUF gives a GGUF file its Hugging Face form: tensor names, the row order of q and k, config.json,
-// generation_config.json and the tokenizer's files. Quantised tensors become float32, others keep their type; the
-// config's dtype is the type of all tensors, or float32 where they differ, so that loading rounds nothing.
+// generation_config.json and the tokenizer's files. A file with quantised tensors becomes float32, in any other each
+// tensor keeps its type; the config's dtype is the type of all tensors, or float32 where they differ, so that loading
+// rounds nothing.
 // Refused with kind Input: what is no GGUF file, architectures other than llama, qwen2 and qwen3, tensors that the
 // architecture does not have, lacks or has in another shape, quantised types that cannot be read, tokenizers of
 // unknown parts.
@@ -46,11 +47,27 @@ func FromGGUF(h format.Handle) (format.Source, error) {
 		return nil, err
 	}
 	m.DType = commonType(tensors)
+	if quantised(meta) {
+		tensors = widened(tensors, m.DType)
+	}
 	files, err := ggufFiles(meta, m)
 	if err != nil {
 		return nil, err
 	}
 	return format.FromTensors(tensors, map[string]string{"format": "pt"}, files), nil
+}
+
+func quantised(meta *format.GGUFMeta) bool {
+	return slices.ContainsFunc(meta.Tensors(), func(t format.GGUFTensor) bool { return t.Type.Quantised() })
+}
+
+// widened gives all tensors the type to, which holds them exactly.
+func widened(tensors []tensor.Tensor, to tensor.DType) []tensor.Tensor {
+	list := slices.Clone(tensors)
+	for i, t := range list {
+		list[i] = castTo(t, to)
+	}
+	return list
 }
 
 // commonType is the type that all tensors have, else float32, which holds all of them exactly (float64 if one needs it).

@@ -245,6 +245,44 @@ func TestFromGGUFDTypes(t *testing.T) {
 	}
 }
 
+// TestFromGGUFQuantised: a quantised file becomes float32 throughout, its F16 tensors too.
+func TestFromGGUFQuantised(t *testing.T) {
+	h, err := format.Open("../fixtures/gguf/tiny.gguf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = h.Close() }()
+	src, err := FromGGUF(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := arch.Bind(src); err != nil {
+		t.Error(err)
+	}
+	for _, name := range src.Names() {
+		x, err := src.Tensor(name)
+		if err != nil || x.Info().DType != tensor.F32 {
+			t.Errorf("%s: %v (%v)", name, x.Info(), err)
+		}
+	}
+	// One that is stored as F16, and is not quantised: exactly the half precision numbers.
+	stored, _ := h.Tensor("blk.1.ffn_up.weight")
+	half, err := format.ReadAll(stored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wide, _ := src.Tensor("model.layers.1.mlp.up_proj.weight")
+	got, err := format.ReadAll(wide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := make([]float32, len(half)/2)
+	tensor.Decode(want, half, tensor.F16)
+	if !bytes.Equal(got, gguftest.Floats(want...)) {
+		t.Error("the F16 tensor differs")
+	}
+}
+
 // TestUnpermuteAnywhere reads ranges of permuted tensors, quantised ones too, and compares with the whole.
 func TestUnpermuteAnywhere(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))

@@ -72,6 +72,7 @@ def check_weights(reader, meta, path):
     names = hf_names(meta(f"{arch}.block_count"))
     heads = {"attn_q": meta(f"{arch}.attention.head_count"), "attn_k": meta(f"{arch}.attention.head_count_kv")}
     bad, elements, seen = [], 0, set()
+    quantised = any(t.tensor_type.name.startswith("Q") for t in reader.tensors)  # then everything becomes float32
     files = sorted(f for f in os.listdir(path) if f.endswith(".safetensors"))
     shards = [safe_open(os.path.join(path, f), "np") for f in files]
     where = {name: s for s in shards for name in s.keys()}
@@ -80,6 +81,8 @@ def check_weights(reader, meta, path):
         ours = f"{names[base]}.{kind}"
         seen.add(ours)
         want = t.data if t.tensor_type.name in ("F32", "F16") else dequantize(t.data, t.tensor_type)
+        if quantised:
+            want = want.astype(np.float32)
         role = base.split(".")[-1]
         if arch == "llama" and role in heads:
             want = unpermuted(want, heads[role])

@@ -4,6 +4,7 @@ Usage: python internal/interop/gguf_golden.py [OUT_DIR]      (gguf 0.19.0, trans
 
 types.gguf             random blocks of every readable type, scales from zero and subnormal to infinite and NaN
 types.safetensors      the same tensors as the gguf package dequantises them, in PyTorch's order of dimensions
+tiny.gguf              a Llama of two layers, quantised, with a tokenizer of fixtures/tokenizers, as llama.cpp's converter lays it out
 merges.json            a SentencePiece vocabulary with scores and the merges that transformers rebuilds from it
 rope_freqs.safetensors Llama 3's rotary factors as transformers computes them, by scaling factor, theta and head size
 """
@@ -15,7 +16,7 @@ import sys
 import gguf
 import numpy as np
 import torch
-from gguf.quants import dequantize
+from gguf.quants import dequantize, quantize
 from safetensors.torch import save_file
 from transformers import LlamaConfig
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
@@ -69,6 +70,65 @@ def types():
     save_file(want, OUT / "types.safetensors", metadata={"format": "pt"})
 
 
+def permuted(w, heads):
+    """What llama.cpp's converter does to the rows of q and k."""
+    return w.reshape(heads, 2, w.shape[0] // heads // 2, *w.shape[1:]).swapaxes(1, 2).reshape(w.shape)
+
+
+def tiny():
+    rng = np.random.default_rng(3)
+    layers, hidden, heads, kv, ffn = 2, 64, 4, 2, 96
+    tok = json.loads((OUT.parent / "tokenizers" / "smollm2.json").read_text())
+    tokens = sorted(tok["model"]["vocab"], key=tok["model"]["vocab"].get)
+    special = {t["id"] for t in tok["added_tokens"]}
+    w = gguf.GGUFWriter(OUT / "tiny.gguf", "llama")
+    w.add_name("tiny")
+    w.add_block_count(layers)
+    w.add_context_length(256)
+    w.add_embedding_length(hidden)
+    w.add_feed_forward_length(ffn)
+    w.add_head_count(heads)
+    w.add_head_count_kv(kv)
+    w.add_rope_dimension_count(hidden // heads)
+    w.add_rope_freq_base(10000.0)
+    w.add_layer_norm_rms_eps(1e-5)
+    w.add_vocab_size(len(tokens))
+    w.add_file_type(gguf.LlamaFileType.MOSTLY_Q4_1)
+    w.add_tokenizer_model("gpt2")
+    w.add_tokenizer_pre("smollm")
+    w.add_token_list(tokens)
+    w.add_token_types([3 if i in special else 1 for i in range(len(tokens))])
+    w.add_token_merges([" ".join(m) for m in tok["model"]["merges"]])
+    for add in (w.add_bos_token_id, w.add_eos_token_id, w.add_unk_token_id, w.add_pad_token_id):
+        add(0)
+    w.add_add_bos_token(False)
+    w.add_chat_template("{% for m in messages %}{{ m['role'] + ': ' + m['content'] + '\\n' }}{% endfor %}")
+
+    def add(name, rows, kind, heads=0):
+        x = rng.normal(0, 0.2, (rows, ffn if "down" in name else hidden)).astype(np.float32)
+        w.add_tensor(name, quantize(permuted(x, heads) if heads else x, kind), raw_dtype=kind)
+
+    def norm(name):
+        w.add_tensor(name, rng.normal(1, 0.1, hidden).astype(np.float32))
+
+    add("token_embd.weight", len(tokens), Q.Q8_0)
+    norm("output_norm.weight")
+    for n in range(layers):
+        norm(f"blk.{n}.attn_norm.weight")
+        norm(f"blk.{n}.ffn_norm.weight")
+        add(f"blk.{n}.attn_q.weight", hidden, Q.Q4_1, heads)
+        add(f"blk.{n}.attn_k.weight", hidden // heads * kv, Q.Q4_0, kv)
+        add(f"blk.{n}.attn_v.weight", hidden // heads * kv, Q.Q8_0)
+        add(f"blk.{n}.attn_output.weight", hidden, Q.Q4_0)
+        add(f"blk.{n}.ffn_gate.weight", ffn, Q.Q4_1)
+        add(f"blk.{n}.ffn_up.weight", ffn, Q.F16)
+        add(f"blk.{n}.ffn_down.weight", hidden, Q.Q8_0)
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+
+
 def rope_freqs():
     out = {}
     for factor, theta, dim in ((8.0, 500000.0, 128), (32.0, 500000.0, 64), (16.0, 10000.0, 96)):
@@ -93,6 +153,7 @@ def merges():
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
     types()
+    tiny()
     rope_freqs()
     merges()
     print("wrote", OUT)
