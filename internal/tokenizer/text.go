@@ -68,7 +68,7 @@ func isWord(r rune) bool {
 // isPunctuation is ASCII punctuation (symbols included) and the Unicode categories P*.
 func isPunctuation(r rune) bool {
 	if r < utf8.RuneSelf {
-		return r > ' ' && r < 0x7F && !(('0' <= r && r <= '9') || ('a' <= r && r <= 'z') || ('A' <= r && r <= 'Z'))
+		return r > ' ' && r < 0x7F && (r == '_' || !isWord(r))
 	}
 	return unicode.Is(unicode.P, r)
 }
