@@ -1,11 +1,9 @@
 package convert
 
 import (
-	"encoding/binary"
 	"io"
 	"iter"
 	"maps"
-	"math"
 	"sync"
 
 	"famkit/format"
@@ -111,7 +109,8 @@ type castTensor struct {
 // castChunk is the number of elements that are cast at once: 256 KiB of float32.
 const castChunk = 1 << 16
 
-// castBuffers hold the bytes of a chunk before the cast, of any type.
+// castBuffers hold the bytes of a chunk before the cast, of any type; those of 16-bit types fill less than half and leave
+// the other half for float32.
 var castBuffers = sync.Pool{New: func() any { return new([8 * castChunk]byte) }}
 
 func (t *castTensor) Info() tensor.Info { return t.info }
@@ -163,81 +162,11 @@ func (t *castTensor) readChunk(p []byte, off int64, buf []byte) (int, error) {
 	if partial {
 		dst = one[:]
 	}
-	if i := cast(dst[:n*out], t.info.DType, src, t.from); i >= 0 {
+	if i := cast(dst[:n*out], t.info.DType, src, t.from, buf[4*castChunk:]); i >= 0 {
 		return 0, fault.Inputf("tensor %q: element %d, %v, is too large for %s", t.info.Name, first+int64(i), decodeOne(src[int64(i)*in:], t.from), t.info.DType)
 	}
 	if partial {
 		return copy(p, one[skip:out]), nil
 	}
 	return int(n * out), nil
-}
-
-func decodeOne(src []byte, d tensor.DType) float64 {
-	var v [1]float64
-	tensor.Decode(v[:], src, d)
-	return v[0]
-}
-
-// cast rounds the elements of src into dst. It returns the index of the first element that is finite and would become
-// infinite, -1 where there is none.
-func cast(dst []byte, to tensor.DType, src []byte, from tensor.DType) int {
-	le := binary.LittleEndian
-	wide := castWiden(from)
-	if wide == nil { // from F64: straight to the target, since going through float32 would round twice
-		return castWide(dst, to, src)
-	}
-	width := from.Bits() / 8
-	for i := range len(src) / width {
-		v := wide(src[i*width:])
-		var finite bool
-		switch to {
-		case tensor.F32:
-			le.PutUint32(dst[4*i:], math.Float32bits(v))
-			continue
-		case tensor.F64:
-			le.PutUint64(dst[8*i:], math.Float64bits(float64(v)))
-			continue
-		case tensor.BF16:
-			h := tensor.BF16FromF32(v)
-			le.PutUint16(dst[2*i:], h)
-			finite = h&0x7fff != 0x7f80
-		case tensor.F16:
-			h := tensor.F16FromF32(v)
-			le.PutUint16(dst[2*i:], h)
-			finite = h&0x7fff != 0x7c00
-		}
-		if !finite && !math.IsInf(float64(v), 0) {
-			return i
-		}
-	}
-	return -1
-}
-
-func castWiden(from tensor.DType) func([]byte) float32 {
-	le := binary.LittleEndian
-	switch from {
-	case tensor.F32:
-		return func(b []byte) float32 { return math.Float32frombits(le.Uint32(b)) }
-	case tensor.BF16:
-		return func(b []byte) float32 { return math.Float32frombits(uint32(le.Uint16(b)) << 16) }
-	case tensor.F16:
-		return func(b []byte) float32 { return tensor.F16ToF32(le.Uint16(b)) }
-	}
-	return nil
-}
-
-// castWide casts float64s.
-func castWide(dst []byte, to tensor.DType, src []byte) int {
-	width := to.Bits() / 8
-	var in, out [1]float64
-	for i := range len(src) / 8 {
-		in[0] = math.Float64frombits(binary.LittleEndian.Uint64(src[8*i:]))
-		one := dst[i*width : (i+1)*width]
-		tensor.Encode(one, in[:], to)
-		tensor.Decode(out[:], one, to)
-		if math.IsInf(out[0], 0) && !math.IsInf(in[0], 0) {
-			return i
-		}
-	}
-	return -1
 }

@@ -241,3 +241,31 @@ func TestCastAnywhere(t *testing.T) {
 		}
 	}
 }
+
+// TestNarrow compares the loops with the scalar conversions on patterns around every exponent.
+func TestNarrow(t *testing.T) {
+	le := binary.LittleEndian
+	var src []byte
+	for e := range 256 {
+		for _, man := range []uint32{0, 1, 0xfff, 0x1000, 0x1001, 0x1fff, 0x2000, 0x3000, 0x7fff, 0x8000, 0x8001, 0x18000, 0x3fffff, 0x7fdfff, 0x7fefff, 0x7ff000, 0x7fffff} {
+			for _, sign := range []uint32{0, 1 << 31} {
+				src = le.AppendUint32(src, sign|uint32(e)<<23|man)
+			}
+		}
+	}
+	one := make([]byte, 2)
+	for i := 0; i < len(src); i += 4 {
+		v := math.Float32frombits(le.Uint32(src[i:]))
+		for _, c := range []struct {
+			narrow   func(dst, src []byte) int
+			want     uint16
+			infinite uint16
+		}{{narrowF16, tensor.F16FromF32(v), 0x7c00}, {narrowBF16, tensor.BF16FromF32(v), 0x7f80}} {
+			refused := c.want&0x7fff == c.infinite && !math.IsInf(float64(v), 0)
+			at := c.narrow(one, src[i:i+4])
+			if refused != (at == 0) || !refused && le.Uint16(one) != c.want {
+				t.Errorf("%08x: %04x, refused at %d; wanted %04x, refused %t", math.Float32bits(v), le.Uint16(one), at, c.want, refused)
+			}
+		}
+	}
+}
