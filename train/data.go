@@ -31,8 +31,8 @@ func isDir(path string) bool {
 type loader struct {
 	vocab     int
 	seq       int
-	tok       encoder // nil where the model has no tokenizer
-	separator int32   // -1 where the model names no end or beginning of text
+	encoder   func() (encoder, error) // asked for text only
+	separator int32                   // -1 where the model names no end or beginning of text
 	progress  func(label string, done, total int64)
 	note      func(format string, a ...any)
 }
@@ -108,8 +108,9 @@ func (l loader) read(ctx context.Context, paths []string, s *Settings) (*ids, er
 }
 
 func (l loader) readText(ctx context.Context, list *ids, files []dataFile) error {
-	if l.tok == nil {
-		return fault.Hint(fault.Inputf("%s: text needs a tokenizer, and the model has no tokenizer.json", files[0].path), "--tokenizer DIR, or data of token ids")
+	tok, err := l.encoder()
+	if err != nil {
+		return err
 	}
 	if l.separator < 0 {
 		return fault.Inputf("config.json: neither eos_token_id nor bos_token_id is there to separate documents")
@@ -118,7 +119,7 @@ func (l loader) readText(ctx context.Context, list *ids, files []dataFile) error
 	for _, f := range files {
 		total += f.size
 	}
-	skipped, err := list.addText(ctx, files, l.tok, l.separator, func(done int64) { l.progress("tokenizing", done, total) })
+	skipped, err := list.addText(ctx, files, tok, l.separator, func(done int64) { l.progress("tokenizing", done, total) })
 	if skipped > 0 {
 		l.note("%d of %d files passed over: empty or not UTF-8 text", skipped, len(files))
 	}

@@ -31,7 +31,7 @@ func (byteCoder) EncodeAppend(dst []int32, text string) ([]int32, error) {
 }
 
 func testLoader(vocab, seq int) loader {
-	return loader{vocab: vocab, seq: seq, tok: byteCoder{}, separator: 0, progress: func(string, int64, int64) {}, note: func(string, ...any) {}}
+	return loader{vocab: vocab, seq: seq, encoder: func() (encoder, error) { return byteCoder{}, nil }, separator: 0, progress: func(string, int64, int64) {}, note: func(string, ...any) {}}
 }
 
 // files writes name -> content below a new folder.
@@ -116,7 +116,12 @@ func TestDataRefusals(t *testing.T) {
 		{"tokenizer fails", at("bang"), Settings{}, nil, []string{"bang", "cannot"}},
 		{"too little", at("a.txt"), Settings{}, func(l *loader) { l.seq = 100 }, []string{"6 tokens are too little", "101"}},
 		{"too little beside the evaluation", at("a.txt"), Settings{EvalFraction: 0.1}, func(l *loader) { l.seq = 5 }, []string{"the evaluation takes one"}},
-		{"no tokenizer", at("a.txt"), Settings{}, func(l *loader) { l.tok = nil }, []string{"tokenizer"}},
+		{"no tokenizer", at("a.txt"), Settings{}, func(l *loader) {
+			l.encoder = (&run{files: map[string][]byte{}}).encoder
+		}, []string{"no tokenizer.json", "--tokenizer"}},
+		{"broken tokenizer", at("a.txt"), Settings{}, func(l *loader) {
+			l.encoder = (&run{files: map[string][]byte{tokenizerFile: []byte("{")}}).encoder
+		}, []string{"tokenizer.json"}},
 		{"no separator", at("a.txt"), Settings{}, func(l *loader) { l.separator = -1 }, []string{"eos_token_id"}},
 		{"outside the vocabulary", at("a.txt"), Settings{}, func(l *loader) { l.vocab = 105 }, []string{"a.txt", "token 2 is id 108", "vocabulary of 105"}},
 		{"nothing matches", []string{dir}, Settings{Ext: ".md"}, nil, []string{"none ends in .md"}},

@@ -114,8 +114,11 @@ func (r *run) step(ctx context.Context, step int) error {
 	if err != nil {
 		return err
 	}
+	if err := finite(step, "loss", loss); err != nil {
+		return err
+	}
 	norm := r.opt.gradNorm()
-	if err := checkFinite(step, loss, norm); err != nil {
+	if err := finite(step, "gradient norm", norm); err != nil {
 		return err
 	}
 	lr := r.s.schedule().At(step)
@@ -187,6 +190,9 @@ func (r *run) evaluate(ctx context.Context, step int) error {
 		sum, n = sum+s, n+m
 	}
 	loss := sum / float64(n)
+	if err := finite(step, "evaluation loss", loss); err != nil {
+		return err
+	}
 	r.result.EvalLoss = &loss
 	ev := EvalRow{Type: "eval", Step: step, Loss: loss, Tokens: int64(n), Seconds: r.seconds()}
 	r.on(Event{Eval: &ev})

@@ -157,20 +157,21 @@ func (r *run) openTokenizer() error {
 			}
 		}
 	}
+	r.digests.Tokenizer = digestOf(r.files[tokenizerFile])
+	return nil
+}
+
+// encoder reads the tokenizer; token data does without.
+func (r *run) encoder() (encoder, error) {
 	b := r.files[tokenizerFile]
 	if b == nil {
-		return nil // token data needs none
+		return nil, fault.Hint(fault.Inputf("text needs a tokenizer, and the model has no tokenizer.json"), "--tokenizer DIR, or data of token ids")
 	}
-	r.digests.Tokenizer = digestOf(b)
 	t, err := tokenizer.Load(b)
 	if err != nil {
-		return fault.Inputf("%s: %w", tokenizerFile, err)
+		return nil, fault.Inputf("%s: %w", tokenizerFile, err)
 	}
-	if t.VocabSize() > r.model.Vocab {
-		return fault.Inputf("%s: ids up to %d, the model's vocabulary is %d", tokenizerFile, t.VocabSize()-1, r.model.Vocab)
-	}
-	r.tok = t
-	return nil
+	return t, nil
 }
 
 // writeConfig makes the config.json of the checkpoints: the model's own with the saved type, both spellings. What recorded how

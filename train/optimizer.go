@@ -57,16 +57,11 @@ func (o *adamW) step(t int, lr, norm float64) {
 	}
 }
 
-// checkFinite refuses an update from a loss or a norm that is not a number.
-func checkFinite(step int, loss, norm float64) error {
-	for _, c := range []struct {
-		name string
-		v    float64
-	}{{"loss", loss}, {"gradient norm", norm}} {
-		if math.IsNaN(c.v) || math.IsInf(c.v, 0) {
-			return fault.Hint(fault.Failedf("step %d: %s is %v; stopped before the update", step, c.name, c.v),
-				"a lower --lr, a longer --warmup or a smaller --clip; famkit inspect shows weights that are not finite")
-		}
+// finite refuses a figure that is not a number before it does harm.
+func finite(step int, name string, v float64) error {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return fault.Hint(fault.Failedf("step %d: %s is %v; stopped before the update", step, name, v),
+			"a lower --lr, a longer --warmup or a smaller --clip; famkit inspect --values finds weights that are not finite")
 	}
 	return nil
 }

@@ -387,3 +387,27 @@ func TestNonFiniteStopsBeforeTheUpdate(t *testing.T) {
 		t.Error("the log does not tell of the stop")
 	}
 }
+
+func TestWeightsThatAreNotFinite(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"config.json", "model.safetensors"} {
+		b, err := os.ReadFile(oracle + "llama-tied/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "model.safetensors" {
+			copy(b[len(b)-4:], []byte{0, 0, 0xc0, 0x7f}) // NaN
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := recordOptions("llama-tied", filepath.Join(t.TempDir(), "out"))
+	o.Model, o.Engine = dir, "cpu"
+	refused(t, "loss", o, fault.Failed, "step 1: loss is NaN", "inspect --values")
+	o.Eval = o.Data[0]
+	refused(t, "evaluation", o, fault.Failed, "step 0: evaluation loss is NaN")
+	if _, err := os.Stat(o.Out); err == nil {
+		t.Error("an output was left")
+	}
+}

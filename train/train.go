@@ -18,7 +18,6 @@ import (
 	"famkit/internal/engine"
 	"famkit/internal/fault"
 	"famkit/internal/tensor"
-	"famkit/internal/tokenizer"
 )
 
 // Options are one call of the trainer.
@@ -64,7 +63,6 @@ type run struct {
 	dtype  tensor.DType // of the saved weights
 	files  map[string][]byte
 	state  *State // nil: begins anew
-	tok    encoder
 
 	e       engine.Engine
 	d       *decoder.Decoder
@@ -249,7 +247,7 @@ func (r *run) startEngine() error {
 }
 
 func (r *run) loader() loader {
-	l := loader{vocab: r.model.Vocab, seq: r.s.Seq, tok: r.tok, separator: -1,
+	l := loader{vocab: r.model.Vocab, seq: r.s.Seq, encoder: r.encoder, separator: -1,
 		progress: func(label string, done, total int64) { r.on(Event{Progress: &Progress{label, done, total}}) },
 		note:     func(format string, a ...any) { r.on(Event{Note: fmt.Sprintf(format, a...)}) }}
 	for _, list := range [][]int{r.model.BOS, r.model.EOS} { // the end of text where there is one
@@ -298,5 +296,3 @@ func count(n int64) string {
 	}
 	return fmt.Sprint(n)
 }
-
-var _ encoder = (*tokenizer.Tokenizer)(nil)
