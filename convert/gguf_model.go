@@ -140,11 +140,13 @@ func (r *ggufReader) sizes(spec *arch.Spec, stored map[string]format.GGUFTensor)
 		MLPBias:   has("blk.0.ffn_gate.bias"),
 		QKNorm:    spec.Name == "qwen3",
 		InitRange: 0.02,
+		PreNorm:   true, Gated: true, EmbedScale: 1,
 	}
 	m.KVHeads = r.intOr(r.key("attention.head_count_kv"), m.Heads)
 	if m.Heads > 0 {
 		m.HeadDim = r.intOr(r.key("attention.key_length"), m.Hidden/m.Heads)
 	}
+	m.RotaryDim = m.HeadDim
 	if n := r.intOr(r.key("attention.value_length"), m.HeadDim); r.err == nil && n != m.HeadDim {
 		r.err = fault.Inputf("%s: metadata key %q: wanted %d as attention.key_length, found %d", r.Path(), r.key("attention.value_length"), m.HeadDim, n)
 	}

@@ -426,7 +426,7 @@ func TestRopeFromFreqs(t *testing.T) {
 			m := &arch.Model{HeadDim: dim, Rope: arch.Rope{Type: "default", Theta: theta}}
 			err = ropeFromFreqs(openFile(t, f), m)
 			want := arch.Rope{Type: "llama3", Theta: theta, Factor: factor, LowFreqFactor: 1, HighFreqFactor: 4, OriginalMaxPos: 8192}
-			if !damage && (err != nil || m.Rope != want) {
+			if !damage && (err != nil || !m.Rope.Equal(want)) {
 				t.Errorf("%s: %+v, error %v", name, m.Rope, err)
 			}
 			if damage && err == nil {

@@ -98,7 +98,7 @@ func (c *compiler) expr(b arch.Bound, layer int, silent bool) (*Expr, error) {
 	e := &Expr{From: info.Name, Info: info, rows: &gather{from: 1, to: 1}, factor: 1}
 	e.Info.Shape = slices.Clone(info.Shape)
 	if layer >= 0 {
-		e.Info.Name = fmt.Sprintf(b.Spec.Name, layer)
+		e.Info.Name = b.Spec.FullName(layer, b.Expert)
 	}
 	dims := b.Spec.Dims
 	for i, d := range dims {

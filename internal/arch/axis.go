@@ -17,7 +17,9 @@ const (
 	HeadDim Axis = "head_dim"
 	Pos     Axis = "pos"
 	Experts Axis = "experts"
-	Layers  Axis = "layers"
+	// ExpertFFN is the inner size of one expert of a mixture, MoE.FFN.
+	ExpertFFN Axis = "expert_ffn"
+	Layers    Axis = "layers"
 )
 
 // Use says what a tensor does along one dimension.
@@ -37,8 +39,20 @@ const (
 	Looks Use = "looks"
 )
 
-// Dim is one dimension of a tensor: its use and the axes whose product (outermost first) is its size.
+// Dim is one dimension of a tensor as stored: its use, and either the axes whose product (outermost first) is its
+// size, or the parts that lie side by side in it. A matrix stored [in, out] has the dimensions Reads, Writes.
 type Dim struct {
 	Use  Use
+	Axes []Axis
+	// Parts are those of a fused projection, such as the rows of q, k and v in one matrix; Axes is nil then.
+	Parts []Part
+	// Interleave, where it is not empty, is the outermost axis of every part, and the parts take turns along it: for
+	// each of its indices the rows of the first part, of the second and so on (GPT-NeoX: q, k and v of head 0, of head 1).
+	Interleave Axis
+}
+
+// Part is one of the projections that a fused tensor joins: what it is for and the axes whose product is its size.
+type Part struct {
+	Role Role
 	Axes []Axis
 }

@@ -8,10 +8,12 @@ import (
 	"famkit/internal/tensor"
 )
 
-// Bound is one tensor of a checkpoint, recognised. Layer is -1 outside the blocks.
+// Bound is one tensor of a checkpoint, recognised. Layer is -1 outside the blocks, Expert where the tensor is not
+// one of an expert's.
 type Bound struct {
-	Spec  *TensorSpec
-	Layer int
+	Spec   *TensorSpec
+	Layer  int
+	Expert int
 	tensor.Tensor
 }
 
@@ -34,7 +36,7 @@ func Bind(src format.Source) (*Checkpoint, error) {
 	return ck, nil
 }
 
-// Find gives the tensor of a role in a layer, -1 for what stands outside the blocks.
+// Find gives the tensor of a role in a layer, -1 for what stands outside the blocks; of experts that of the first.
 func (ck *Checkpoint) Find(role Role, layer int) (Bound, bool) {
 	for _, b := range ck.Tensors {
 		if b.Layer == layer && b.Spec.Role == role {

@@ -114,7 +114,7 @@ func (k *checker) take(s Slot) {
 		k.add(Finding{Code: WrongDType, Fatal: true, Tensor: s.Name, Want: "F16, BF16, F32 or F64", Found: info.DType.String()},
 			"tensor %q: wanted weights of F16, BF16, F32 or F64, found %s", s.Name, info.DType)
 	}
-	k.ck.Tensors = append(k.ck.Tensors, Bound{Spec: s.Spec, Layer: s.Layer, Tensor: t})
+	k.ck.Tensors = append(k.ck.Tensors, Bound{Spec: s.Spec, Layer: s.Layer, Expert: s.Expert, Tensor: t})
 }
 
 // rest says what the tensors are that the model does not ask for.

@@ -64,14 +64,15 @@ func (l *lone) bind() (*Checkpoint, error) {
 // guess tells the architecture and the tensors' conditions from the names of the first block.
 func (l *lone) guess() error {
 	has := func(group []TensorSpec, r Role) bool {
-		_, ok := l.have[find(group, r).FullName(0)]
+		_, ok := l.have[find(group, r).FullName(0, -1)]
 		return ok
 	}
 	if !has(llama.Embed, Embed) || !has(llama.Block, Q) {
 		return fault.Hint(fault.Inputf("no known architecture: wanted tensors %q and %q, found neither or only one",
-			find(llama.Embed, Embed).Name, find(llama.Block, Q).FullName(0)), "put the model's config.json beside the file")
+			find(llama.Embed, Embed).Name, find(llama.Block, Q).FullName(0, -1)), "put the model's config.json beside the file")
 	}
 	m := &Model{
+		PreNorm: true, Gated: true, EmbedScale: 1,
 		Tied:    !has(llama.Head, Head),
 		QKVBias: has(llama.Block, Q.Bias()),
 		OBias:   has(llama.Block, O.Bias()),
@@ -110,7 +111,7 @@ func (l *lone) sizes() error {
 		{spec.Block, Down, []*int{nil, &l.m.FFN}},
 		{spec.Block, QNorm, []*int{&l.m.HeadDim}},
 	} {
-		name := find(want.group, want.role).FullName(0)
+		name := find(want.group, want.role).FullName(0, -1)
 		t, ok := l.have[name]
 		if !ok {
 			continue // take reports what is missing
@@ -134,10 +135,10 @@ func (l *lone) take(ck *Checkpoint) (problems []string) {
 	bind := func(group []TensorSpec, layer int) {
 		for i := range group {
 			t := &group[i]
-			if t.When != nil && !t.When(l.m) {
+			if !t.In(l.m, layer) {
 				continue
 			}
-			name := t.FullName(layer)
+			name := t.FullName(layer, -1)
 			got, ok := l.have[name]
 			if !ok {
 				problems = append(problems, fmt.Sprintf("tensor %q: missing", name))
@@ -155,7 +156,7 @@ func (l *lone) take(ck *Checkpoint) (problems []string) {
 			if d := got.Info().DType; !d.Real() {
 				problems = append(problems, fmt.Sprintf("tensor %q: wanted weights of F16, BF16, F32 or F64, found %s", name, d))
 			}
-			ck.Tensors = append(ck.Tensors, Bound{Spec: t, Layer: layer, Tensor: got})
+			ck.Tensors = append(ck.Tensors, Bound{Spec: t, Layer: layer, Expert: -1, Tensor: got})
 		}
 	}
 	bind(l.m.Spec.Embed, -1)

@@ -79,7 +79,9 @@ func (r *reader) common(d *defaults) *Model {
 		BOS:       r.ids("bos_token_id", d.bos),
 		EOS:       r.ids("eos_token_id", d.eos),
 	}
+	m.PreNorm, m.Gated, m.EmbedScale = true, true, 1
 	r.heads(m, d)
+	m.RotaryDim = m.HeadDim
 	m.Act = r.activation("hidden_act")
 	m.DType = r.dtype()
 	m.Rope = r.rope(m.MaxPos, d.theta)

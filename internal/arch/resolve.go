@@ -131,14 +131,32 @@ func (m *Model) Clone() *Model {
 	c.Window = slices.Clone(m.Window)
 	c.LayerType = slices.Clone(m.LayerType)
 	c.BOS, c.EOS = slices.Clone(m.BOS), slices.Clone(m.EOS)
+	if m.LocalRope != nil {
+		local := *m.LocalRope
+		c.LocalRope = &local
+	}
+	if m.MoE != nil {
+		moe := *m.MoE
+		moe.Layer = slices.Clone(moe.Layer)
+		c.MoE = &moe
+	}
 	return &c
 }
 
-// TakeLayers makes m's blocks the given ones of its present blocks: a copied sliding layer stays sliding.
+// TakeLayers makes m's blocks the given ones of its present blocks: a copied sliding layer stays sliding, a copied
+// mixture a mixture.
 func (m *Model) TakeLayers(from []int) {
 	window, types := make([]int, len(from)), make([]string, len(from))
 	for i, f := range from {
 		window[i], types[i] = m.Window[f], m.LayerType[f]
 	}
 	m.Layers, m.Window, m.LayerType = len(from), window, types
+	if m.MoE != nil {
+		moe := *m.MoE
+		moe.Layer = make([]bool, len(from))
+		for i, f := range from {
+			moe.Layer[i] = m.MoE.Layer[f]
+		}
+		m.MoE = &moe
+	}
 }

@@ -31,7 +31,8 @@ func mustResolve(t *testing.T, text string) *Model {
 func TestResolveDefaults(t *testing.T) {
 	full := []string{fullAttention, fullAttention, fullAttention}
 	base := Model{Vocab: 131, Hidden: 48, Layers: 3, FFN: 112, Heads: 4, KVHeads: 4, HeadDim: 12, MaxPos: 256, Eps: 1e-6, Act: SiLU,
-		Rope: Rope{Theta: 10000, Type: "default"}, Window: []int{0, 0, 0}, LayerType: full, InitRange: 0.02}
+		Rope: Rope{Theta: 10000, Type: "default"}, Window: []int{0, 0, 0}, LayerType: full, InitRange: 0.02,
+		PreNorm: true, Gated: true, EmbedScale: 1}
 	for _, tc := range []struct {
 		kind, extra string
 		change      func(*Model)
@@ -46,6 +47,7 @@ func TestResolveDefaults(t *testing.T) {
 	} {
 		want := base
 		tc.change(&want)
+		want.RotaryDim = want.HeadDim
 		want.Spec, _ = Lookup(tc.kind)
 		if got := mustResolve(t, tiny(tc.kind, tc.extra)); !reflect.DeepEqual(got, &want) {
 			t.Errorf("%s:\n got %+v\nwant %+v", tc.kind, got, want)
@@ -146,7 +148,7 @@ func TestOraclesResolve(t *testing.T) {
 	read := func(name string) Rope {
 		return mustResolve(t, string(readFile(t, "../../fixtures/oracle/"+name+"/config.json"))).Rope
 	}
-	if five, four := read("llama-rope3"), read("llama-rope3-v4"); five != four || five.Type != "llama3" {
+	if five, four := read("llama-rope3"), read("llama-rope3-v4"); !five.Equal(four) || five.Type != "llama3" {
 		t.Errorf("the two spellings of one model read as %+v and %+v", five, four)
 	}
 }

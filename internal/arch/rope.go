@@ -6,25 +6,44 @@ import (
 	"famkit/internal/fault"
 )
 
-// RopeInvFreq gives the rotary embedding's inverse frequencies, HeadDim/2 of them in radians per token, as
+// RopeInvFreq gives the rotary embedding's inverse frequencies, RotaryDim/2 of them in radians per token, as
 // transformers computes them, in float64. It refuses a scaling that it does not know.
-func (m *Model) RopeInvFreq() ([]float64, error) {
-	inv := make([]float64, m.HeadDim/2)
-	for i := range inv {
-		inv[i] = 1 / math.Pow(m.Rope.Theta, float64(2*i)/float64(m.HeadDim))
+func (m *Model) RopeInvFreq() ([]float64, error) { return m.Rope.invFreq(m.RotaryDim) }
+
+// LocalRopeInvFreq gives those of the sliding layers; they are RopeInvFreq's where LocalRope is nil.
+func (m *Model) LocalRopeInvFreq() ([]float64, error) {
+	if m.LocalRope == nil {
+		return m.RopeInvFreq()
 	}
-	switch m.Rope.Type {
+	return m.LocalRope.invFreq(m.RotaryDim)
+}
+
+// RopeAttentionFactor is what the cosines and sines of the rotary embedding are multiplied by.
+func (m *Model) RopeAttentionFactor() float64 {
+	if m.Rope.AttentionFactor != 0 {
+		return m.Rope.AttentionFactor
+	}
+	return 1
+}
+
+// invFreq gives the inverse frequencies for dim rotated elements.
+func (r Rope) invFreq(dim int) ([]float64, error) {
+	inv := make([]float64, dim/2)
+	for i := range inv {
+		inv[i] = 1 / math.Pow(r.Theta, float64(2*i)/float64(dim))
+	}
+	switch r.Type {
 	case ropeDefault:
 	case ropeLinear:
 		for i := range inv {
-			inv[i] /= m.Rope.Factor
+			inv[i] /= r.Factor
 		}
 	case ropeLlama3:
 		for i := range inv {
-			inv[i] = m.Rope.llama3(inv[i])
+			inv[i] = r.llama3(inv[i])
 		}
 	default:
-		return nil, unknownRope("rope_type", m.Rope.Type)
+		return nil, unknownRope("rope_type", r.Type)
 	}
 	return inv, nil
 }
@@ -44,8 +63,13 @@ func (r Rope) llama3(inv float64) float64 {
 	return (1-smooth)*inv/r.Factor + smooth*inv
 }
 
-// Scale is what attention scores are multiplied by: HeadDim^-1/2.
-func (m *Model) Scale() float64 { return math.Pow(float64(m.HeadDim), -0.5) }
+// Scale is what attention scores are multiplied by: ScoreScale, or HeadDim^-1/2 where that is 0.
+func (m *Model) Scale() float64 {
+	if m.ScoreScale != 0 {
+		return m.ScoreScale
+	}
+	return math.Pow(float64(m.HeadDim), -0.5)
+}
 
 // The scalings of the rotary embedding that are known.
 const (

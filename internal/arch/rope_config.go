@@ -132,7 +132,7 @@ func (r *reader) wholeHead(o *Config) {
 // ropeAgree compares what the two spellings say. rope_theta and rope_scaling count as said when the config
 // has the key: a null rope_scaling says that there is no scaling.
 func (r *reader) ropeAgree(old, now Rope) {
-	if r.err != nil || old == now {
+	if r.err != nil || old.Equal(now) {
 		return
 	}
 	if !r.Has(ropeScaling) {
@@ -143,7 +143,7 @@ func (r *reader) ropeAgree(old, now Rope) {
 	if !r.Has(ropeTheta) && !r.IsSet(ropeScaling) {
 		old.Theta = now.Theta
 	}
-	if old == now {
+	if old.Equal(now) {
 		return
 	}
 	r.keep(fault.Hint(fault.Inputf("%s: %s says %s, but %s", r.path, ropeParams, clip(r.raw[ropeParams]), r.oldSpelling()),
@@ -166,7 +166,7 @@ func (w *writer) rope() {
 	params, five, _ := c.Object(ropeParams) // Resolve has read both objects
 	scaling, four, _ := c.Object(ropeScaling)
 	switch {
-	case w.was.Rope != w.m.Rope:
+	case !w.was.Rope.Equal(w.m.Rope):
 		params = ropeObject(w.m.Rope)
 	case five && len(params.keys) > 0:
 	case four && len(scaling.keys) > 0:
@@ -177,7 +177,7 @@ func (w *writer) rope() {
 	}
 	rope := w.m.Rope
 	if !params.IsSet(ropeTheta) {
-		if raw, ok := c.Raw(ropeTheta); ok && w.was.Rope == rope {
+		if raw, ok := c.Raw(ropeTheta); ok && w.was.Rope.Equal(rope) {
 			params.Set(ropeTheta, raw)
 		} else {
 			params.Set(ropeTheta, rope.Theta)
@@ -196,7 +196,7 @@ func (w *writer) rope() {
 		c.Set(ropeScaling, nil)
 		return
 	}
-	if four && w.was.Rope == rope && (rope.Type != ropeLlama3 || scaling.IsSet(originalMaxPos)) {
+	if four && w.was.Rope.Equal(rope) && (rope.Type != ropeLlama3 || scaling.IsSet(originalMaxPos)) {
 		return
 	}
 	old := params.Clone()

@@ -29,7 +29,7 @@ func TestRopeSpellings(t *testing.T) {
 		"llama3 from max_pos": {`"rope_parameters": {"rope_type": "llama3", "rope_theta": 1.0, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}`,
 			Rope{Theta: 1, Type: "llama3", Factor: 8, LowFreqFactor: 1, HighFreqFactor: 4, OriginalMaxPos: 256}},
 	} {
-		if got := mustResolve(t, tiny("llama", tc.extra)).Rope; got != tc.want {
+		if got := mustResolve(t, tiny("llama", tc.extra)).Rope; !got.Equal(tc.want) {
 			t.Errorf("%s: got %+v, want %+v", name, got, tc.want)
 		}
 	}

@@ -1,6 +1,10 @@
 package arch
 
-import "famkit/internal/tensor"
+import (
+	"reflect"
+
+	"famkit/internal/tensor"
+)
 
 // Role says what a tensor is for; the same in every architecture.
 type Role string
@@ -21,19 +25,39 @@ const (
 	KNorm     Role = "k_norm"
 	FinalNorm Role = "final_norm"
 	Head      Role = "head"
+
+	PosTable     Role = "pos"            // table of learned positions
+	AttnPostNorm Role = "attn_post_norm" // on attention's output, before it is added
+	MLPPostNorm  Role = "mlp_post_norm"  // on the MLP's output
+	Router       Role = "router"         // gives each expert a score
+	QKV          Role = "qkv"            // q, k and v in one tensor; Dim.Parts says how
+	GateUp       Role = "gate_up"        // gate and up in one tensor
 )
 
-// Bias is the role of the bias that belongs to weight r.
+// Bias is the role of the bias that belongs to weight r, of a norm's too.
 func (r Role) Bias() Role { return r + ".bias" }
 
-// TensorSpec describes one kind of tensor. Name holds "%d" for the layer number in a block tensor.
-// Shapes are row-major as stored: PyTorch Linear is [out, in].
+// TensorSpec describes one kind of tensor. Name holds "%d" for the layer number in a block tensor, and a second one
+// for the expert's number where PerExpert. Shapes are row-major as stored: PyTorch Linear is [out, in].
 type TensorSpec struct {
 	Role Role
 	Name string
 	Dims []Dim
-	// When tells whether a model has the tensor; nil means always.
-	When func(*Model) bool
+	// When tells whether a model has the tensor in a layer, -1 outside the blocks; nil means always.
+	When func(m *Model, layer int) bool
+	// PerExpert: there is one for each of the model's MoE.Experts.
+	PerExpert bool
+}
+
+// In reports whether m has the tensor in the given layer, -1 outside the blocks.
+func (t *TensorSpec) In(m *Model, layer int) bool { return t.When == nil || t.When(m, layer) }
+
+// Copies is how many tensors of the kind one layer has: MoE.Experts or 1.
+func (t *TensorSpec) Copies(m *Model) int {
+	if t.PerExpert {
+		return m.Size(Experts)
+	}
+	return 1
 }
 
 // Spec is an architecture.
@@ -68,12 +92,35 @@ const (
 // Rope holds the rotary embedding's settings.
 type Rope struct {
 	Theta float64
-	// Type of the scaling: "default" (none), "linear" or "llama3".
+	// Type of the scaling: "default" (none), "linear", "dynamic", "llama3", "yarn" or "longrope".
 	Type string
-	// Factor of the scaling, 0 where there is none; the rest is of llama3 alone.
-	Factor                        float64
+	// Factor of the scaling, 0 where there is none.
+	Factor float64
+	// OriginalMaxPos is the context that the scaling starts from (llama3, yarn, longrope, dynamic), else 0.
+	OriginalMaxPos int
+	// Of llama3.
 	LowFreqFactor, HighFreqFactor float64
-	OriginalMaxPos                int
+	// AttentionFactor is what the cosines and sines are multiplied by under yarn and longrope, else 0.
+	AttentionFactor float64
+	// Of yarn, resolved; Whole rounds the bounds of its ramp to whole dimensions ("truncate").
+	BetaFast, BetaSlow float64
+	Whole              bool
+	// Of longrope: a divisor for each frequency, up to OriginalMaxPos tokens and beyond.
+	ShortFactor, LongFactor []float64
+}
+
+// Equal reports whether the settings are the same.
+func (r Rope) Equal(o Rope) bool { return reflect.DeepEqual(r, o) }
+
+// MoE is a mixture of experts that stands in the MLP's place.
+type MoE struct {
+	// Experts there are, of which a token uses the TopK with the highest scores; FFN is the inner size of one.
+	Experts, TopK, FFN int
+	// NormTopK: the probabilities of the chosen experts are divided by their sum. Without it they are those of the
+	// softmax over all experts.
+	NormTopK bool
+	// Layer tells which layers have the mixture; the others have the dense MLP.
+	Layer []bool
 }
 
 // Model is a decoder with every default resolved.
@@ -91,7 +138,34 @@ type Model struct {
 	QKVBias bool
 	OBias   bool
 	MLPBias bool
-	QKNorm  bool
+	QKNorm  bool // each head of q and k is normed
+	// QKNormFull: q and k are normed whole, over all heads (OLMo 2).
+	QKNormFull bool
+	// LayerNorm: the norms subtract the mean and have a bias; else they are RMSNorm.
+	LayerNorm bool
+	// GainOffset is added to every stored gain: 1 in Gemma.
+	GainOffset float64
+	// PreNorm and PostNorm: a block norms what its branches read, and what they add to the stream.
+	PreNorm, PostNorm bool
+	// Gated: the MLP is down(act(gate x) * up x), else down(act(up x)).
+	Gated bool
+	// Parallel: a block gives x + attention(norm x) + mlp(other norm x) (GPT-NeoX).
+	Parallel bool
+	// LearnedPos: a table of positions is added to the embedding (GPT-2).
+	LearnedPos bool
+	// RotaryDim is the number of leading elements of each head that the rotary embedding turns, 0 without one.
+	RotaryDim int
+	// EmbedScale multiplies the embedding, not the head tied to it: 1, and sqrt(Hidden) in Gemma. transformers rounds
+	// it to the weights' type before it multiplies: float32(sqrt(Hidden)) for float32 weights.
+	EmbedScale float64
+	// ScoreScale is what attention scores are multiplied by, 0 for HeadDim^-1/2; see Scale.
+	ScoreScale float64
+	// AttnSoftcap and FinalSoftcap bound scores and logits: c * tanh(x / c), 0 for none.
+	AttnSoftcap, FinalSoftcap float64
+	// LocalRope is the rotary embedding of sliding layers where it differs from Rope (Gemma 3), else nil.
+	LocalRope *Rope
+	// MoE describes the mixture of experts, nil where every MLP is dense.
+	MoE *MoE
 	// Window is each layer's attention window in tokens, the token itself counted, 0 for all; LayerType says the
 	// same in transformers' words, "full_attention" or "sliding_attention".
 	Window    []int
@@ -126,18 +200,39 @@ func (m *Model) Size(a Axis) int {
 		return m.MaxPos
 	case Layers:
 		return m.Layers
+	case Experts:
+		if m.MoE != nil {
+			return m.MoE.Experts
+		}
+	case ExpertFFN:
+		if m.MoE != nil {
+			return m.MoE.FFN
+		}
 	}
 	return 0
 }
+
+// Mixture reports whether a layer has experts in the MLP's place.
+func (m *Model) Mixture(layer int) bool { return m.MoE != nil && layer >= 0 && m.MoE.Layer[layer] }
 
 // Shape is the shape that t has in m.
 func (t *TensorSpec) Shape(m *Model) []int {
 	shape := make([]int, len(t.Dims))
 	for i, d := range t.Dims {
-		shape[i] = 1
-		for _, a := range d.Axes {
-			shape[i] *= m.Size(a)
+		if d.Parts == nil {
+			shape[i] = m.product(d.Axes)
+		}
+		for _, p := range d.Parts {
+			shape[i] += m.product(p.Axes)
 		}
 	}
 	return shape
+}
+
+func (m *Model) product(axes []Axis) int {
+	n := 1
+	for _, a := range axes {
+		n *= m.Size(a)
+	}
+	return n
 }

@@ -5,22 +5,32 @@ import (
 	"strings"
 )
 
-// Slot is one tensor that a model has: its spec, its layer (-1 outside the blocks), its full name and its shape.
+// Slot is one tensor that a model has: its spec, its layer (-1 outside the blocks), its expert (-1 where it is not
+// one of an expert's), its full name and its shape.
 type Slot struct {
-	Spec  *TensorSpec
-	Layer int
-	Name  string
-	Shape []int
+	Spec   *TensorSpec
+	Layer  int
+	Expert int
+	Name   string
+	Shape  []int
 }
 
-// Layout lists every tensor that m stores, in the order embed, blocks by layer, head.
+// Layout lists every tensor that m stores, in the order embed, blocks by layer, head; in a block by kind and expert.
 func (m *Model) Layout() []Slot {
 	var slots []Slot
 	add := func(group []TensorSpec, layer int) {
 		for i := range group {
 			t := &group[i]
-			if t.When == nil || t.When(m) {
-				slots = append(slots, Slot{Spec: t, Layer: layer, Name: t.FullName(layer), Shape: t.Shape(m)})
+			if !t.In(m, layer) {
+				continue
+			}
+			for n := range t.Copies(m) {
+				s := Slot{Spec: t, Layer: layer, Expert: -1, Shape: t.Shape(m)}
+				if t.PerExpert {
+					s.Expert = n
+				}
+				s.Name = t.FullName(layer, s.Expert)
+				slots = append(slots, s)
 			}
 		}
 	}
@@ -32,31 +42,40 @@ func (m *Model) Layout() []Slot {
 	return slots
 }
 
-// FullName is the tensor's name in the given layer; outside the blocks the layer does not matter.
-func (t *TensorSpec) FullName(layer int) string {
-	if !strings.Contains(t.Name, "%d") {
+// FullName is the tensor's name in the given layer, of the given expert where there is one of each; what the name
+// does not hold does not matter.
+func (t *TensorSpec) FullName(layer, expert int) string {
+	switch strings.Count(t.Name, "%d") {
+	case 0:
 		return t.Name
+	case 1:
+		return fmt.Sprintf(t.Name, layer)
 	}
-	return fmt.Sprintf(t.Name, layer)
+	return fmt.Sprintf(t.Name, layer, expert)
 }
 
 // Params counts the elements that m stores; a tied head counts once.
 func (m *Model) Params() int64 {
-	count := func(group []TensorSpec) (sum int64) {
+	var sum int64
+	count := func(group []TensorSpec, layer int) {
 		for i := range group {
 			t := &group[i]
-			if t.When != nil && !t.When(m) {
+			if !t.In(m, layer) {
 				continue
 			}
-			n := int64(1)
+			n := int64(t.Copies(m))
 			for _, d := range t.Shape(m) {
 				n *= int64(d)
 			}
 			sum += n
 		}
-		return sum
 	}
-	return count(m.Spec.Embed) + int64(m.Layers)*count(m.Spec.Block) + count(m.Spec.Head)
+	count(m.Spec.Embed, -1)
+	for layer := range m.Layers {
+		count(m.Spec.Block, layer)
+	}
+	count(m.Spec.Head, -1)
+	return sum
 }
 
 // The dimensions that the architectures share.
@@ -66,11 +85,11 @@ func scales(axes ...Axis) Dim { return Dim{Use: Scales, Axes: axes} }
 func looks(axes ...Axis) Dim  { return Dim{Use: Looks, Axes: axes} }
 
 // The conditions under which a model has a tensor.
-func untied(m *Model) bool      { return !m.Tied }
-func withQKVBias(m *Model) bool { return m.QKVBias }
-func withOBias(m *Model) bool   { return m.OBias }
-func withMLPBias(m *Model) bool { return m.MLPBias }
-func withQKNorm(m *Model) bool  { return m.QKNorm }
+func untied(m *Model, _ int) bool      { return !m.Tied }
+func withQKVBias(m *Model, _ int) bool { return m.QKVBias }
+func withOBias(m *Model, _ int) bool   { return m.OBias }
+func withMLPBias(m *Model, _ int) bool { return m.MLPBias }
+func withQKNorm(m *Model, _ int) bool  { return m.QKNorm }
 
 // blockPrefix begins the name of every block tensor of the Llama family.
 const blockPrefix = "model.layers.%d."

@@ -131,7 +131,7 @@ func TestNewRefuses(t *testing.T) {
 		"hidden_act":               change(func(m *arch.Model) { m.Act = "relu2" }),
 		"rotary scaling":           change(func(m *arch.Model) { m.Rope.Type = "yarn2" }),
 		`of role "sinks"`:          change(func(m *arch.Model) { m.Spec.Block[0].Role = "sinks" }),
-		"only some":                change(func(m *arch.Model) { m.Spec.Block[1].When = func(*arch.Model) bool { return false } }),
+		"only some":                change(func(m *arch.Model) { m.Spec.Block[1].When = func(*arch.Model, int) bool { return false } }),
 		`no tensor of role "gate"`: change(func(m *arch.Model) { m.Spec.Block = m.Spec.Block[:12] }),
 	} {
 		_, err := decoder.New(e, m, o)

@@ -2,7 +2,6 @@
 package archtest
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -25,27 +24,12 @@ func Random(seed uint64, config string, dtype tensor.DType) (*format.Memory, err
 	}
 	rng := rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))
 	src := format.FromTensors(nil, map[string]string{"format": "pt"}, map[string][]byte{"config.json": []byte(config)})
-	add := func(specs []arch.TensorSpec, layer int) {
-		for i := range specs {
-			t := &specs[i]
-			if t.When != nil && !t.When(m) {
-				continue
-			}
-			name := t.Name
-			if layer >= 0 {
-				name = fmt.Sprintf(t.Name, layer)
-			}
-			info := tensor.Info{Name: name, DType: dtype, Shape: t.Shape(m)}
-			data := make([]byte, info.Size())
-			tensor.Encode(data, values(rng, t, info), dtype)
-			src.AddBytes(info, data)
-		}
+	for _, s := range m.Layout() {
+		info := tensor.Info{Name: s.Name, DType: dtype, Shape: s.Shape}
+		data := make([]byte, info.Size())
+		tensor.Encode(data, values(rng, s.Spec, info), dtype)
+		src.AddBytes(info, data)
 	}
-	add(m.Spec.Embed, -1)
-	for l := range m.Layers {
-		add(m.Spec.Block, l)
-	}
-	add(m.Spec.Head, -1)
 	return src, nil
 }
 
