@@ -72,7 +72,15 @@ func checks() []check {
 	return all
 }
 
-func (c *check) against(t *testing.T, e, oracle engine.Engine, tol float64) {
+// reporter is what the checks need of a testing.T; the checks' own test puts another one here.
+type reporter interface {
+	Helper()
+	Errorf(format string, a ...any)
+	Fatalf(format string, a ...any)
+	Fatal(a ...any)
+}
+
+func (c *check) against(t reporter, e, oracle engine.Engine, tol float64) {
 	t.Helper()
 	got, gotHost := c.on(t, e)
 	again, againHost := c.on(t, e)
@@ -98,7 +106,7 @@ func (c *check) against(t *testing.T, e, oracle engine.Engine, tol float64) {
 }
 
 // on runs the check on an engine and gives what the buffers then hold.
-func (c *check) on(t *testing.T, e engine.Engine) ([][]float64, []float64) {
+func (c *check) on(t reporter, e engine.Engine) ([][]float64, []float64) {
 	t.Helper()
 	bufs := make([]engine.Buf, len(c.bufs))
 	for i, d := range c.bufs {
@@ -128,7 +136,7 @@ func (d *data) contents() []float64 {
 }
 
 // place allocates a buffer with the contents.
-func (d *data) place(t *testing.T, e engine.Engine) engine.Buf {
+func (d *data) place(t reporter, e engine.Engine) engine.Buf {
 	t.Helper()
 	kind, n := e.Real(), len(d.f)
 	if d.i != nil {
@@ -155,7 +163,7 @@ func encode(x []float64, d tensor.DType) []byte {
 	return b
 }
 
-func download(t *testing.T, e engine.Engine, b engine.Buf) []float64 {
+func download(t reporter, e engine.Engine, b engine.Buf) []float64 {
 	t.Helper()
 	raw, x := make([]byte, 8*b.N), make([]float64, b.N)
 	if err := e.Download(raw, tensor.F64, b); err != nil {
@@ -167,7 +175,7 @@ func download(t *testing.T, e engine.Engine, b engine.Buf) []float64 {
 
 // compare allows a difference of tol times the largest number wanted. A NaN, which stands for memory that an operator must
 // not touch, equals only a NaN.
-func compare(t *testing.T, what string, got, want []float64, tol float64) {
+func compare(t reporter, what string, got, want []float64, tol float64) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%s: %d numbers, want %d", what, len(got), len(want))
@@ -193,7 +201,7 @@ func compare(t *testing.T, what string, got, want []float64, tol float64) {
 	}
 }
 
-func identical(t *testing.T, what string, got, want []float64) {
+func identical(t reporter, what string, got, want []float64) {
 	t.Helper()
 	for i, v := range want {
 		if math.Float64bits(got[i]) != math.Float64bits(v) {
