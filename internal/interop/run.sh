@@ -88,7 +88,12 @@ if [ "${REAL:-1}" != 0 ]; then
   check_gguf "$PY5"
   check_gguf "$PY4" --reference
 fi
+tokenizers=()
+for d in fixtures/demo "$WORK/SmolLM2-135M-Instruct"; do
+  if [ -e "$d/tokenizer.json" ]; then tokenizers+=("$d"); fi
+done
 for py in "$PY5" "$PY4"; do
+  "$py" "$interop/tokenizer_check.py" "$famkit" "$(go env GOROOT)/src/strings" "${tokenizers[@]}" || status=1
   "$py" "$interop/load.py" "$jobs" "$WORK" || status=1
 done
 exit $status
