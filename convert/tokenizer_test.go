@@ -278,3 +278,48 @@ func TestTokenizerRefusals(t *testing.T) {
 		}
 	}
 }
+
+// TestSentencePieceIDs: converted from tokens and scores alone, text gets the ids that SentencePiece itself gives it.
+func TestSentencePieceIDs(t *testing.T) {
+	data, err := os.ReadFile("../fixtures/gguf/sentencepiece.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden struct {
+		Tokens         []string
+		Scores         []float32
+		Types          []int32
+		Texts, Decoded []string
+		IDs            [][]int32
+	}
+	if err := json.Unmarshal(data, &golden); err != nil {
+		t.Fatal(err)
+	}
+	src, err := tokenizerSource(t, len(golden.Tokens), []gguftest.Pair{
+		gguftest.KV(tokenizerModel, "llama"), gguftest.KV(tokenizerTokens, golden.Tokens), gguftest.KV(tokenizerScores, golden.Scores),
+		gguftest.KV(tokenizerTypes, golden.Types), gguftest.KV("tokenizer.ggml.unknown_token_id", uint32(0)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, _ := format.ReadFile(src, "tokenizer.json")
+	tok, err := tokenizer.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range golden.Texts {
+		if strings.Contains(text, "<s>") || strings.Contains(text, "\x00") {
+			continue // SentencePiece does not match special tokens in text, and takes NUL for the end
+		}
+		got, err := tok.Encode(text, false)
+		if err != nil || !slices.Equal(got, golden.IDs[i]) {
+			t.Errorf("%q: ids %v, wanted %v (%v)", text, got, golden.IDs[i], err)
+		}
+		if back, err := tok.Decode(golden.IDs[i], false); err != nil || back != golden.Decoded[i] {
+			t.Errorf("%q: decoded %q, wanted %q (%v)", text, back, golden.Decoded[i], err)
+		}
+	}
+	if got, err := tok.Encode("a", true); err != nil || len(got) < 2 || got[0] != 1 {
+		t.Errorf("with special tokens %v (%v), wanted the beginning token first", got, err)
+	}
+}
