@@ -31,7 +31,7 @@ type check struct {
 	plain func(x [][]float64) []float64
 }
 
-// RunAll checks the engines that create makes with 1, 2 and 3 threads. Results may differ from the expected ones by
+// RunAll checks the engines that create makes with 1, 2 and 3 threads, in short mode with 3. Results may differ from the expected ones by
 // tol times the largest number in their buffer, and not at all between two runs. The test must import the reference
 // engine, which is the oracle of the backward operators; a float64 engine's own gradients are checked by finite differences.
 func RunAll(t *testing.T, create func(engine.Options) (engine.Engine, error), tol float64) {
@@ -40,7 +40,11 @@ func RunAll(t *testing.T, create func(engine.Options) (engine.Engine, error), to
 		t.Fatalf("the test must import the reference engine: %v", err)
 	}
 	defer func() { _ = oracle.Close() }()
-	for _, threads := range []int{1, 2, 3} {
+	all := []int{1, 2, 3}
+	if testing.Short() { // for the race detector, which is slow
+		all = []int{3}
+	}
+	for _, threads := range all {
 		t.Run(fmt.Sprintf("threads=%d", threads), func(t *testing.T) {
 			e, err := create(engine.Options{Threads: threads})
 			if err != nil {
