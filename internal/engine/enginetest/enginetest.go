@@ -27,6 +27,8 @@ type check struct {
 	bufs []data
 	// run calls the operators; what it returns is compared too.
 	run func(e engine.Engine, b []engine.Buf) []float64
+	// terms is the size of numbers that may cancel in the result, where they are larger than the result.
+	terms float64
 	// plain computes the same on the contents; where it is nil the reference engine does.
 	plain func(x [][]float64) []float64
 }
@@ -102,10 +104,10 @@ func (c *check) against(t reporter, e, oracle engine.Engine, tol float64) {
 		if d.private {
 			continue
 		}
-		compare(t, fmt.Sprintf("buffer %d", i), got[i], want[i], tol)
+		compare(t, fmt.Sprintf("buffer %d", i), got[i], want[i], tol, c.terms)
 		identical(t, fmt.Sprintf("buffer %d", i), again[i], got[i])
 	}
-	compare(t, "results", gotHost, wantHost, tol)
+	compare(t, "results", gotHost, wantHost, tol, 0)
 	identical(t, "results", againHost, gotHost)
 }
 
@@ -177,14 +179,13 @@ func download(t reporter, e engine.Engine, b engine.Buf) []float64 {
 	return x
 }
 
-// compare allows a difference of tol times the largest number wanted. A NaN, which stands for memory that an operator must
+// compare allows a difference of tol times the largest number wanted, or times scale where that is larger. A NaN, which stands for memory that an operator must
 // not touch, equals only a NaN.
-func compare(t reporter, what string, got, want []float64, tol float64) {
+func compare(t reporter, what string, got, want []float64, tol, scale float64) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%s: %d numbers, want %d", what, len(got), len(want))
 	}
-	var scale float64
 	for _, v := range want {
 		if math.Abs(v) > scale {
 			scale = math.Abs(v)

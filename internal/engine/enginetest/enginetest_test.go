@@ -141,7 +141,7 @@ func TestCompare(t *testing.T) {
 		{[]float64{math.Inf(1)}, []float64{1}, 1},
 	} {
 		r := &counter{T: t}
-		compare(r, "", c.got, c.want, 0.01)
+		compare(r, "", c.got, c.want, 0.01, 0)
 		if r.errors != c.bad {
 			t.Errorf("%v against %v: %d errors, want %d", c.got, c.want, r.errors, c.bad)
 		}
