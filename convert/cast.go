@@ -53,22 +53,48 @@ func castFiles(src format.Source, to tensor.DType, changes bool) (map[string][]b
 	if c.IsSet("quantization_config") && changes {
 		return nil, fault.Inputf("config.json: quantization_config: wanted plain weights to cast, found quantised ones")
 	}
+	if says, err := saysDType(c, to); err != nil || says {
+		return files, err
+	}
+	if err := setDType(c, to); err != nil {
+		return nil, err
+	}
+	files["config.json"] = c.Bytes()
+	return files, nil
+}
+
+// saysDType reports whether a config gives the type in one spelling and no other type in the other.
+func saysDType(c *arch.Config, d tensor.DType) (bool, error) {
 	now, err := c.StringOrNull("dtype")
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	old, err := c.StringOrNull("torch_dtype")
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	name := to.Torch()
-	if (now == name || old == name) && (now == "" || now == name) && (old == "" || old == name) {
-		return files, nil
+	fits := func(s string) bool { return s == "" || s == d.Torch() }
+	return now+old != "" && fits(now) && fits(old), nil
+}
+
+// setDType rewrites a config. That of a known architecture gets both spellings of everything; in any other just the
+// dtype changes.
+func setDType(c *arch.Config, d tensor.DType) error {
+	kind, err := c.StringOrNull("model_type")
+	if err != nil {
+		return err
 	}
-	c.Set("dtype", name)
-	c.Set("torch_dtype", name)
-	files["config.json"] = c.Bytes()
-	return files, nil
+	if spec, err := arch.Lookup(kind); err == nil {
+		m, err := arch.Resolve(c)
+		if err != nil {
+			return err
+		}
+		m.DType = d
+		return spec.Update(c, m)
+	}
+	c.Set("dtype", d.Torch())
+	c.Set("torch_dtype", d.Torch())
+	return nil
 }
 
 // castSource casts each tensor when it is asked for.

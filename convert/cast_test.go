@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -154,6 +155,32 @@ func TestCastConfig(t *testing.T) {
 		if _, there := format.ReadFile(out, plan); there || len(fileNames(out)) != 2 {
 			t.Errorf("%s: files %v", c.name, fileNames(out))
 		}
+	}
+}
+
+// TestCastBothSpellings: a config that one version of transformers wrote means the same to the other after a cast.
+func TestCastBothSpellings(t *testing.T) {
+	for _, name := range []string{"llama-rope3", "llama-rope3-v4", "qwen2", "mistral"} {
+		src, want := oracleModel(t, name)
+		out, err := Cast(src, tensor.BF16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := resolve(t, out)
+		want.DType = tensor.BF16
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: config means\n%+v, wanted\n%+v", name, got, want)
+		}
+		text, _ := format.ReadFile(out, "config.json")
+		for _, key := range []string{`"rope_theta": `, `"rope_scaling": `, `"rope_parameters": `, `"dtype": "bfloat16"`, `"torch_dtype": "bfloat16"`} {
+			if !bytes.Contains(text, []byte("\n  "+key)) {
+				t.Errorf("%s: config.json lacks %s:\n%s", name, key, text)
+			}
+		}
+	}
+	_, err := Cast(format.FromTensors(nil, nil, map[string][]byte{"config.json": []byte(`{"model_type": "llama", "rope_theta": 1e4, "rope_parameters": {"rope_type": "default", "rope_theta": 5e5}}`)}), tensor.BF16)
+	if err == nil || !strings.Contains(err.Error(), "rope_theta") || fault.KindOf(err) != fault.Input {
+		t.Errorf("spellings that contradict each other: %v", err)
 	}
 }
 

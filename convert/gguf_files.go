@@ -1,6 +1,9 @@
 package convert
 
 import (
+	"strings"
+	"unicode"
+
 	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/fault"
@@ -41,15 +44,34 @@ func ggufFiles(meta *format.GGUFMeta, m *arch.Model) (map[string][]byte, error) 
 	return files, tokenizerFiles(files, meta, m)
 }
 
-// tokenizerFiles adds the tokenizer's files where the metadata has a tokenizer.
-func tokenizerFiles(files map[string][]byte, meta *format.GGUFMeta, m *arch.Model) error {
+// chatTemplates adds the template of conversations and those with a name of their own, as transformers lays them out.
+func chatTemplates(files map[string][]byte, meta *format.GGUFMeta) error {
 	const template = "tokenizer.chat_template"
-	if meta.Has(template) {
-		text, err := meta.Str(template)
+	for _, key := range meta.Keys() {
+		name, ok := strings.CutPrefix(key, template)
+		file := "chat_template.jinja"
+		switch {
+		case !ok || name != "" && name[0] != '.':
+			continue
+		case name != "":
+			file = "additional_chat_templates/" + name[1:] + ".jinja"
+			if strings.ContainsFunc(name[1:], func(r rune) bool { return r != '_' && r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) || name == "." {
+				return fault.Inputf("%s: metadata key %q: wanted a name of letters, digits, - and _ for the template", meta.Path(), key)
+			}
+		}
+		text, err := meta.Str(key)
 		if err != nil {
 			return err
 		}
-		files["chat_template.jinja"] = []byte(text)
+		files[file] = []byte(text)
+	}
+	return nil
+}
+
+// tokenizerFiles adds the tokenizer's files where the metadata has a tokenizer.
+func tokenizerFiles(files map[string][]byte, meta *format.GGUFMeta, m *arch.Model) error {
+	if err := chatTemplates(files, meta); err != nil {
+		return err
 	}
 	if kind := meta.Show(tokenizerModel); kind == "" || kind == "none" || kind == "no_vocab" {
 		return nil

@@ -192,6 +192,24 @@ func TestTokenizerAround(t *testing.T) {
 	}
 }
 
+// TestNamedTemplates: a model may have more than one chat template; other keys that begin alike are none.
+func TestNamedTemplates(t *testing.T) {
+	file, _ := libraryTokenizer(t, "smollm2")
+	src, err := tokenizerSource(t, 700, append(file.pairs("gpt2", "smollm"), gguftest.KV("tokenizer.chat_template", "a"),
+		gguftest.KV("tokenizer.chat_template.tool_use", "b"), gguftest.KV("tokenizer.chat_templates", []string{"tool_use"})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"chat_template.jinja": "a", "additional_chat_templates/tool_use.jinja": "b"} {
+		if got, _ := format.ReadFile(src, name); string(got) != want {
+			t.Errorf("%s: %q, wanted %q", name, got, want)
+		}
+	}
+	if n := len(fileNames(src)); n != 7 {
+		t.Errorf("%d files: %v", n, fileNames(src))
+	}
+}
+
 // TestMergesFromScores compares with the merges that transformers rebuilds.
 func TestMergesFromScores(t *testing.T) {
 	data, err := os.ReadFile("../fixtures/gguf/merges.json")
@@ -255,6 +273,7 @@ func TestTokenizerRefusals(t *testing.T) {
 		{"merge to no token", `entry 0, "q" with "zzz": wanted tokens, found none called "zzz"`, gguftest.KV(tokenizerMerges, []string{"q zzz"})},
 		{"merges are numbers", "wanted an array of strings, found an array of 1 int32", gguftest.KV(tokenizerMerges, []int32{1})},
 		{"eos past the end", "wanted an id below the vocabulary of 700, found 700", gguftest.KV("tokenizer.ggml.eos_token_id", uint32(700))},
+		{"template leads out", "wanted a name of letters, digits, - and _", gguftest.KV("tokenizer.chat_template.../../x", "t")},
 		{"template is a number", "wanted a string, found uint32", gguftest.KV("tokenizer.chat_template", uint32(1))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -276,5 +295,50 @@ func TestTokenizerRefusals(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v, wanted %s", err, name)
 		}
+	}
+}
+
+// TestSentencePieceIDs: converted from tokens and scores alone, text gets the ids that SentencePiece itself gives it.
+func TestSentencePieceIDs(t *testing.T) {
+	data, err := os.ReadFile("../fixtures/gguf/sentencepiece.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden struct {
+		Tokens         []string
+		Scores         []float32
+		Types          []int32
+		Texts, Decoded []string
+		IDs            [][]int32
+	}
+	if err := json.Unmarshal(data, &golden); err != nil {
+		t.Fatal(err)
+	}
+	src, err := tokenizerSource(t, len(golden.Tokens), []gguftest.Pair{
+		gguftest.KV(tokenizerModel, "llama"), gguftest.KV(tokenizerTokens, golden.Tokens), gguftest.KV(tokenizerScores, golden.Scores),
+		gguftest.KV(tokenizerTypes, golden.Types), gguftest.KV("tokenizer.ggml.unknown_token_id", uint32(0)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, _ := format.ReadFile(src, "tokenizer.json")
+	tok, err := tokenizer.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range golden.Texts {
+		if strings.Contains(text, "<s>") || strings.Contains(text, "\x00") {
+			continue // SentencePiece does not match special tokens in text, and takes NUL for the end
+		}
+		got, err := tok.Encode(text, false)
+		if err != nil || !slices.Equal(got, golden.IDs[i]) {
+			t.Errorf("%q: ids %v, wanted %v (%v)", text, got, golden.IDs[i], err)
+		}
+		if back, err := tok.Decode(golden.IDs[i], false); err != nil || back != golden.Decoded[i] {
+			t.Errorf("%q: decoded %q, wanted %q (%v)", text, back, golden.Decoded[i], err)
+		}
+	}
+	if got, err := tok.Encode("a", true); err != nil || len(got) < 2 || got[0] != 1 {
+		t.Errorf("with special tokens %v (%v), wanted the beginning token first", got, err)
 	}
 }

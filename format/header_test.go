@@ -282,21 +282,6 @@ func TestLargeHeaders(t *testing.T) {
 	}
 }
 
-func BenchmarkHeader(b *testing.B) {
-	file := raw(manyOnOneRange(1, "[0]", 0), 0)
-	var buf bytes.Buffer
-	for i := range 200_000 {
-		fmt.Fprintf(&buf, `,"model.layers.%d.mlp.w":{"dtype":"BF16","shape":[2,1],"data_offsets":[%d,%d]}`, i, 4*i, 4*i+4)
-	}
-	file = raw("{"+buf.String()[1:]+"}", 800_000)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := readHeader(bytes.NewReader(file), int64(len(file)), "f"); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 // Shapes share slabs; a rank beyond a slab must not run into its neighbours.
 func TestHugeRank(t *testing.T) {
 	ones := strings.TrimSuffix(strings.Repeat("1,", 10_000), ",")

@@ -63,29 +63,29 @@ func Summarize(h Handle) (*Summary, error) {
 	return s, s.count(h)
 }
 
-func (s *Summary) count(src Source) error {
-	types := map[tensor.DType]*DTypeSummary{}
-	for _, name := range src.Names() {
-		t, err := src.Tensor(name)
-		if err != nil {
-			return err
-		}
-		info := t.Info()
-		elems, err := info.Elems()
+// count adds up the tensors as the container stores them.
+func (s *Summary) count(h Handle) error {
+	rows, err := ListTensors(h)
+	if err != nil {
+		return err
+	}
+	types := map[string]*DTypeSummary{}
+	for _, r := range rows {
+		elems, err := tensor.Info{Name: r.Name, Shape: r.Shape}.Elems()
 		if err != nil {
 			return fault.Inputf("%w", err)
 		}
-		d := types[info.DType]
+		d := types[r.DType]
 		if d == nil {
-			d = &DTypeSummary{DType: info.DType.String()}
-			types[info.DType] = d
+			d = &DTypeSummary{DType: r.DType}
+			types[r.DType] = d
 		}
 		d.Tensors++
 		d.Parameters += int64(elems)
-		d.Bytes += info.Size()
+		d.Bytes += r.Bytes
 		s.Tensors++
 		s.Parameters += int64(elems)
-		s.Bytes += info.Size()
+		s.Bytes += r.Bytes
 	}
 	s.DTypes = []DTypeSummary{}
 	for _, d := range slices.SortedFunc(maps.Values(types), func(a, b *DTypeSummary) int {
@@ -96,7 +96,8 @@ func (s *Summary) count(src Source) error {
 	return nil
 }
 
-// TensorSummary is one line of a listing.
+// TensorSummary is one line of a listing. Bytes and DType are those of the container: a GGUF tensor of Q4_1 is read as F32
+// and listed as Q4_1.
 type TensorSummary struct {
 	Name  string `json:"name"`
 	DType string `json:"dtype"`
@@ -107,6 +108,9 @@ type TensorSummary struct {
 
 // ListTensors describes every tensor of src in its order.
 func ListTensors(src Source) ([]TensorSummary, error) {
+	if m, ok := src.(*ggufHandle); ok {
+		return m.list(), nil
+	}
 	var rows []TensorSummary
 	for _, name := range src.Names() {
 		t, err := src.Tensor(name)
@@ -114,14 +118,25 @@ func ListTensors(src Source) ([]TensorSummary, error) {
 			return nil, err
 		}
 		info := t.Info()
-		if info.Shape == nil {
-			info.Shape = []int{}
+		n, err := info.Bytes()
+		if err != nil {
+			return nil, fault.Inputf("%w", err)
 		}
-		row := TensorSummary{Name: name, DType: info.DType.String(), Shape: info.Shape, Bytes: info.Size()}
+		row := TensorSummary{Name: name, DType: info.DType.String(), Shape: append([]int{}, info.Shape...), Bytes: n}
 		if s, ok := t.(*section); ok {
 			row.File = s.path
 		}
 		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+// list describes the tensors as the file stores them, those of types that cannot be read, too.
+func (h *ggufHandle) list() []TensorSummary {
+	var rows []TensorSummary
+	for i := range h.meta.tensors {
+		t := &h.meta.tensors[i]
+		rows = append(rows, TensorSummary{Name: t.Name, DType: t.Type.String(), Shape: append([]int{}, t.Shape...), Bytes: t.Bytes, File: h.meta.path})
+	}
+	return rows
 }

@@ -63,6 +63,8 @@ type inspection struct {
 
 // modelSummary is what config.json resolves to.
 type modelSummary struct {
+	// ByNames: there is no config.json; what names and shapes do not tell is 0.
+	ByNames  bool    `json:"by_names,omitempty"`
 	Arch     string  `json:"arch"`
 	Class    string  `json:"class"`
 	DType    string  `json:"dtype,omitempty"`
@@ -137,9 +139,13 @@ func (a *inspection) fail(err error) {
 	}
 }
 
-// recognise holds config.json and tensors against each other, where there is a config.json.
+// recognise holds config.json and tensors against each other, and goes by the tensors' names where there is no config.json.
 func (a *inspection) recognise(h format.Handle) {
 	if _, ok := format.ReadFile(h, "config.json"); !ok {
+		if ck, err := arch.BindLone(h); err == nil {
+			a.Model = summarizeModel(ck.Model)
+			a.Model.ByNames = true
+		}
 		return
 	}
 	ck, findings, err := arch.Check(h)
@@ -256,8 +262,16 @@ func (a *inspection) print(w io.Writer, all bool) {
 
 func (a *inspection) printModel(row func(key, format string, v ...any)) {
 	m := a.Model
-	if m == nil {
+	kind, gguf := a.Meta["general.architecture"]
+	switch {
+	case m == nil && gguf:
+		row("model", "%s; famkit convert gives it a config.json", kind)
+		return
+	case m == nil:
 		row("model", "unknown: no config.json that resolves")
+		return
+	case m.ByNames:
+		row("model", "%s by the names of its tensors, there is no config.json: layers %d, hidden %d, ffn %d, vocab %d", m.Arch, m.Layers, m.Hidden, m.FFN, m.Vocab)
 		return
 	}
 	tied := "untied"

@@ -18,11 +18,15 @@ type trainView struct {
 	from  train.StepRow // where the rate is measured from: the step shown last
 	next  time.Time
 	rate  float64 // tokens a second, of the last stretch
+	drawn time.Time
 }
 
 func newTrainView(u *ui) *trainView { return &trainView{u: u, next: time.Now().Add(showEvery)} }
 
-const showEvery = 10 * time.Second
+const (
+	showEvery = 10 * time.Second
+	drawEvery = 100 * time.Millisecond
+)
 
 func (v *trainView) event(e train.Event) {
 	switch {
@@ -63,15 +67,18 @@ func (v *trainView) begin(s *train.StartRow) {
 		s.Settings.Steps, countText(int64(s.StepTokens)), countText(s.DataTokens))
 	if v.u.terminal() && !v.u.json && !v.u.quiet {
 		v.bar = progressbar.NewOptions(s.Settings.Steps, progressbar.OptionSetWriter(v.u.err), progressbar.OptionClearOnFinish(),
-			progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false), progressbar.OptionFullWidth())
+			progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false), progressbar.OptionSetWidth(8))
 	}
 }
 
 func (v *trainView) step(s *train.StepRow) {
 	if v.bar != nil {
-		v.measure(s, time.Second)
-		v.bar.Describe(v.status(s))
-		_ = v.bar.Set(s.Step)
+		if time.Since(v.drawn) > drawEvery {
+			v.drawn = time.Now()
+			v.measure(s, time.Second)
+			v.bar.Describe(v.short(s))
+			_ = v.bar.Set(s.Step)
+		}
 		return
 	}
 	if s.Step == v.start.Step+1 || s.Step == v.start.Settings.Steps || time.Now().After(v.next) {
@@ -91,9 +98,18 @@ func (v *trainView) measure(s *train.StepRow, least time.Duration) {
 
 // status is a step in words, with the rate, the operations that the rate delivers, and the time that is left.
 func (v *trainView) status(s *train.StepRow) string {
-	left := float64(v.start.Settings.Steps-s.Step) * float64(v.start.StepTokens) / v.rate
 	return fmt.Sprintf("step %d of %d: loss %.4f, norm %.2f, lr %.2g, %.0f tokens/s, %.1f GFLOP/s, %s left", s.Step, v.start.Settings.Steps,
-		s.Loss, s.GradNorm, s.LR, v.rate, v.rate*v.start.FLOPs/1e9, time.Duration(left*float64(time.Second)).Round(time.Second))
+		s.Loss, s.GradNorm, s.LR, v.rate, v.rate*v.start.FLOPs/1e9, v.left(s))
+}
+
+// short is status beside a bar: both fit a line of 80 columns.
+func (v *trainView) short(s *train.StepRow) string {
+	return fmt.Sprintf("%d/%d loss %.4f %.0f tok/s %.1f GFLOP/s %s left", s.Step, v.start.Settings.Steps, s.Loss, v.rate, v.rate*v.start.FLOPs/1e9, v.left(s))
+}
+
+func (v *trainView) left(s *train.StepRow) time.Duration {
+	left := float64(v.start.Settings.Steps-s.Step) * float64(v.start.StepTokens) / v.rate
+	return time.Duration(left * float64(time.Second)).Round(time.Second)
 }
 
 // line prints a message past the bar.

@@ -20,7 +20,7 @@ func (d *Decoder) Init(seed uint64) error {
 		key := streamKey(seed, p.Name)
 		for off := 0; off < p.W.N; off += piece {
 			n := min(piece, p.W.N-off)
-			fillParallel(b[:8*n], n, initial(p, key, off, d.m.InitRange))
+			fill(b[:8*((n+1)&^1)], initial(p, key, off, d.m.InitRange))
 			if err := d.e.Upload(p.W.At(off, n), b[:8*n], tensor.F64); err != nil {
 				return err
 			}
@@ -29,24 +29,30 @@ func (d *Decoder) Init(seed uint64) error {
 	return d.e.Sync()
 }
 
-// initial gives element i of a piece of p that starts at off.
-func initial(p Param, key uint64, off int, std float64) func(i int) float64 {
+// initial gives, for even i, the elements off+i and off+i+1 of p; off is even.
+func initial(p Param, key uint64, off int, std float64) func(i int) (float64, float64) {
 	switch {
 	case strings.HasSuffix(string(p.Role), string(arch.Role("").Bias())):
-		return func(int) float64 { return 0 }
+		return func(int) (float64, float64) { return 0, 0 }
 	case len(p.Shape) == 1:
-		return func(int) float64 { return 1 }
+		return func(int) (float64, float64) { return 1, 1 }
 	}
-	return func(i int) float64 { return std * normal(key, uint64(off+i)) }
+	return func(i int) (float64, float64) {
+		x, y := normals(key, uint64(off+i)/2)
+		return std * x, std * y
+	}
 }
 
-func fillParallel(b []byte, n int, f func(int) float64) {
+// fill writes float64 numbers in pairs, f(i) at i and i+1 for even i, on all processors.
+func fill(b []byte, f func(i int) (float64, float64)) {
 	var wg sync.WaitGroup
-	k := runtime.GOMAXPROCS(0)
+	pairs, k := len(b)/16, runtime.GOMAXPROCS(0)
 	for w := range k {
 		wg.Go(func() {
-			for i := n * w / k; i < n*(w+1)/k; i++ {
-				binary.LittleEndian.PutUint64(b[8*i:], math.Float64bits(f(i)))
+			for i := pairs * w / k; i < pairs*(w+1)/k; i++ {
+				x, y := f(2 * i)
+				binary.LittleEndian.PutUint64(b[16*i:], math.Float64bits(x))
+				binary.LittleEndian.PutUint64(b[16*i+8:], math.Float64bits(y))
 			}
 		})
 	}
@@ -68,15 +74,11 @@ func mix(z uint64) uint64 {
 	return z ^ z>>31
 }
 
-// normal is element i of a stream of standard normal numbers (Box and Muller): a pair of elements shares two uniforms.
-func normal(key, i uint64) float64 {
-	pair := i &^ 1
-	u := (float64(mix(key+mix(pair))>>11) + 1) / (1 << 53) // in (0,1]
-	v := float64(mix(key+mix(pair|1))>>11) / (1 << 53)
+// normals are elements 2*pair and 2*pair+1 of a stream of standard normal numbers (Box and Muller 1958).
+func normals(key, pair uint64) (x, y float64) {
+	u := (float64(mix(key+mix(2*pair))>>11) + 1) / (1 << 53) // in (0,1]
+	v := float64(mix(key+mix(2*pair+1))>>11) / (1 << 53)
 	s, c := math.Sincos(2 * math.Pi * v)
-	if r := math.Sqrt(-2 * math.Log(u)); i&1 == 0 {
-		return r * c
-	} else {
-		return r * s
-	}
+	r := math.Sqrt(-2 * math.Log(u))
+	return r * c, r * s
 }

@@ -58,6 +58,12 @@ real() {
   grow large 2e-6 "$m" --hidden 768 --heads 12
 }
 
+check_gguf() {
+  local py=$1
+  shift
+  "$py" "$interop/check_gguf.py" "$GGUF" "$WORK/SmolLM2-135M-Instruct" "$@" 2>"$WORK/log" || { tail -n 5 "$WORK/log" && status=1; }
+}
+
 first=
 for config in "${ORACLE:-fixtures/oracle}"/*/config.json; do
   model=$(dirname "$config")
@@ -79,10 +85,15 @@ say "$(wc -l <"$jobs") jobs, each in transformers 5 and 4"
 status=0
 if [ "${REAL:-1}" != 0 ]; then
   # The conversion against the GGUF file itself; transformers 4 reads it too, to the last bit.
-  "$PY5" "$interop/check_gguf.py" "$GGUF" "$WORK/SmolLM2-135M-Instruct" || status=1
-  "$PY4" "$interop/check_gguf.py" "$GGUF" "$WORK/SmolLM2-135M-Instruct" --reference || status=1
+  check_gguf "$PY5"
+  check_gguf "$PY4" --reference
 fi
+tokenizers=()
+for d in fixtures/demo "$WORK/SmolLM2-135M-Instruct"; do
+  if [ -e "$d/tokenizer.json" ]; then tokenizers+=("$d"); fi
+done
 for py in "$PY5" "$PY4"; do
+  "$py" "$interop/tokenizer_check.py" "$famkit" "$(go env GOROOT)/src/strings" "${tokenizers[@]}" || status=1
   "$py" "$interop/load.py" "$jobs" "$WORK" || status=1
 done
 exit $status

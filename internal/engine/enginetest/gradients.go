@@ -58,7 +58,7 @@ func (d *derivative) check(t *testing.T, e engine.Engine, r *rand.Rand) {
 	loss()
 	d.backward(e, in, out, dout, din)
 	for i := range din {
-		compare(t, "gradient", download(t, e, din[i]), numeric[i], 2e-8)
+		compare(t, "gradient", download(t, e, din[i]), numeric[i], 2e-8, 0)
 	}
 }
 

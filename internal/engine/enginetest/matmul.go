@@ -3,6 +3,7 @@ package enginetest
 import (
 	"fmt"
 	"math/rand/v2"
+	"testing"
 
 	"famkit/internal/engine"
 )
@@ -14,10 +15,13 @@ var matmulSizes = [][3]int{{1, 1, 1}, {1, 5, 3}, {7, 1, 9}, {5, 9, 1}, {16, 16, 
 
 func matmuls(r *rand.Rand) []check {
 	var out []check
-	variant := 0
+	variant, variants := 0, 3
+	if testing.Short() {
+		variants = 1
+	}
 	for _, s := range matmulSizes {
 		for trans := range 4 {
-			for range 3 { // walk through all variants, over sizes
+			for range variants { // walk through all variants, over sizes
 				out = append(out, matmul(r, s, trans, variant))
 				variant = (variant*5 + 7) % 64
 			}

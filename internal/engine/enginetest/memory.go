@@ -52,7 +52,7 @@ func casts(t *testing.T, e engine.Engine) {
 			}
 			want := make([]float64, n)
 			tensor.Decode(want, encode(x, d), d)
-			compare(t, "upload of "+d.String(), download(t, e, b), want, 0)
+			compare(t, "upload of "+d.String(), download(t, e, b), want, 0, 0)
 			if err := e.Upload(b, encode(x, tensor.F64), tensor.F64); err != nil {
 				t.Fatal(err)
 			}

@@ -28,7 +28,7 @@ func gates(r *rand.Rand) []check {
 }
 
 func gateForward(r *rand.Rand, o engine.Gate) check {
-	return check{name: fmt.Sprintf("Gate/act=%d/%dx%d", o.Act, o.Rows, o.Dim),
+	return check{name: fmt.Sprintf("Gate/act=%d/%dx%d", o.Act, o.Rows, o.Dim), terms: 1,
 		bufs: []data{{f: scaled(random(r, o.Rows*o.StrideG), 16), off: 1}, {f: poison(o.Rows * o.StrideH), off: 2}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
@@ -60,7 +60,7 @@ func plainAct(a engine.Act, x float64) float64 {
 
 // gateBackward writes DG and DU over G and U, as the decoder does.
 func gateBackward(r *rand.Rand, o engine.Gate) check {
-	return check{name: fmt.Sprintf("GateGrad/act=%d/%dx%d", o.Act, o.Rows, o.Dim),
+	return check{name: fmt.Sprintf("GateGrad/act=%d/%dx%d", o.Act, o.Rows, o.Dim), terms: 1,
 		bufs: []data{{f: scaled(random(r, o.Rows*o.StrideG), 8), off: 1}, {f: random(r, o.Rows*o.StrideH), off: 2}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o

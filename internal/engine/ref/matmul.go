@@ -2,77 +2,101 @@ package ref
 
 import "famkit/internal/engine"
 
+// tileRows is how many rows of C are computed together, so that B is read from memory once for all of them.
+const tileRows = 64
+
 // MatMul computes C = op(A) op(B) + Beta*C + Bias + Add, each element summed over k in order.
 func (e *Engine) MatMul(o *engine.MatMul) {
-	a, b, c := f64(o.A), f64(o.B), f64(o.C)
-	bias, add := f64(o.Bias), f64(o.Add)
 	e.rows(o.M, func(lo, hi int) {
-		arow, sum := make([]float64, o.K), make([]float64, o.N)
-		for i := lo; i < hi; i++ {
-			for k := range arow {
-				if o.TransA {
-					arow[k] = a[k*o.LDA+i]
-				} else {
-					arow[k] = a[i*o.LDA+k]
-				}
-			}
+		a, sum := make([]float64, min(tileRows, hi-lo)*o.K), make([]float64, min(tileRows, hi-lo)*o.N)
+		for ; lo < hi; lo += tileRows {
+			n := min(tileRows, hi-lo)
+			t := tile{o, lo, n, a[:n*o.K], sum[:n*o.N]}
+			t.gather()
 			if o.TransB {
-				dots(sum, arow, b, o.LDB)
+				t.dots(f64(o.B))
 			} else {
-				axpys(sum, arow, b, o.LDB)
+				t.axpys(f64(o.B))
 			}
-			finishRow(o, c[i*o.LDC:i*o.LDC+o.N], sum, bias, add, i)
+			t.finish()
 		}
 	})
 }
 
-// finishRow adds what MatMul asks for beside the product.
-func finishRow(o *engine.MatMul, c, sum, bias, add []float64, i int) {
-	for j := range c {
-		s := sum[j]
-		if o.Beta != 0 {
-			s += o.Beta * c[j]
+// tile is a few rows of a product: their rows of op(A) and their sums.
+type tile struct {
+	*engine.MatMul
+	first, rows int
+	a, sum      []float64 // [rows, K], [rows, N]
+}
+
+func (t *tile) gather() {
+	a := f64(t.A)
+	for i := range t.rows {
+		row := t.a[i*t.K:][:t.K]
+		if !t.TransA {
+			copy(row, a[(t.first+i)*t.LDA:])
+			continue
 		}
-		if bias != nil {
-			s += bias[j]
+		for k := range row {
+			row[k] = a[k*t.LDA+t.first+i]
 		}
-		if add != nil {
-			s += add[i*o.LDAdd+j]
-		}
-		c[j] = s
 	}
 }
 
-// dots computes sum[j] = a . b[j], four at a time to hide the latency of one addition chain.
-func dots(sum, a, b []float64, ldb int) {
-	n, j := len(sum), 0
-	for ; j+4 <= n; j += 4 {
-		b0, b1 := b[j*ldb:][:len(a)], b[(j+1)*ldb:][:len(a)]
-		b2, b3 := b[(j+2)*ldb:][:len(a)], b[(j+3)*ldb:][:len(a)]
-		var s0, s1, s2, s3 float64
-		for k, v := range a {
-			s0 += v * b0[k]
-			s1 += v * b1[k]
-			s2 += v * b2[k]
-			s3 += v * b3[k]
+// dots computes products of rows of A and rows of B, four of B at a time to hide the latency of one addition chain.
+func (t *tile) dots(b []float64) {
+	j := 0
+	for ; j+4 <= t.N; j += 4 {
+		b0, b1 := b[j*t.LDB:][:t.K], b[(j+1)*t.LDB:][:t.K]
+		b2, b3 := b[(j+2)*t.LDB:][:t.K], b[(j+3)*t.LDB:][:t.K]
+		for i := range t.rows {
+			var s0, s1, s2, s3 float64
+			for k, v := range t.a[i*t.K:][:t.K] {
+				s0 += v * b0[k]
+				s1 += v * b1[k]
+				s2 += v * b2[k]
+				s3 += v * b3[k]
+			}
+			sum := t.sum[i*t.N+j:][:4]
+			sum[0], sum[1], sum[2], sum[3] = s0, s1, s2, s3
 		}
-		sum[j], sum[j+1], sum[j+2], sum[j+3] = s0, s1, s2, s3
 	}
-	for ; j < n; j++ {
-		var s float64
-		for k, v := range a {
-			s += v * b[j*ldb+k]
+	for ; j < t.N; j++ {
+		for i := range t.rows {
+			t.sum[i*t.N+j] = dot(t.a[i*t.K:][:t.K], b[j*t.LDB:])
 		}
-		sum[j] = s
 	}
 }
 
-// axpys computes sum = a[0]*b[0] + a[1]*b[1] + ... over rows of b.
-func axpys(sum, a, b []float64, ldb int) {
-	clear(sum)
-	for k, v := range a {
-		for j, w := range b[k*ldb:][:len(sum)] {
-			sum[j] += v * w
+// axpys adds multiples of B's rows.
+func (t *tile) axpys(b []float64) {
+	clear(t.sum)
+	for k := range t.K {
+		row := b[k*t.LDB:][:t.N]
+		for i := range t.rows {
+			axpy(t.sum[i*t.N:][:t.N], t.a[i*t.K+k], row)
+		}
+	}
+}
+
+// finish adds what MatMul asks for beside the product.
+func (t *tile) finish() {
+	c, bias, add := f64(t.C), f64(t.Bias), f64(t.Add)
+	for i := range t.rows {
+		row := t.first + i
+		out := c[row*t.LDC:][:t.N]
+		for j, s := range t.sum[i*t.N:][:t.N] {
+			if t.Beta != 0 {
+				s += t.Beta * out[j]
+			}
+			if bias != nil {
+				s += bias[j]
+			}
+			if add != nil {
+				s += add[row*t.LDAdd+j]
+			}
+			out[j] = s
 		}
 	}
 }

@@ -17,7 +17,7 @@ func activate(a engine.Act, x float64) (y, dy float64) {
 		th := math.Tanh(c * (x + k*x*x*x))
 		return 0.5 * x * (1 + th), 0.5*(1+th) + 0.5*x*(1-th*th)*c*(1+3*k*x*x)
 	case engine.GELU:
-		cdf := 0.5 * (1 + math.Erf(x/math.Sqrt2))
+		cdf := 0.5 * math.Erfc(-x/math.Sqrt2) // 1+erf would cancel for negative x
 		return x * cdf, cdf + x*math.Exp(-x*x/2)/math.Sqrt(2*math.Pi)
 	}
 	panic("engine ref: unknown activation")

@@ -1,0 +1,67 @@
+package train
+
+import (
+	"strings"
+	"testing"
+
+	"famkit/format"
+	"famkit/internal/arch"
+	"famkit/internal/decoder"
+	"famkit/internal/engine"
+	"famkit/internal/fault"
+)
+
+func oracleModel(t *testing.T, name string) *arch.Model {
+	t.Helper()
+	h, err := format.Open(oracle + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = h.Close() }()
+	ck, err := arch.Bind(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ck.Model
+}
+
+// What is announced is what the engine hands out.
+func TestMemoryNeedIsWhatIsTaken(t *testing.T) {
+	m := oracleModel(t, "qwen3")
+	e, err := engine.New("ref", engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = e.Close() }()
+	d, err := decoder.New(e, m, decoder.Options{Batch: 3, SeqLen: 20, Train: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newAdamW(d, &Settings{}); err != nil {
+		t.Fatal(err)
+	}
+	if need := memoryNeed(m, engine.F64, 3, 20); need.Total != e.Allocated() {
+		t.Errorf("announced %d bytes, taken %d", need.Total, e.Allocated())
+	}
+}
+
+func TestTooLittleMemoryNamesABatchThatFits(t *testing.T) {
+	m := oracleModel(t, "llama-tied")
+	total := func(batch int) int64 { return memoryNeed(m, engine.F32, batch, 64).Total }
+	check := func(available int64) error {
+		n := memoryNeed(m, engine.F32, 16, 64)
+		n.Available = available
+		return n.check(m, engine.F32, 16, 64)
+	}
+	for _, ok := range []int64{0, total(16), total(17)} {
+		if err := check(ok); err != nil {
+			t.Errorf("%d bytes: %v", ok, err)
+		}
+	}
+	for available, hint := range map[int64]string{total(16) - 1: "--batch 15 would fit", total(5): "--batch 5 would fit", total(1) - 1: "not even --batch 1"} {
+		err := check(available)
+		if fault.KindOf(err) != fault.Failed || err == nil || !strings.Contains(fault.HintOf(err), hint) {
+			t.Errorf("%d bytes: %v (hint %q), want a hint %q", available, err, fault.HintOf(err), hint)
+		}
+	}
+}
