@@ -1,21 +1,43 @@
 package expand
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
-	"strconv"
-	"strings"
+	"slices"
 )
 
-// AxisMap says where each index of a grown axis comes from, and how writers of the axis scale it.
+// Fresh marks a grown index that has no source.
+const Fresh = -1
+
+// Fill says what stands at a map's fresh indices. Either what writes them or what reads them is given, never both, so
+// that the function is kept and the new part learns.
+type Fill string
+
+// The fills.
+const (
+	// FillNone: the map has no fresh index.
+	FillNone Fill = ""
+	// FillZero: written with zeros; columns that read them are free (random).
+	FillZero Fill = "zero"
+	// FillMean: written with the mean over the source indices, so that LayerNorm's mean is kept and it gives 0 there;
+	// columns that read them are free. On the vocabulary, a token's row is the mean of all rows.
+	FillMean Fill = "mean"
+	// FillRandom: written with random rows; columns that read them are zero.
+	FillRandom Fill = "random"
+	// FillRotary is for head_dim: k rows are zero, q and v rows random, o columns zero.
+	FillRotary Fill = "rotary"
+)
+
+// AxisMap says where each index of a grown axis comes from, and how writers and readers of the axis scale it.
 //
-//	grown index t  <-  source index Src[t], written times Write[t]
+//	grown index t  <-  source index Src[t] (Fresh: none, see Fill), written times Write[t], read times Read[t]
 //
-// Readers of the axis share a source column among its copies (see split.go).
+// Without Read, readers of the axis share a source column among its copies in shares that add up to it (see split.go).
 type AxisMap struct {
 	Src   []int32
 	Write []float64 // nil: 1 everywhere
+	Read  []float64 // nil: shares
+	Fill  Fill
 }
 
 // identityMap keeps an axis of n as it is.
@@ -26,6 +48,16 @@ func copyMap(from, to int) AxisMap {
 	m := AxisMap{Src: make([]int32, to)}
 	for t := range m.Src {
 		m.Src[t] = int32(t % from)
+	}
+	return m
+}
+
+// freshMap keeps the old indices and appends fresh ones.
+func freshMap(from, to int, fill Fill) AxisMap {
+	m := identityMap(from)
+	m.Fill = fill
+	for range to - from {
+		m.Src = append(m.Src, Fresh)
 	}
 	return m
 }
@@ -45,18 +77,57 @@ func streamMap(from, to int) AxisMap {
 	return m
 }
 
+// paddedMap grows the residual stream to any size by q whole copies and padding, all written with sqrt(to/(q from)).
+// Padding with zeros keeps RMSNorm; padding with the mean of the stream keeps LayerNorm's mean and variance too.
+func paddedMap(from, to, q int, fill Fill) AxisMap {
+	m := copyMap(from, q*from)
+	if q*from == to {
+		return m
+	}
+	m.Fill = fill
+	a := math.Sqrt(float64(to) / (float64(q) * float64(from)))
+	for len(m.Src) < to {
+		m.Src = append(m.Src, Fresh)
+	}
+	m.Write = slices.Repeat([]float64{a}, to)
+	return m
+}
+
+// headDimMap grows the elements of a head, of which the first rotary are turned in pairs (j, j + rotary/2). Pair j moves to
+// pair r j, whose frequency in the larger head is the same; the pairs between are fresh.
+func headDimMap(from, to, rotary int) AxisMap {
+	if rotary == 0 {
+		return freshMap(from, to, FillRotary)
+	}
+	r := to / from
+	half := rotary * r / 2
+	m := AxisMap{Src: make([]int32, to), Fill: FillRotary}
+	for t := range m.Src {
+		m.Src[t] = Fresh
+		switch rest := t - 2*half; {
+		case t < 2*half && t%half%r == 0:
+			m.Src[t] = int32(t/half*rotary/2 + t%half/r)
+		case rest >= 0 && rotary+rest < from:
+			m.Src[t] = int32(rotary + rest)
+		}
+	}
+	return m
+}
+
 // counts is the number of copies of each of n source indices.
 func (m AxisMap) counts(n int) []int32 {
 	c := make([]int32, n)
 	for _, s := range m.Src {
-		c[s]++
+		if s >= 0 {
+			c[s]++
+		}
 	}
 	return c
 }
 
 // identity reports whether the axis stays as it is.
 func (m AxisMap) identity(from int) bool {
-	if len(m.Src) != from || m.Write != nil {
+	if len(m.Src) != from || m.Write != nil || m.Read != nil {
 		return false
 	}
 	for t, s := range m.Src {
@@ -67,83 +138,14 @@ func (m AxisMap) identity(from int) bool {
 	return true
 }
 
-// exact reports whether every write scale, and its inverse, is a power of two: multiplying by it never rounds.
-func (m AxisMap) exact() bool {
-	for _, w := range m.Write {
-		if f, _ := math.Frexp(w); f != 0.5 {
+// powers reports whether every scale, and so its inverse, is a power of two: multiplying by it never rounds.
+func powers(scale ...float64) bool {
+	for _, w := range scale {
+		if f, _ := math.Frexp(w); f != 0.5 && f != -0.5 && w != 0 {
 			return false
 		}
 	}
 	return true
-}
-
-type axisMapJSON struct {
-	Src   string       `json:"src"`
-	Write [][2]float64 `json:"write,omitempty"`
-}
-
-// MarshalJSON writes Src as runs ("0-575 0-191") and Write as [value, count] runs.
-func (m AxisMap) MarshalJSON() ([]byte, error) {
-	var j axisMapJSON
-	var runs []string
-	for i := 0; i < len(m.Src); {
-		k := i + 1
-		for k < len(m.Src) && m.Src[k] == m.Src[k-1]+1 {
-			k++
-		}
-		if k == i+1 {
-			runs = append(runs, strconv.Itoa(int(m.Src[i])))
-		} else {
-			runs = append(runs, fmt.Sprintf("%d-%d", m.Src[i], m.Src[k-1]))
-		}
-		i = k
-	}
-	j.Src = strings.Join(runs, " ")
-	for i := 0; i < len(m.Write); {
-		k := i + 1
-		for k < len(m.Write) && m.Write[k] == m.Write[i] {
-			k++
-		}
-		j.Write = append(j.Write, [2]float64{m.Write[i], float64(k - i)})
-		i = k
-	}
-	return json.Marshal(j)
-}
-
-// UnmarshalJSON reads what MarshalJSON writes; sizes are bounded, since a plan may come from anywhere.
-func (m *AxisMap) UnmarshalJSON(b []byte) error {
-	var j axisMapJSON
-	if err := json.Unmarshal(b, &j); err != nil {
-		return err
-	}
-	*m = AxisMap{}
-	for _, run := range strings.Fields(j.Src) {
-		lo, hi, isRange := strings.Cut(run, "-")
-		a, err := strconv.Atoi(lo)
-		z := a
-		if err == nil && isRange {
-			z, err = strconv.Atoi(hi)
-		}
-		if err != nil || a < 0 || z < a || z > maxSize || len(m.Src)+z-a >= maxSize {
-			return fmt.Errorf("axis map: bad run %q", run)
-		}
-		for s := a; s <= z; s++ {
-			m.Src = append(m.Src, int32(s))
-		}
-	}
-	for _, run := range j.Write {
-		n := int(run[1])
-		if n < 1 || len(m.Write)+n > len(m.Src) || !(run[0] > 0) || math.IsInf(run[0], 0) {
-			return fmt.Errorf("axis map: bad write scale run %v", run)
-		}
-		for range n {
-			m.Write = append(m.Write, run[0])
-		}
-	}
-	if m.Write != nil && len(m.Write) != len(m.Src) {
-		return fmt.Errorf("axis map: %d write scales for %d indices", len(m.Write), len(m.Src))
-	}
-	return nil
 }
 
 // check refuses a map that is not a growth of n indices.
@@ -154,6 +156,9 @@ func (m AxisMap) check(name string, from, to int) error {
 	for _, s := range m.Src {
 		if int(s) >= from {
 			return fmt.Errorf("axis %s: source index %d, want below %d", name, s, from)
+		}
+		if s == Fresh && m.Fill == FillNone {
+			return fmt.Errorf("axis %s: fresh indices without a fill", name)
 		}
 	}
 	for s, c := range m.counts(from) {

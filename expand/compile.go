@@ -6,43 +6,14 @@ import (
 
 	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/tensor"
 )
 
-// Compile turns a request into a plan for ck, or says why the growth would not keep the function. Only headers are read.
-func Compile(ck *arch.Checkpoint, r Request) (*Plan, error) {
-	to, err := r.resolve(ck.Model)
-	if err != nil {
-		return nil, err
-	}
-	m := ck.Model
-	p := &Plan{Schema: PlanSchema, Arch: m.Spec.Name, From: sizesOf(m), To: to, Tied: m.Tied,
-		Split: splitChoice, Seed: r.Seed, Maps: map[arch.Axis]AxisMap{}}
-	if p.Layers, err = growLayers(p.From.Layers, to.Layers, r.Place); err != nil {
-		return nil, fault.Usagef("--place: %w", err)
-	}
-	for _, a := range growable {
-		from, n := axisSize(p.From, a), axisSize(to, a)
-		if from == n {
-			continue
-		}
-		if a == arch.Hidden {
-			p.Maps[a] = streamMap(from, n)
-		} else {
-			p.Maps[a] = copyMap(from, n)
-		}
-	}
-	exprs, err := p.Exprs(ck)
-	if err != nil {
-		return nil, err
-	}
-	p.Rounding = roundings(exprs)
-	return p, nil
-}
-
-// RoleExpr is an expression with the role and layer of the tensor that it makes.
+// RoleExpr is an expression with the role, layer and expert of the tensor that it makes.
 type RoleExpr struct {
-	Role  arch.Role
-	Layer int
+	Role   arch.Role
+	Layer  int
+	Expert int
 	Expr
 }
 
@@ -52,113 +23,212 @@ func (p *Plan) Exprs(ck *arch.Checkpoint) ([]RoleExpr, error) {
 		return nil, fault.Inputf("the plan grows a %s of %+v, tied %v; the parent is a %s of %+v, tied %v",
 			p.Arch, p.From, p.Tied, ck.Model.Spec.Name, got, ck.Model.Tied)
 	}
-	c := &compiler{plan: p, gathers: map[string]*gather{}}
-	var out []RoleExpr
-	blocks := make(map[int][]arch.Bound)
-	var first, last []arch.Bound
-	for _, b := range ck.Tensors {
-		switch {
-		case b.Layer >= 0:
-			blocks[b.Layer] = append(blocks[b.Layer], b)
-		case len(blocks) == 0:
-			first = append(first, b)
-		default:
-			last = append(last, b)
-		}
-	}
-	add := func(bs []arch.Bound, layer int, silent bool) error {
-		for _, b := range bs {
-			e, err := c.expr(b, layer, silent)
-			if err != nil {
-				return err
-			}
-			out = append(out, RoleExpr{b.Spec.Role, layer, *e})
-		}
-		return nil
-	}
-	if err := add(first, -1, false); err != nil {
+	child, err := p.childModel(ck.Model)
+	if err != nil {
 		return nil, err
 	}
-	for i, l := range p.Layers {
-		if err := add(blocks[l.Src], i, l.Silent); err != nil {
+	c := &compiler{plan: p, parent: ck.Model, child: child, dtype: ck.DType(), gathers: map[string]*gather{}, bound: map[place]arch.Bound{}}
+	for _, b := range ck.Tensors {
+		c.bound[place{b.Spec.Role, b.Layer, b.Expert}] = b
+	}
+	var out []RoleExpr
+	for _, s := range c.slots(ck) {
+		e, err := c.expr(s)
+		if err != nil {
 			return nil, err
 		}
+		out = append(out, RoleExpr{s.spec.Role, s.layer, s.expert, *e})
 	}
-	return out, add(last, -1, false)
+	return out, nil
 }
 
-// compiler is the only code that knows uses, ties and silent writers.
+// place is where a tensor stands in a model.
+type place struct {
+	role          arch.Role
+	layer, expert int
+}
+
+// slot is one tensor of the child.
+type slot struct {
+	spec          *arch.TensorSpec
+	layer, expert int
+	from          LayerFrom // of a block's tensor
+	shape         []int     // where the parent has none
+}
+
+// compiler is the only code that knows uses, ties, norms and silent writers.
 type compiler struct {
-	plan    *Plan
-	gathers map[string]*gather // dimensions with the same use, axes and size share one
+	plan          *Plan
+	parent, child *arch.Model
+	dtype         tensor.DType       // of what the parent has nothing for
+	gathers       map[string]*gather // dimensions with the same use, axes and size share one
+	bound         map[place]arch.Bound
 }
 
-func (c *compiler) expr(b arch.Bound, layer int, silent bool) (*Expr, error) {
-	info := b.Info()
-	e := &Expr{From: info.Name, Info: info, rows: &gather{from: 1, to: 1}, factor: 1}
-	e.Info.Shape = slices.Clone(info.Shape)
-	if layer >= 0 {
-		e.Info.Name = b.Spec.FullName(layer, b.Expert)
+// slots lists the child's tensors. A child of the same architecture has the tensors that its parent has, so that a lone
+// file, whose sizes are not all known, can be grown too.
+func (c *compiler) slots(ck *arch.Checkpoint) []slot {
+	var out []slot
+	if c.plan.ChildArch != "" {
+		for _, s := range c.child.Layout() {
+			k := slot{spec: s.Spec, layer: s.Layer, expert: s.Expert, shape: s.Shape}
+			if s.Layer >= 0 {
+				k.from = c.plan.Layers[s.Layer]
+			}
+			out = append(out, k)
+		}
+		return out
 	}
-	dims := b.Spec.Dims
-	for i, d := range dims {
-		g := c.gather(d, info.Shape[i])
-		e.Info.Shape[i] = g.to
-		if i == len(dims)-1 {
-			e.cols = g
-		} else {
-			e.rows = g
+	first := slices.IndexFunc(ck.Tensors, func(b arch.Bound) bool { return b.Layer >= 0 })
+	last := len(ck.Tensors)
+	for last > 0 && ck.Tensors[last-1].Layer < 0 {
+		last--
+	}
+	for _, b := range ck.Tensors[:max(0, first)] {
+		out = append(out, slot{spec: b.Spec, layer: -1, expert: -1})
+	}
+	for i, l := range c.plan.Layers {
+		for _, b := range ck.Tensors[max(0, first):last] {
+			if b.Layer == l.Src {
+				out = append(out, c.blockSlots(b, i, l)...)
+			}
 		}
 	}
-	if len(dims) > 2 || e.rows.slot != nil {
-		return nil, fmt.Errorf("tensor %q: no rule to grow a tensor of %d dimensions %v", info.Name, len(dims), dims)
+	for _, b := range ck.Tensors[last:] {
+		out = append(out, slot{spec: b.Spec, layer: -1, expert: -1})
 	}
-	if b.Spec.Role == arch.FinalNorm && c.plan.Tied {
-		c.tiedHead(e)
+	return out
+}
+
+// blockSlots are the slots that take the place of one tensor of a block; the first expert's stands for all experts.
+func (c *compiler) blockSlots(b arch.Bound, layer int, from LayerFrom) []slot {
+	if b.Expert < 0 {
+		return []slot{{spec: b.Spec, layer: layer, expert: -1, from: from}}
 	}
-	if b.Spec.Role == arch.Head && c.plan.Tied {
-		return nil, fmt.Errorf("tensor %q: a tied model has no head of its own", info.Name)
+	var out []slot
+	for e := range c.plan.To.Experts {
+		if b.Expert == 0 {
+			out = append(out, slot{spec: b.Spec, layer: layer, expert: e, from: from})
+		}
 	}
-	e.Zero = silent && writesStream(b.Spec)
-	if !e.moves() && !info.DType.Real() {
-		return nil, fault.Inputf("tensor %q is %s: its numbers must be scaled, which needs F16, BF16, F32 or F64", info.Name, info.DType)
+	return out
+}
+
+// source is the parent's tensor that a slot is made of, and the same of the next block.
+func (c *compiler) source(s slot) (b, next arch.Bound, ok bool) {
+	at := place{s.spec.Role, -1, -1}
+	if s.layer >= 0 {
+		at.layer = s.from.Src
 	}
-	e.choice = newChoice(c.plan.Seed, e.Info.Name)
+	if s.expert >= 0 && c.plan.Upcycle == nil {
+		at.expert = s.expert
+		if m, grows := c.plan.Maps[arch.Experts]; grows {
+			at.expert = int(m.Src[s.expert])
+		}
+	}
+	b, ok = c.bound[at]
+	if s.layer >= 0 && c.plan.NextLayer {
+		at.layer = min(at.layer+1, c.plan.From.Layers-1)
+		next = c.bound[at]
+	}
+	return b, next, ok
+}
+
+func (c *compiler) expr(s slot) (*Expr, error) {
+	b, next, ok := c.source(s)
+	name := s.spec.FullName(s.layer, s.expert)
+	e := &Expr{rows: &gather{from: 1, to: 1}, factor: 1, split: c.plan.Split, sigma: c.plan.InitRange, choice: newChoice(c.plan.Seed, name)}
+	e.Info = tensor.Info{Shape: s.shape, DType: c.dtype}
+	switch {
+	case ok:
+		e.Info, e.From = b.Info(), b.Info().Name
+	case s.spec.Role == arch.Router:
+		e.random = true
+	default:
+		return nil, fmt.Errorf("tensor %q: the parent has no %s to make it of", name, s.spec.Role)
+	}
+	if len(s.spec.Dims) > 2 {
+		return nil, fmt.Errorf("tensor %q: no rule to grow a tensor of %d dimensions", name, len(s.spec.Dims))
+	}
+	e.Info.Name = name
+	c.dimensions(e, s)
+	c.special(e, s, next)
+	if !e.simple() && !e.Zero && !e.Info.DType.Real() {
+		return nil, fault.Inputf("tensor %q is %s: its numbers must be computed, which needs F16, BF16, F32 or F64", e.From, e.Info.DType)
+	}
 	return e, nil
 }
 
-// tiedHead: with a tied head the embedding is writer and reader at once, and its columns are not shared among the copies.
-// Of c copies written with a, the head reads c a^2 = to/from times the parent's value, which the final norm's gain takes back.
-func (c *compiler) tiedHead(e *Expr) {
-	if _, grows := c.plan.Maps[arch.Hidden]; !grows {
-		return
+// dimensions makes the gathers of rows and columns.
+func (c *compiler) dimensions(e *Expr, s slot) {
+	r := &rules{plan: c.plan, parent: c.parent, child: c.child, layer: s.layer >= 0, pairs: s.from.Pairs, shard: -1}
+	if c.plan.Upcycle != nil && s.expert >= 0 {
+		r.shard = s.expert % c.plan.Upcycle.Shards
 	}
-	g := *e.cols
-	g.scale = nil
-	e.cols = &g
-	e.factor = float64(c.plan.From.Hidden) / float64(c.plan.To.Hidden)
+	shape := slices.Clone(e.Info.Shape)
+	for i, d := range s.spec.Dims {
+		key := fmt.Sprint(s.spec.Role, i, shape[i], r.layer, r.pairs, r.shard)
+		g, ok := c.gathers[key]
+		if !ok {
+			g = r.dimension(s.spec.Role, d, shape[i])
+			c.gathers[key] = g
+		}
+		shape[i], e.rows, e.cols = g.to, e.cols, g
+	}
+	if e.rows == nil {
+		e.rows = &gather{from: 1, to: 1}
+	}
+	e.Info.Shape = shape
+}
+
+// special applies what holds for a whole tensor: the offset of stored gains, silent and fresh blocks, experts.
+func (c *compiler) special(e *Expr, s slot, next arch.Bound) {
+	use := s.spec.Dims[0].Use
+	if use == arch.Scales {
+		e.offset = c.parent.GainOffset
+	}
+	l, writes := s.from, s.layer >= 0 && writesStream(s.spec)
+	adds := writes // what a block adds to the stream last
+	if c.parent.PostNorm {
+		adds = isPostNorm(s.spec.Role)
+	}
+	switch {
+	case l.Silent && adds && (!l.Pairs || isBias(s.spec.Role)):
+		e.Zero = true
+	case l.Fresh && use == arch.Scales:
+		e.cols = allFresh(e.cols, freshOne)
+	case l.Fresh && (use == arch.Shifts || isBias(s.spec.Role)):
+		e.Zero = true
+	case l.Fresh:
+		e.random = true
+	case l.Writers != 0 && adds:
+		e.factor = l.Writers
+	}
+	if c.plan.Upcycle != nil {
+		c.plan.Upcycle.special(e, s, c.plan.Seed)
+	}
+	if c.plan.NextLayer && next.Tensor != nil && use != arch.Scales && use != arch.Shifts {
+		e.Next = next.Info().Name
+	}
+}
+
+// allFresh is a dimension of the same size without any source.
+func allFresh(g *gather, f fresh) *gather {
+	h := &gather{from: g.from, to: g.to, use: g.use, src: make([]int32, g.to), fresh: make([]fresh, g.to)}
+	for t := range h.src {
+		h.src[t], h.fresh[t] = Fresh, f
+	}
+	return h
 }
 
 // writesStream reports whether a block's tensor writes the residual stream: what a silent block has zero.
 func writesStream(t *arch.TensorSpec) bool {
-	d := t.Dims[0]
-	return d.Use == arch.Writes && slices.Equal(d.Axes, []arch.Axis{arch.Hidden})
-}
-
-func (c *compiler) gather(d arch.Dim, size int) *gather {
-	key := fmt.Sprint(d, size)
-	g, ok := c.gathers[key]
-	if !ok {
-		g = newGather(d, size, func(a arch.Axis) axisGrowth {
-			ag := axisGrowth{from: axisSize(c.plan.From, a)}
-			if m, ok := c.plan.Maps[a]; ok {
-				ag.m = &m
-			}
-			return ag
-		})
-		c.gathers[key] = g
+	for _, d := range t.Dims {
+		if d.Use == arch.Writes && slices.Equal(d.Axes, []arch.Axis{arch.Hidden}) {
+			return true
+		}
 	}
-	return g
+	return false
 }
 
 // roundings lists the roles whose stored numbers the growth rounds, each once.
@@ -170,27 +240,6 @@ func roundings(exprs []RoleExpr) []Rounding {
 		if e.rounds() && !slices.Contains(out, r) {
 			out = append(out, r)
 		}
-	}
-	return out
-}
-
-// ChildModel is the grown model's description.
-func (p *Plan) ChildModel(m *arch.Model) *arch.Model {
-	c := *m
-	c.Layers, c.Hidden, c.FFN = p.To.Layers, p.To.Hidden, p.To.FFN
-	c.Heads, c.KVHeads = p.To.Heads, p.To.KVHeads
-	c.Window = fromLayers(p.Layers, m.Window)
-	c.LayerType = fromLayers(p.Layers, m.LayerType)
-	return &c
-}
-
-func fromLayers[T any](layers []LayerFrom, of []T) []T {
-	if of == nil {
-		return nil
-	}
-	out := make([]T, len(layers))
-	for i, l := range layers {
-		out[i] = of[l.Src]
 	}
 	return out
 }

@@ -94,7 +94,7 @@ func TestGrowLayers(t *testing.T) {
 		if got := strings.Join(parts, " "); got != c.want {
 			t.Errorf("%d to %d %s: %s, want %s", c.from, c.to, c.place, got, c.want)
 		}
-		if err := checkLayers(layers, c.from); err != nil {
+		if err := checkLayers(layers, c.from, false); err != nil {
 			t.Errorf("%d to %d %s: %v", c.from, c.to, c.place, err)
 		}
 	}
@@ -102,7 +102,7 @@ func TestGrowLayers(t *testing.T) {
 		t.Error("an unknown place is accepted")
 	}
 	for _, bad := range [][]LayerFrom{{{Src: 1}, {Src: 0}}, {{Src: 0}, {Src: 0}}, {{Src: 0}}, {{Src: 0}, {Src: 2}}} {
-		if checkLayers(bad, 2) == nil {
+		if checkLayers(bad, 2, false) == nil {
 			t.Errorf("%v is accepted as a growth of 2 layers", bad)
 		}
 	}
@@ -137,51 +137,6 @@ func TestChoiceSharesSumToOne(t *testing.T) {
 	}
 }
 
-// oracle computes an expression the slow way, element by element from the definition in expr.go.
-func oracle(t *testing.T, e *RoleExpr, parent tensor.Tensor) []byte {
-	t.Helper()
-	raw, err := format.ReadAll(parent)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := e.Info.Elems()
-	if err != nil {
-		t.Fatal(err)
-	}
-	src := make([]float64, len(raw)*8/e.Info.DType.Bits())
-	tensor.Decode(src, raw, e.Info.DType)
-	dst := make([]float64, n)
-	at := func(g *gather, t int) (int, float64) {
-		s, w := t, 1.0
-		if g.src != nil {
-			s = int(g.src[t])
-		}
-		if g.scale != nil {
-			w = g.scale[t]
-		}
-		return s, w
-	}
-	for i := range dst {
-		r, c := i/e.cols.to, i%e.cols.to
-		sr, wr := at(e.rows, r)
-		sc, wc := at(e.cols, c)
-		share := 1.0
-		if e.cols.slot != nil && newChoice(5, e.Info.Name).row(r).of(int32(sc), e.cols.count[sc]) != e.cols.slot[c] && e.cols.count[sc] > 1 {
-			share = 0
-		}
-		if e.Zero {
-			share = 0
-		}
-		dst[i] = src[sr*e.cols.from+sc] * (e.factor * wr * wc) * share
-		if share == 0 {
-			dst[i] = 0
-		}
-	}
-	out := make([]byte, e.Info.Size())
-	tensor.Encode(out, dst, e.Info.DType)
-	return out
-}
-
 // TestRowsAgainstOracle: every tensor of a growth of all axes equals its definition, read whole and in random pieces.
 func TestRowsAgainstOracle(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
@@ -214,11 +169,8 @@ func checkExprs(t *testing.T, rng *rand.Rand, p *Plan, ck *arch.Checkpoint) {
 		t.Fatal(err)
 	}
 	for i := range exprs {
-		parent, err := ck.Source.Tensor(exprs[i].From)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := oracle(t, &exprs[i], parent)
+		parent := parentOf(t, ck, exprs[i].From)
+		want := oracle(t, &exprs[i], parent, p.Seed)
 		got, err := src.Tensor(exprs[i].Info.Name)
 		if err != nil {
 			t.Fatal(err)
@@ -265,7 +217,7 @@ func TestHostilePlans(t *testing.T) {
 	p := compile(t, ck, Request{Depth: change(t, "2x"), FFN: change(t, "2x"), KV: change(t, "2x")})
 	for name, spoil := range map[string]func(m map[string]any){
 		"schema":          func(m map[string]any) { m["schema"] = 99 },
-		"split":           func(m map[string]any) { m["split"] = "even" },
+		"split":           func(m map[string]any) { m["split"] = "odd" },
 		"lost layer":      func(m map[string]any) { m["layers"] = []any{map[string]any{"src": 0}} },
 		"map missing":     func(m map[string]any) { delete(m["maps"].(map[string]any), "ffn") },
 		"map too short":   func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-19"} },
@@ -273,7 +225,7 @@ func TestHostilePlans(t *testing.T) {
 		"source lost":     func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-18 0-18 0 1"} },
 		"huge run":        func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-99999999999"} },
 		"bad run":         func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "5-3"} },
-		"odd axis":        func(m map[string]any) { m["maps"].(map[string]any)["vocab"] = map[string]any{"src": "0-30"} },
+		"odd axis":        func(m map[string]any) { m["maps"].(map[string]any)["depth"] = map[string]any{"src": "0-30"} },
 		"negative size":   func(m map[string]any) { m["to"].(map[string]any)["kv_heads"] = -1 },
 		"negative scale": func(m map[string]any) {
 			m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-19 0-19", "write": []any{[]any{-1, 40}}}

@@ -6,15 +6,30 @@ import (
 	"famkit/internal/arch"
 )
 
+// fresh says what stands in a row or column that has no source. Where rows and columns meet the larger wins.
+type fresh uint8
+
+const (
+	sourced   fresh = iota
+	freshOne        // a gain of 1
+	freshMean       // the mean over the sources
+	freshRandom
+	freshZero
+)
+
 // gather says how one dimension of a grown tensor is taken from its parent's: index, scale, and for a reader
 // which of the copies of a source column this is.
 type gather struct {
 	from, to int
-	src      []int32   // nil: identity
+	use      arch.Use
+	src      []int32   // nil: identity; Fresh: none
 	scale    []float64 // nil: 1
-	slot     []int32   // readers with copies: t is copy number slot[t] of src[t]; nil: no source has two
+	fresh    []fresh   // nil: every index has a source
+	slot     []int32   // t is copy number slot[t] of src[t]; nil: no source has two
 	count    []int32   // with slot: the copies of each source index
-	runs     []run     // src as runs of consecutive indices
+	shared   bool      // the copies share what is read
+	root     []int32   // pairs: the index whose fresh numbers t repeats; nil: its own
+	runs     []run     // src as runs of consecutive indices, where all have sources
 }
 
 // run is a stretch of grown indices [to, to+n) that come from source indices [from, from+n).
@@ -22,73 +37,146 @@ type run struct{ to, from, n int }
 
 func (g *gather) identity() bool { return g.src == nil && g.scale == nil }
 
-// axisGrowth is how one axis grows: its source size, and its map where it changes.
-type axisGrowth struct {
-	from int
-	m    *AxisMap
+// source is the index that t is taken from, Fresh without one.
+func (g *gather) source(t int) int {
+	if g.src == nil {
+		return t
+	}
+	return int(g.src[t])
 }
 
-func (a axisGrowth) to() int {
+func (g *gather) freshAt(t int) fresh {
+	if g.fresh == nil {
+		return sourced
+	}
+	return g.fresh[t]
+}
+
+func (g *gather) scaleAt(t int) float64 {
+	if g.scale == nil {
+		return 1
+	}
+	return g.scale[t]
+}
+
+// rootOf is the index whose draw t repeats.
+func (g *gather) rootOf(t int) int {
+	if g.root == nil {
+		return t
+	}
+	return int(g.root[t])
+}
+
+// cell is one grown index of a product of axes.
+type cell struct {
+	src   int32
+	scale float64
+	fresh fresh
+	root  int32
+}
+
+// scaled reports whether the scale counts: a fresh index that is no mean of sources has none.
+func (c cell) scaled() bool { return c.fresh == sourced || c.fresh == freshMean }
+
+// axisRule is how one axis grows in one use: its source size, its map where it changes, and what the use makes of both.
+type axisRule struct {
+	from  int
+	m     *AxisMap
+	scale func(t int) float64 // nil: 1
+	fresh fresh               // what fresh indices hold
+	pairs bool                // neighbours with equal sources are pairs
+}
+
+func (a axisRule) to() int {
 	if a.m == nil {
 		return a.from
 	}
 	return len(a.m.Src)
 }
 
-// newGather composes the maps of a dimension's axes, outermost first. size is the dimension's source size: where no
-// axis changes it is kept, so that axes of unknown size do no harm.
-func newGather(d arch.Dim, size int, growth func(arch.Axis) axisGrowth) *gather {
-	changed, scaled := false, false
-	for _, a := range d.Axes {
-		if m := growth(a).m; m != nil {
-			changed, scaled = true, scaled || m.Write != nil
-		}
+func (a axisRule) cell(t int) cell {
+	c := cell{src: int32(t), scale: 1, root: int32(t)}
+	if a.m == nil {
+		return c
 	}
-	if !changed {
-		return &gather{from: size, to: size}
+	c.src = a.m.Src[t]
+	if c.src == Fresh {
+		c.fresh = a.fresh
 	}
-	g := &gather{from: 1, to: 1}
-	src, scale := []int32{0}, []float64{1}
-	for _, a := range d.Axes {
-		ag := growth(a)
-		src, scale = compose(src, scale, ag)
-		g.from, g.to = g.from*ag.from, g.to*ag.to()
+	if a.scale != nil && (c.fresh == sourced || c.fresh == freshMean) {
+		c.scale = a.scale(t)
 	}
-	g.src = src
-	if scaled && (d.Use == arch.Writes || d.Use == arch.Scales) {
-		g.scale = scale
+	if c.src == Fresh {
+		return c
 	}
-	if scaled && d.Use == arch.Scales {
-		for t := range g.scale {
-			g.scale[t] = 1 / g.scale[t]
-		}
+	if a.pairs && t > 0 && t%2 == 1 && a.m.Src[t-1] == c.src {
+		c.root = int32(t - 1)
 	}
-	if d.Use == arch.Reads {
-		g.number()
-	}
-	g.runs = runsOf(g.src)
-	return g
+	return c
 }
 
-// compose appends an inner axis to the product so far.
-func compose(src []int32, scale []float64, a axisGrowth) ([]int32, []float64) {
-	inner := a.to()
-	outSrc := make([]int32, 0, len(src)*inner)
-	outScale := make([]float64, 0, len(src)*inner)
-	for i, s := range src {
-		for t := range inner {
-			from, w := int32(t), 1.0
-			if a.m != nil {
-				from = a.m.Src[t]
+// product composes the rules of a dimension's axes, outermost first. factor multiplies what has a source.
+func product(rules []axisRule, factor float64) (cells []cell, from int) {
+	cells, from = []cell{{scale: factor}}, 1
+	for _, a := range rules {
+		inner := a.to()
+		out := make([]cell, 0, len(cells)*inner)
+		for _, o := range cells {
+			for t := range inner {
+				c := a.cell(t)
+				c.scale *= o.scale
+				c.fresh = max(c.fresh, o.fresh)
+				c.root += o.root * int32(inner)
+				if c.fresh != sourced {
+					c.src = Fresh
+				} else {
+					c.src += o.src * int32(a.from)
+				}
+				out = append(out, c)
 			}
-			if a.m != nil && a.m.Write != nil {
-				w = a.m.Write[t]
-			}
-			outSrc = append(outSrc, s*int32(a.from)+from)
-			outScale = append(outScale, scale[i]*w)
+		}
+		cells, from = out, from*a.from
+	}
+	return cells, from
+}
+
+// newGather makes the gather of a dimension from its cells.
+func newGather(use arch.Use, cells []cell, from int) *gather {
+	g := &gather{from: from, to: len(cells), use: use, src: make([]int32, len(cells))}
+	same := from == len(cells)
+	for t, c := range cells {
+		g.src[t] = c.src
+		same = same && int(c.src) == t
+		if c.scaled() && c.scale != 1 && g.scale == nil {
+			g.scale = slices.Repeat([]float64{1}, len(cells))
+		}
+		if c.fresh != sourced && g.fresh == nil {
+			g.fresh = make([]fresh, len(cells))
+		}
+		if int(c.root) != t && g.root == nil {
+			g.root = make([]int32, len(cells))
 		}
 	}
-	return outSrc, outScale
+	for t, c := range cells {
+		if g.scale != nil && c.scaled() {
+			g.scale[t] = c.scale
+		}
+		if g.fresh != nil {
+			g.fresh[t] = c.fresh
+		}
+		if g.root != nil {
+			g.root[t] = c.root
+		}
+	}
+	if same {
+		g.src = nil
+		return g
+	}
+	g.number()
+	if g.fresh == nil {
+		g.runs = runsOf(g.src)
+	}
+	return g
 }
 
 // number fills slot and count, where any source index has two copies or more.
@@ -96,8 +184,10 @@ func (g *gather) number() {
 	count := make([]int32, g.from)
 	slot := make([]int32, g.to)
 	for t, s := range g.src {
-		slot[t] = count[s]
-		count[s]++
+		if s >= 0 {
+			slot[t] = count[s]
+			count[s]++
+		}
 	}
 	if slices.Max(count) > 1 {
 		g.slot, g.count = slot, count

@@ -24,11 +24,16 @@ func (p *Plan) suffix() string {
 		from, to int
 	}{
 		{"depth", p.From.Layers, p.To.Layers}, {"hidden", p.From.Hidden, p.To.Hidden}, {"ffn", p.From.FFN, p.To.FFN},
-		{"heads", p.From.Heads, p.To.Heads}, {"kv", p.From.KVHeads, p.To.KVHeads},
+		{"heads", p.From.Heads, p.To.Heads}, {"kv", p.From.KVHeads, p.To.KVHeads}, {"headdim", p.From.HeadDim, p.To.HeadDim},
+		{"vocab", p.From.Vocab, p.To.Vocab}, {"positions", p.From.Positions, p.To.Positions},
+		{"experts", p.From.Experts, p.To.Experts}, {"expertffn", p.From.ExpertFFN, p.To.ExpertFFN},
 	} {
 		if s.from != s.to {
 			fmt.Fprintf(&b, "-%s%d", s.name, s.to)
 		}
+	}
+	if b.Len() == 0 && p.Rope != nil {
+		return "-" + p.Rope.Type
 	}
 	return b.String()
 }

@@ -9,17 +9,22 @@ import (
 	"famkit/internal/tensor"
 )
 
-// grown is a lazy tensor of the child: it computes the rows that are asked for and keeps nothing.
+// grown is a lazy tensor of the child: it computes the rows that are asked for and keeps nothing but the mean row of its
+// parent, where it needs that.
 type grown struct {
 	e      *Expr
-	parent tensor.Tensor
+	parent tensor.Tensor // nil where the tensor holds nothing of the parent
+	next   tensor.Tensor // of Expr.Next
 	esize  int
+
+	mean  lazyMean
+	stats lazyStats
 
 	nonFinite atomic.Int64
 }
 
-func newGrown(e *Expr, parent tensor.Tensor) *grown {
-	return &grown{e: e, parent: parent, esize: e.Info.DType.Bits() / 8}
+func newGrown(e *Expr, parents map[string]tensor.Tensor) *grown {
+	return &grown{e: e, parent: parents[e.From], next: parents[e.Next], esize: e.Info.DType.Bits() / 8}
 }
 
 // Info describes the child's tensor.
@@ -47,7 +52,7 @@ func (g *grown) ReadAt(p []byte, off int64) (int, error) {
 
 // fill computes want, which lies inside the tensor. A row that want takes in part is computed whole beside it.
 func (g *grown) fill(want []byte, off int64) (int, error) {
-	if g.e.Zero {
+	if g.e.Zero && g.e.offset == 0 {
 		clear(want)
 		return len(want), nil
 	}
@@ -85,11 +90,14 @@ const readBytes = 256 << 10
 
 // rowsInto computes n whole rows from r. Rows whose sources follow one another are read together.
 func (g *grown) rowsInto(out []byte, r, n int) error {
+	if err := g.prepare(); err != nil {
+		return err
+	}
 	width, src := g.e.cols.to*g.esize, g.e.cols.from*g.esize
 	most := max(1, readBytes/max(1, src))
 	for n > 0 {
-		from, k := g.sourceRow(r), 1
-		for k < n && k < most && g.sourceRow(r+k) == from+k {
+		from, k := g.e.rows.source(r), 1
+		for from != Fresh && k < n && k < most && g.e.rows.source(r+k) == from+k {
 			k++
 		}
 		if err := g.block(out[:k*width], r, from, k); err != nil {
@@ -100,18 +108,33 @@ func (g *grown) rowsInto(out []byte, r, n int) error {
 	return nil
 }
 
-func (g *grown) sourceRow(r int) int {
-	if g.e.rows.src == nil {
-		return r
+// prepare reads what must be known of the whole parent before any row.
+func (g *grown) prepare() error {
+	if g.e.redraw != nil {
+		if err := g.stats.read(g.parent); err != nil {
+			return err
+		}
 	}
-	return int(g.e.rows.src[r])
+	for _, f := range g.e.rows.fresh {
+		if f == freshMean {
+			return g.mean.read(g.parent, g.e.rows.from, g.e.cols.from)
+		}
+	}
+	return nil
 }
 
-// block computes k rows from r, whose sources are the parent's rows from, from+1, ...
+// block computes k rows from r, whose sources are the parent's rows from, from+1, ...; Fresh means one row without any.
 func (g *grown) block(out []byte, r, from, k int) error {
+	if from == Fresh || g.parent == nil || g.e.Zero || g.e.random {
+		width := g.e.cols.to * g.esize
+		for i := range k {
+			g.compute(out[i*width:(i+1)*width], nil, nil, r+i)
+		}
+		return nil
+	}
 	src := g.e.cols.from * g.esize
 	off := int64(from) * int64(src)
-	if g.e.cols.identity() && g.e.moves() {
+	if g.e.cols.identity() && g.e.simple() {
 		return readFull(g.parent, out, off)
 	}
 	buf := scratch(k * src)
@@ -119,22 +142,38 @@ func (g *grown) block(out []byte, r, from, k int) error {
 	if err := readFull(g.parent, *buf, off); err != nil {
 		return err
 	}
+	var second []byte
+	if g.next != nil {
+		other := scratch(k * src)
+		defer scratchPool.Put(other)
+		if err := readFull(g.next, *other, off); err != nil {
+			return err
+		}
+		second = *other
+	}
 	width := g.e.cols.to * g.esize
 	for i := range k {
-		g.row(out[i*width:(i+1)*width], (*buf)[i*src:(i+1)*src], r+i)
+		o, in := out[i*width:(i+1)*width], (*buf)[i*src:(i+1)*src]
+		switch {
+		case g.e.simple():
+			g.row(o, in, r+i)
+		case second != nil:
+			g.compute(o, in, second[i*src:(i+1)*src], r+i)
+		default:
+			g.compute(o, in, nil, r+i)
+		}
 	}
 	return nil
 }
 
-// row computes one row of the child from one of the parent.
+// row moves one row of the parent to one of the child.
 func (g *grown) row(out, in []byte, r int) {
-	if !g.e.moves() {
-		g.compute(out, in, r)
-		return
-	}
-	if g.e.cols.slot == nil {
+	if g.e.cols.slot == nil || !g.e.cols.shared {
 		for _, u := range g.e.cols.runs {
 			copy(out[u.to*g.esize:(u.to+u.n)*g.esize], in[u.from*g.esize:(u.from+u.n)*g.esize])
+		}
+		if g.e.cols.src == nil {
+			copy(out, in)
 		}
 		return
 	}
@@ -147,35 +186,6 @@ func (g *grown) row(out, in []byte, r int) {
 	default:
 		choose[[8]byte](out, in, g.e.cols, c)
 	}
-}
-
-// compute scales a row in float64 and rounds once.
-func (g *grown) compute(out, in []byte, r int) {
-	cols := g.e.cols
-	vals := floats(cols.from + cols.to)
-	defer floatPool.Put(vals)
-	src, dst := (*vals)[:cols.from], (*vals)[cols.from:]
-	tensor.Decode(src, in, g.e.Info.DType)
-	factor := g.e.factor
-	if g.e.rows.scale != nil {
-		factor *= g.e.rows.scale[r]
-	}
-	c := g.e.choice.row(r)
-	for t := range dst {
-		s := t
-		if cols.src != nil {
-			s = int(cols.src[t])
-		}
-		w := factor
-		if cols.scale != nil {
-			w *= cols.scale[t]
-		}
-		dst[t] = src[s] * w
-		if cols.slot != nil && cols.count[s] > 1 && c.of(int32(s), cols.count[s]) != cols.slot[t] {
-			dst[t] = 0
-		}
-	}
-	tensor.Encode(out, dst, g.e.Info.DType)
 }
 
 func readFull(t tensor.Tensor, p []byte, off int64) error {

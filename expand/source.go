@@ -45,20 +45,33 @@ func (p *Plan) Apply(ck *arch.Checkpoint) (Grown, error) {
 	for i := range exprs {
 		e := &exprs[i].Expr
 		c.names = append(c.names, e.Info.Name)
-		c.tensors[e.Info.Name] = newGrown(e, parents[e.From])
+		c.tensors[e.Info.Name] = newGrown(e, parents)
 	}
 	for name, data := range ck.Source.Files() {
 		c.files[name] = data
 	}
 	if ck.Config != nil {
-		cfg := ck.Config.Clone()
-		if err := ck.Model.Spec.Update(cfg, p.ChildModel(ck.Model)); err != nil {
+		cfg, err := p.config(ck)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", ConfigFile, err)
 		}
 		c.files[ConfigFile] = cfg.Bytes()
 	}
 	c.files[PlanFile] = p.JSON()
 	return c, nil
+}
+
+// config is the child's configuration: the parent's rewritten, or a new one where the architecture is another.
+func (p *Plan) config(ck *arch.Checkpoint) (*arch.Config, error) {
+	m, err := p.childModel(ck.Model)
+	if err != nil {
+		return nil, err
+	}
+	if p.ChildArch != "" {
+		return arch.NewConfig(m)
+	}
+	cfg := ck.Config.Clone()
+	return cfg, ck.Model.Spec.Update(cfg, m)
 }
 
 // Names lists the child's tensors in the order of its architecture.

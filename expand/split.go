@@ -1,13 +1,41 @@
 package expand
 
-import "hash/fnv"
+import (
+	"fmt"
+	"hash/fnv"
+)
 
-// choice breaks the symmetry of copies. A reader sums over the copies of a source column, so any shares that sum to 1
-// keep the function; equal shares would also keep all copies equal for ever. Here each row of each tensor gives the
-// whole column to exactly one copy, drawn at random: nothing is rounded, and no two copies get the same gradient.
-//
-// The draw is a function of (seed, tensor, row, column), never of a stream, so any byte range of any tensor can be
-// computed by itself, in any order.
+// Split is a way to share a source column among the copies that read it. A reader sums over them, so any shares that
+// add up to the column keep the function; equal ones would also keep all copies equal for ever.
+type Split string
+
+// The ways.
+const (
+	// SplitChoice gives the whole column to one copy, drawn for each row: nothing is rounded, and no two copies get
+	// the same gradient.
+	SplitChoice Split = "choice"
+	// SplitShares cuts each number at random, w u and w - w u with u in [1/2, 1], exact in the stored type.
+	SplitShares Split = "shares"
+	// SplitNoise adds noise to one equal share and takes it from the next, rounded so that both are exact.
+	SplitNoise Split = "noise"
+	// SplitEven gives equal shares: the copies stay equal.
+	SplitEven Split = "even"
+)
+
+// Splits lists the ways.
+var Splits = []Split{SplitChoice, SplitShares, SplitNoise, SplitEven}
+
+func (s Split) check() error {
+	for _, k := range Splits {
+		if s == k {
+			return nil
+		}
+	}
+	return fmt.Errorf("split %q: want one of %v", s, Splits)
+}
+
+// choice is the key of all that is drawn for a tensor, or for one row of it. What is drawn is a function of (seed,
+// tensor, row, column), never of a stream, so any byte range of any tensor can be computed by itself, in any order.
 type choice uint64
 
 func newChoice(seed uint64, tensor string) choice {

@@ -1,43 +1,92 @@
 package expand
 
 import (
+	"slices"
+
 	"famkit/internal/arch"
 	"famkit/internal/fault"
 )
 
 // Request is what a user asks for, axis by axis.
 type Request struct {
-	Depth, Hidden, FFN, Heads, KV Change
+	Depth, Hidden, FFN, Heads, KV, HeadDim, Vocab, Positions, Experts, TopK, ExpertFFN Change
 	// Width grows hidden, ffn, heads and kv heads together; an axis with a request of its own keeps that one.
 	Width Change
-	// Place says where new blocks go: Interleave (the default), Top or Bottom.
+	// VocabMultiple rounds the vocabulary up to a multiple, 0 for as it is; VocabFill says what new rows hold: FillMean
+	// (the default) or FillZero.
+	VocabMultiple int
+	VocabFill     Fill
+	// Shards cuts the MLP into that many experts before it is copied, 0 or 1 for whole ones.
+	Shards int
+	// Like is a model whose sizes are the target, nil for none.
+	Like *arch.Model
+	// Params is a number of parameters to propose sizes for: "2x" or "250M".
+	Params string
+	// Methods names methods other than the axes' own; see Methods.
+	Methods []string
+	// Place says where new blocks go: Interleave (the default), Top, Bottom or "after:3,7".
 	Place Place
-	// Seed of the choices that break symmetry.
+	// Pairs makes new blocks silent by cancelling pairs, Fresh gives them random inner weights.
+	Pairs, Fresh bool
+	// Split shares what copies read; SplitChoice by default.
+	Split Split
+	// Seed of all that is drawn.
 	Seed uint64
+	// Rope is another rotary scaling, such as "linear:2"; "" keeps it. It changes the function.
+	Rope string
+	// AllowInexact lets growths through that differ by a term that they then name.
+	AllowInexact bool
 }
 
 // Sizes of the axes that a growth can change.
 type Sizes struct {
-	Layers  int `json:"layers"`
-	Hidden  int `json:"hidden"`
-	FFN     int `json:"ffn"`
-	Heads   int `json:"heads"`
-	KVHeads int `json:"kv_heads"`
-	HeadDim int `json:"head_dim"`
-	Vocab   int `json:"vocab"`
+	Layers    int `json:"layers"`
+	Hidden    int `json:"hidden"`
+	FFN       int `json:"ffn"`
+	Heads     int `json:"heads"`
+	KVHeads   int `json:"kv_heads"`
+	HeadDim   int `json:"head_dim"`
+	Vocab     int `json:"vocab"`
+	Positions int `json:"positions,omitempty"`
+	Experts   int `json:"experts,omitempty"`
+	TopK      int `json:"top_k,omitempty"`
+	ExpertFFN int `json:"expert_ffn,omitempty"`
 }
 
 func sizesOf(m *arch.Model) Sizes {
-	return Sizes{m.Layers, m.Hidden, m.FFN, m.Heads, m.KVHeads, m.HeadDim, m.Vocab}
+	s := Sizes{Layers: m.Layers, Hidden: m.Hidden, FFN: m.FFN, Heads: m.Heads, KVHeads: m.KVHeads, HeadDim: m.HeadDim, Vocab: m.Vocab, Positions: m.MaxPos}
+	if m.MoE != nil {
+		s.Experts, s.TopK, s.ExpertFFN = m.MoE.Experts, m.MoE.TopK, m.MoE.FFN
+	}
+	return s
 }
 
-// resolve turns a request into the child's sizes and refuses what cannot be kept exact.
-func (r Request) resolve(m *arch.Model) (Sizes, error) {
+// resolve turns a request into the child's sizes.
+func (r *Request) resolve(ck *arch.Checkpoint) (Sizes, error) {
+	m := ck.Model
 	to := sizesOf(m)
+	if r.Like != nil {
+		to = r.like(to)
+	}
 	group := 0
 	if m.KVHeads > 0 {
 		group = m.Heads / m.KVHeads
 	}
+	if err := r.sizes(&to, m); err != nil {
+		return to, err
+	}
+	if !r.Heads.Given() && r.Like == nil {
+		to.Heads = to.KVHeads * group
+	}
+	if r.VocabMultiple > 0 {
+		to.Vocab = (to.Vocab + r.VocabMultiple - 1) / r.VocabMultiple * r.VocabMultiple
+	}
+	r.headsFollow(ck, &to)
+	return to, nil
+}
+
+// sizes applies the changes of the axes one by one.
+func (r *Request) sizes(to *Sizes, m *arch.Model) error {
 	pick := func(own Change) Change {
 		if own.Given() {
 			return own
@@ -48,59 +97,90 @@ func (r Request) resolve(m *arch.Model) (Sizes, error) {
 	if !r.KV.Given() && !r.Heads.Given() {
 		kv = r.Width
 	}
+	ffn, expertFFN := pick(r.FFN), r.ExpertFFN
+	if m.MoE != nil {
+		expertFFN = pick(r.ExpertFFN)
+		if slices.Contains(m.MoE.Layer, false) || m.FFN != m.MoE.FFN {
+			ffn = r.FFN // sizes of their own
+		} else if r.FFN.Given() && !r.ExpertFFN.Given() {
+			expertFFN = r.FFN
+		}
+		if !slices.Contains(m.MoE.Layer, false) && r.FFN.Given() && !r.ExpertFFN.Given() {
+			expertFFN, ffn = r.FFN, Change{}
+		}
+	}
+	place, err := r.depthOfPlace()
+	if err != nil {
+		return err
+	}
 	for _, a := range []struct {
 		name string
 		by   Change
 		size *int
 	}{
-		{"depth", r.Depth, &to.Layers}, {"hidden", pick(r.Hidden), &to.Hidden}, {"ffn", pick(r.FFN), &to.FFN},
-		{"kv", kv, &to.KVHeads}, {"heads", r.Heads, &to.Heads},
+		{"depth", place, &to.Layers}, {"hidden", pick(r.Hidden), &to.Hidden}, {"ffn", ffn, &to.FFN},
+		{"kv", kv, &to.KVHeads}, {"heads", r.Heads, &to.Heads}, {"head-dim", r.HeadDim, &to.HeadDim},
+		{"vocab", r.Vocab, &to.Vocab}, {"positions", r.Positions, &to.Positions}, {"expert-ffn", expertFFN, &to.ExpertFFN},
+		{"experts", r.Experts, &to.Experts}, {"top-k", r.TopK, &to.TopK},
 	} {
-		n, err := a.by.Of(a.name, *a.size)
-		if err != nil {
-			return to, err
+		if *a.size, err = a.by.Of(a.name, *a.size); err != nil {
+			return err
 		}
-		*a.size = n
 	}
-	if !r.Heads.Given() {
-		to.Heads = to.KVHeads * group
-	}
-	return to, r.check(m, to)
-}
-
-func (r Request) check(m *arch.Model, to Sizes) error {
-	from := sizesOf(m)
-	if to == from {
-		return fault.Hint(fault.Usagef("nothing to grow: every size stays as it is"), "famkit help axes")
-	}
-	if from.Heads == 0 {
-		wider := to
-		wider.Layers = from.Layers
-		if wider != from {
-			return fault.Hint(fault.Inputf("growing the width needs config.json beside the weights: the number of heads is not in the tensors"),
-				"only --depth works on a lone file")
-		}
-		return nil
-	}
-	group := from.Heads / from.KVHeads
-	if to.Heads%to.KVHeads != 0 {
-		n := to.Heads / to.KVHeads * to.KVHeads
-		return fault.Hint(fault.Inputf("%d query heads do not form whole groups over %d kv heads, so no head could keep its kv head",
-			to.Heads, to.KVHeads), "--heads %d or --heads %d", max(n, to.KVHeads), n+to.KVHeads)
-	}
-	if to.Heads/to.KVHeads < group {
-		return fault.Hint(fault.Inputf("%d query heads over %d kv heads are groups of %d; the parent's are %d and cannot be split",
-			to.Heads, to.KVHeads, to.Heads/to.KVHeads, group), "--heads %d keeps the groups", to.KVHeads*group)
-	}
-	if m.Spec.HeadsDivideHidden && to.Hidden%to.Heads != 0 {
-		low := to.Hidden / to.Heads * to.Heads
-		hint := "--hidden %d"
-		args := []any{low + to.Heads}
-		if low > from.Hidden {
-			hint, args = "--hidden %d or --hidden %d", []any{low, low + to.Heads}
-		}
-		return fault.Hint(fault.Inputf("hidden size %d is not a multiple of %d heads, which transformers asks of a %s model",
-			to.Hidden, to.Heads, m.Spec.Name), hint, args...)
+	if m.MoE != nil && !slices.Contains(m.MoE.Layer, false) && m.FFN == m.MoE.FFN {
+		to.FFN = to.ExpertFFN // one key of the config says both
 	}
 	return nil
+}
+
+// depthOfPlace: new blocks at named places say the depth by their number.
+func (r *Request) depthOfPlace() (Change, error) {
+	if r.Depth.Given() || len(r.Place) <= len(afterPlace) || r.Place[:len(afterPlace)] != afterPlace {
+		return r.Depth, nil
+	}
+	at, err := r.Place.places()
+	if err != nil {
+		return r.Depth, fault.Usagef("--place: %w", err)
+	}
+	return Change{text: "+" + string(r.Place), add: len(at)}, nil
+}
+
+// like takes the sizes of another model where it has them.
+func (r *Request) like(to Sizes) Sizes {
+	want := sizesOf(r.Like)
+	if to.Experts == 0 && want.Experts > 0 { // a dense model becomes a mixture
+		want.FFN = to.FFN
+	}
+	if want.Positions < to.Positions {
+		want.Positions = to.Positions
+	}
+	return want
+}
+
+// headsFollow: where an architecture has no head_dim of its own (GPT-2, GPT-NeoX) the heads fill the hidden size, so a
+// new hidden size asks for more heads.
+func (r *Request) headsFollow(ck *arch.Checkpoint, to *Sizes) {
+	m := ck.Model
+	if to.Hidden == m.Hidden || r.Heads.Given() || r.KV.Given() || r.HeadDim.Given() || r.Like != nil || !headsFillHidden(ck) {
+		return
+	}
+	if to.Hidden%(m.HeadDim*(m.Heads/m.KVHeads)) == 0 {
+		to.Heads = to.Hidden / m.HeadDim
+		to.KVHeads = to.Heads / (m.Heads / m.KVHeads)
+	}
+}
+
+// headsFillHidden reports whether the config of an architecture can only say heads x head_dim = hidden: it asks the
+// config by trying another head_dim.
+func headsFillHidden(ck *arch.Checkpoint) bool {
+	m := ck.Model
+	if ck.Config == nil || m.Heads == 0 || m.Heads*m.HeadDim != m.Hidden {
+		return false
+	}
+	c := m.Clone()
+	c.Hidden *= 2
+	if m.EmbedScale == embedScale(m.Hidden) {
+		c.EmbedScale = embedScale(c.Hidden)
+	}
+	return ck.Model.Spec.Update(ck.Config.Clone(), c) != nil
 }

@@ -1,0 +1,136 @@
+package expand
+
+import (
+	"slices"
+
+	"famkit/internal/arch"
+	"famkit/internal/fault"
+)
+
+// Compile turns a request into a plan for ck, or says why the growth would not keep the function. Only headers are read.
+func Compile(ck *arch.Checkpoint, r Request) (*Plan, error) {
+	if r.Params != "" {
+		if err := r.propose(ck); err != nil {
+			return nil, err
+		}
+	}
+	to, err := r.resolve(ck)
+	if err != nil {
+		return nil, err
+	}
+	b := newBuilder(ck, r, to)
+	if err := b.check(); err != nil {
+		return nil, err
+	}
+	if err := b.grow(); err != nil {
+		return nil, err
+	}
+	if err := b.checkFrequencies(); err != nil {
+		return nil, err
+	}
+	exprs, err := b.p.Exprs(ck)
+	if err != nil {
+		return nil, err
+	}
+	b.p.Rounding = roundings(exprs)
+	return b.p, nil
+}
+
+// builder makes a plan, axis by axis.
+type builder struct {
+	ck *arch.Checkpoint
+	m  *arch.Model
+	r  Request
+	p  *Plan
+}
+
+func newBuilder(ck *arch.Checkpoint, r Request, to Sizes) *builder {
+	m := ck.Model
+	if r.Split == "" {
+		r.Split = SplitChoice
+	}
+	p := &Plan{Schema: PlanSchema, Arch: m.Spec.Name, From: sizesOf(m), To: to, Tied: m.Tied, Split: r.Split, Seed: r.Seed,
+		InitRange: m.InitRange, Maps: map[arch.Axis]AxisMap{}, Methods: map[arch.Axis]string{}}
+	if p.InitRange == 0 {
+		p.InitRange = 0.02
+	}
+	return &builder{ck: ck, m: m, r: r, p: p}
+}
+
+// grow lets a method grow each axis whose size changes.
+func (b *builder) grow() error {
+	used := map[string]bool{}
+	for _, a := range append([]arch.Axis{arch.Layers}, growable...) {
+		from, to := b.sizes(a)
+		if from == to || a == arch.ExpertFFN && from == 0 {
+			continue
+		}
+		m, err := b.method(a)
+		if err != nil {
+			return err
+		}
+		if err := m.Grow(b, a); err != nil {
+			return err
+		}
+		b.p.Methods[a] = m.Name()
+		used[m.Name()] = true
+	}
+	if b.p.Layers == nil {
+		b.p.Layers = appendOriginals(nil, 0, b.p.From.Layers)
+	}
+	for _, name := range b.r.Methods {
+		if !used[name] && !slices.ContainsFunc(methods, func(m Method) bool { return m.Name() == name }) {
+			return fault.Hint(fault.Usagef("method %q: unknown", name), "famkit help growth lists the methods")
+		}
+		if !used[name] {
+			return fault.Usagef("method %q: no axis that it can grow grows here", name)
+		}
+	}
+	return b.rope()
+}
+
+// method finds the method for an axis: one that was asked for, or the axis's own.
+func (b *builder) method(a arch.Axis) (Method, error) {
+	for _, name := range b.r.Methods {
+		for _, m := range methods {
+			if m.Name() == name && slices.Contains(m.Axes(), a) {
+				return m, nil
+			}
+		}
+	}
+	for _, m := range methods {
+		if m.Name() == b.ownMethod(a) {
+			return m, nil
+		}
+	}
+	return nil, fault.Inputf("axis %s cannot grow", a)
+}
+
+// ownMethod is the method of an axis where none was asked for.
+func (b *builder) ownMethod(a arch.Axis) string {
+	switch a {
+	case arch.Layers:
+		return "identity"
+	case arch.Hidden:
+		if b.m.LayerNorm && b.p.To.Hidden%b.p.From.Hidden != 0 {
+			return "lemon"
+		}
+	case arch.HeadDim:
+		return "head-dim"
+	case arch.Vocab, arch.Pos:
+		return "rows"
+	case arch.Experts:
+		if b.p.From.Experts == 0 {
+			return "upcycle"
+		}
+		return "experts"
+	}
+	return "copies"
+}
+
+// inexact notes why the child's function is another than its parent's.
+func (b *builder) inexact(why string) {
+	if !slices.Contains(b.p.Inexact, why) {
+		b.p.Inexact = append(b.p.Inexact, why)
+	}
+}

@@ -1,0 +1,74 @@
+package expand
+
+import (
+	"math"
+	"slices"
+
+	"famkit/internal/arch"
+)
+
+// ChildModel is the grown model's description.
+func (p *Plan) ChildModel(m *arch.Model) *arch.Model {
+	c, err := p.childModel(m)
+	if err != nil {
+		return m.Clone() // an architecture that is not known: nothing can be said
+	}
+	return c
+}
+
+func (p *Plan) childModel(m *arch.Model) (*arch.Model, error) {
+	c := m.Clone()
+	c.Hidden, c.FFN, c.Vocab, c.MaxPos = p.To.Hidden, p.To.FFN, p.To.Vocab, p.To.Positions
+	c.Heads, c.KVHeads, c.HeadDim = p.To.Heads, p.To.KVHeads, p.To.HeadDim
+	if m.HeadDim > 0 && c.HeadDim != m.HeadDim {
+		c.RotaryDim = m.RotaryDim * c.HeadDim / m.HeadDim
+	}
+	if m.EmbedScale == embedScale(m.Hidden) {
+		c.EmbedScale = embedScale(c.Hidden)
+	}
+	c.Layers = len(p.Layers)
+	c.Window, c.LayerType = fromLayers(p.Layers, m.Window), fromLayers(p.Layers, m.LayerType)
+	if p.Rope != nil {
+		c.Rope = *p.Rope
+	} else {
+		c.Rope = spreadRope(c.Rope, m.RotaryDim, c.RotaryDim)
+	}
+	if c.MoE != nil {
+		c.MoE.Experts, c.MoE.TopK, c.MoE.FFN = p.To.Experts, p.To.TopK, p.To.ExpertFFN
+		c.MoE.Layer = fromLayers(p.Layers, m.MoE.Layer)
+	}
+	if p.Upcycle == nil {
+		return c, nil
+	}
+	return c, p.Upcycle.model(c, p)
+}
+
+// embedScale is what Gemma multiplies its embedding by: sqrt(hidden) in float32.
+func embedScale(hidden int) float64 { return float64(float32(math.Sqrt(float64(hidden)))) }
+
+// spreadRope gives each factor of longrope to the r frequencies that take its frequency's place.
+func spreadRope(rope arch.Rope, from, to int) arch.Rope {
+	if from == 0 || from == to {
+		return rope
+	}
+	spread := func(list []float64) []float64 {
+		var out []float64
+		for _, f := range list {
+			out = append(out, slices.Repeat([]float64{f}, to/from)...)
+		}
+		return out
+	}
+	rope.ShortFactor, rope.LongFactor = spread(rope.ShortFactor), spread(rope.LongFactor)
+	return rope
+}
+
+func fromLayers[T any](layers []LayerFrom, of []T) []T {
+	if of == nil {
+		return nil
+	}
+	out := make([]T, len(layers))
+	for i, l := range layers {
+		out[i] = of[l.Src]
+	}
+	return out
+}

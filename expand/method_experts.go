@@ -1,0 +1,11 @@
+package expand
+
+import "famkit/internal/arch"
+
+// expertCopies copies whole experts; k copies of each, of which k times as many are used, keep the function.
+var expertCopies = method{"experts", "experts: k copies of each, top_k times k; exact", []arch.Axis{arch.Experts},
+	func(b *builder, a arch.Axis) error {
+		from, to := b.sizes(a)
+		b.p.Maps[a] = copyMap(from, to)
+		return nil
+	}}

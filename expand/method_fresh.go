@@ -1,0 +1,11 @@
+package expand
+
+import "famkit/internal/arch"
+
+// freshUnits appends random neurons or heads whose readers are zero.
+var freshUnits = method{"fresh", "ffn, heads, kv: new neurons and heads are random, their columns of down_proj and o_proj zero; exact", inner,
+	func(b *builder, a arch.Axis) error {
+		from, to := b.sizes(a)
+		b.p.Maps[a] = freshMap(from, to, FillRandom)
+		return nil
+	}}

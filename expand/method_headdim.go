@@ -1,0 +1,14 @@
+package expand
+
+import "famkit/internal/arch"
+
+// headDim makes heads wider: rotary pairs keep their frequency, new rows of k are zero, of q and v random.
+var headDim = method{"head-dim", "head_dim: rotary pairs keep their frequency, new rows of k and columns of o_proj are zero; exact", []arch.Axis{arch.HeadDim},
+	func(b *builder, a arch.Axis) error {
+		from, to := b.sizes(a)
+		b.p.Maps[a] = headDimMap(from, to, b.m.RotaryDim)
+		if b.m.QKNorm {
+			b.inexact("the norms of each head's q and k take their mean over more elements, so their epsilon weighs more: a term of eps, and the new rows of q and k start at zero both")
+		}
+		return nil
+	}}

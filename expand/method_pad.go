@@ -1,0 +1,26 @@
+package expand
+
+import "famkit/internal/arch"
+
+// padding appends channels to the residual stream: zeros under RMSNorm, its mean under LayerNorm.
+var padding = method{"pad", "hidden: new channels hold zero (LayerNorm: the mean), their readers are random; exact", []arch.Axis{arch.Hidden},
+	func(b *builder, a arch.Axis) error {
+		from, to := b.sizes(a)
+		b.p.Maps[a] = paddedMap(from, to, 1, b.streamFill())
+		return nil
+	}}
+
+// lemon makes as many whole copies as fit and pads the rest (Wang and others, LEMON, 2023).
+var lemon = method{"lemon", "hidden: whole copies, then padding; exact", []arch.Axis{arch.Hidden},
+	func(b *builder, a arch.Axis) error {
+		from, to := b.sizes(a)
+		b.p.Maps[a] = paddedMap(from, to, to/from, b.streamFill())
+		return nil
+	}}
+
+func (b *builder) streamFill() Fill {
+	if b.m.LayerNorm {
+		return FillMean
+	}
+	return FillZero
+}

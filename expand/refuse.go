@@ -1,0 +1,175 @@
+package expand
+
+import (
+	"slices"
+	"strings"
+
+	"famkit/internal/arch"
+	"famkit/internal/fault"
+)
+
+// check refuses, before anything is read, what would not keep the function or what the architecture cannot say.
+func (b *builder) check() error {
+	from, to := b.p.From, b.p.To
+	if to == from && b.r.Rope == "" {
+		return fault.Hint(fault.Usagef("nothing to grow: every size stays as it is"), "famkit help axes")
+	}
+	if err := b.p.Split.check(); err != nil {
+		return fault.Usagef("--split: %w", err)
+	}
+	if err := b.shrinks(); err != nil {
+		return err
+	}
+	if from.Heads == 0 {
+		wider := to
+		wider.Layers = from.Layers
+		if wider != from || b.r.Pairs {
+			return fault.Hint(fault.Inputf("growing the width needs config.json beside the weights: the number of heads is not in the tensors"),
+				"only --depth works on a lone file")
+		}
+		return nil
+	}
+	for _, f := range []func() error{b.checkAxes, b.checkHeads, b.checkHidden, b.checkHeadDim, b.checkExperts, b.checkSilent} {
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *builder) shrinks() error {
+	for _, a := range append([]arch.Axis{arch.Layers}, growable...) {
+		if from, to := b.sizes(a); to < from && a != arch.Group {
+			return fault.Inputf("%s is %d and a growth cannot shrink it to %d", a, from, to)
+		}
+	}
+	return nil
+}
+
+// Axes lists the axes that a model has.
+func Axes(m *arch.Model) []arch.Axis {
+	out := []arch.Axis{arch.Layers}
+	for _, a := range growable {
+		switch {
+		case (a == arch.Experts || a == arch.ExpertFFN) && m.MoE == nil:
+			if a == arch.ExpertFFN || mixtures[m.Spec.Name] == "" {
+				continue
+			}
+		case a == arch.FFN && m.MoE != nil && !slices.Contains(m.MoE.Layer, false):
+			continue
+		}
+		out = append(out, a)
+	}
+	return out
+}
+
+// checkAxes refuses an axis that the architecture lacks.
+func (b *builder) checkAxes() error {
+	has := Axes(b.m)
+	for _, a := range growable {
+		from, to := b.sizes(a)
+		if from == to || slices.Contains(has, a) || a == arch.FFN && b.p.From.ExpertFFN == b.p.From.FFN {
+			continue
+		}
+		var names []string
+		for _, h := range has {
+			names = append(names, string(h))
+		}
+		return fault.Inputf("a %s model has no axis %s; it has %s", b.m.Spec.Name, a, strings.Join(names, ", "))
+	}
+	return nil
+}
+
+func (b *builder) checkHeads() error {
+	from, to := b.p.From, b.p.To
+	group := from.Heads / from.KVHeads
+	if to.Heads%to.KVHeads != 0 {
+		n := to.Heads / to.KVHeads * to.KVHeads
+		return fault.Hint(fault.Inputf("%d query heads do not form whole groups over %d kv heads, so no head could keep its kv head",
+			to.Heads, to.KVHeads), "--heads %d or --heads %d", max(n, to.KVHeads), n+to.KVHeads)
+	}
+	if to.Heads/to.KVHeads < group {
+		return fault.Hint(fault.Inputf("%d query heads over %d kv heads are groups of %d; the parent's are %d and cannot be split",
+			to.Heads, to.KVHeads, to.Heads/to.KVHeads, group), "--heads %d keeps the groups", to.KVHeads*group)
+	}
+	if b.m.QKNormFull && (to.KVHeads%from.KVHeads != 0 || (to.Heads/to.KVHeads)%group != 0 || slices.Contains(b.r.Methods, "fresh") && to.Heads != from.Heads) {
+		k := max(2, (to.Heads+from.Heads/2)/from.Heads)
+		return fault.Hint(fault.Inputf("a %s model norms q and k over all heads, whose mean only equal numbers of copies keep: %d heads over %d kv heads to %d over %d are not",
+			b.m.Spec.Name, from.Heads, from.KVHeads, to.Heads, to.KVHeads), "--kv %dx", k)
+	}
+	return nil
+}
+
+func (b *builder) checkHidden() error {
+	from, to := b.p.From, b.p.To
+	if b.m.Spec.HeadsDivideHidden && to.Hidden%to.Heads != 0 {
+		return fault.Hint(fault.Inputf("hidden size %d is not a multiple of %d heads, which transformers asks of a %s model",
+			to.Hidden, to.Heads, b.m.Spec.Name), "%s", nearest(to.Hidden, to.Heads, from.Hidden))
+	}
+	if headsFillHidden(b.ck) && to.Hidden != to.Heads*to.HeadDim {
+		return fault.Hint(fault.Inputf("a %s model's heads fill its hidden size: %d heads of %d are not %d", b.m.Spec.Name, to.Heads, to.HeadDim, to.Hidden),
+			"%s, or --heads", nearest(to.Hidden, to.HeadDim*max(1, from.Heads/from.KVHeads), from.Hidden))
+	}
+	if b.m.LayerNorm && to.Hidden%from.Hidden != 0 && slices.Contains(b.r.Methods, "copies") {
+		return fault.Hint(fault.Inputf("LayerNorm subtracts the mean over the hidden size, which uneven copies change: %d is no multiple of %d", to.Hidden, from.Hidden),
+			"--method lemon pads with the mean")
+	}
+	return nil
+}
+
+// nearest proposes the multiples of n around size.
+func nearest(size, n, atLeast int) string {
+	low := size / n * n
+	if low > atLeast {
+		return "--hidden " + itoa(low) + " or --hidden " + itoa(low+n)
+	}
+	return "--hidden " + itoa(low+n)
+}
+
+func (b *builder) checkHeadDim() error {
+	from, to := b.p.From.HeadDim, b.p.To.HeadDim
+	if from == to {
+		return nil
+	}
+	r := max(2, (to+from/2)/from)
+	switch {
+	case b.m.QKNormFull:
+		return fault.Inputf("a %s model norms q and k over all heads, whose mean a larger head_dim changes", b.m.Spec.Name)
+	case b.m.RotaryDim > 0 && to%from != 0:
+		return fault.Hint(fault.Inputf("head_dim %d: rotary pairs keep their frequency only in a whole multiple of %d", to, from), "--head-dim %d", r*from)
+	case b.m.QKNorm && !b.r.AllowInexact:
+		return fault.Hint(fault.Inputf("head_dim: each head's q and k are normed with the epsilon %g that all norms share; over %d elements instead of %d it would have to be %g",
+			b.m.Eps, to, from, b.m.Eps*float64(from)/float64(to)), "--allow-inexact grows it with that difference")
+	}
+	return nil
+}
+
+func (b *builder) checkExperts() error {
+	from, to := b.p.From, b.p.To
+	switch {
+	case from.Experts == 0 && to.Experts == 0 && to.TopK > 0:
+		return fault.Usagef("--top-k needs --experts")
+	case from.Experts == 0 && to.Experts > 0 && to.TopK == 0:
+		return fault.Hint(fault.Usagef("--experts needs --top-k, the number of experts that a token uses"), "--top-k 2")
+	case from.Experts == 0 && to.Experts > 0 && (b.m.QKVBias || b.m.MLPBias) && mixtures[b.m.Spec.Name] == "mixtral":
+		return fault.Inputf("a mixtral model has no biases, this %s model has", b.m.Spec.Name)
+	case from.Experts == 0 || from.Experts == to.Experts && from.TopK == to.TopK:
+		return nil
+	case to.Experts%from.Experts != 0 || to.TopK != from.TopK*(to.Experts/from.Experts):
+		k := max(2, to.Experts/from.Experts)
+		return fault.Hint(fault.Inputf("%d experts of which %d are used: the function is kept where both grow by the same whole factor from %d and %d",
+			to.Experts, to.TopK, from.Experts, from.TopK), "--experts %d --top-k %d", k*from.Experts, k*from.TopK)
+	}
+	return nil
+}
+
+func (b *builder) checkSilent() error {
+	if b.r.Pairs && b.m.PostNorm {
+		return fault.Hint(fault.Inputf("cancelling pairs: a %s model norms what a block adds, which would blow up the rounding of what cancels", b.m.Spec.Name),
+			"leave out --silent pairs")
+	}
+	if (b.r.Pairs || b.r.Fresh) && b.p.To.Layers == b.p.From.Layers {
+		return fault.Usagef("--silent and --new are for new layers: give --depth")
+	}
+	return nil
+}

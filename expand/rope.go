@@ -1,0 +1,70 @@
+package expand
+
+import (
+	"math"
+	"strconv"
+	"strings"
+
+	"famkit/internal/arch"
+	"famkit/internal/fault"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// rope sets another rotary scaling, which changes the function on purpose.
+func (b *builder) rope() error {
+	if b.r.Rope == "" {
+		return nil
+	}
+	kind, text, _ := strings.Cut(b.r.Rope, ":")
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(f >= 1) || math.IsInf(f, 0) {
+		return fault.Usagef("--rope %s: want a scaling and its factor, such as linear:2", b.r.Rope)
+	}
+	if b.m.RotaryDim == 0 {
+		return fault.Inputf("a %s model has no rotary embedding", b.m.Spec.Name)
+	}
+	rope := arch.Rope{Theta: b.m.Rope.Theta, Type: kind, Factor: f}
+	switch kind {
+	case "linear":
+	case "dynamic":
+		rope.OriginalMaxPos = b.m.MaxPos
+	case "yarn":
+		rope.OriginalMaxPos, rope.BetaFast, rope.BetaSlow, rope.Whole = b.m.MaxPos, 32, 1, true
+		rope.AttentionFactor = 0.1*math.Log(f) + 1
+	default:
+		return fault.Usagef("--rope %s: want linear, dynamic or yarn", b.r.Rope)
+	}
+	b.p.Rope = &rope
+	b.inexact("the rotary embedding is scaled: " + b.r.Rope)
+	return nil
+}
+
+// checkFrequencies compares the rotary frequencies of parent and child: each pair must keep its own.
+func (b *builder) checkFrequencies() error {
+	if b.m.RotaryDim == 0 || b.p.Rope != nil || b.m.HeadDim == 0 {
+		return nil
+	}
+	c := b.p.ChildModel(b.m)
+	for _, f := range []func(*arch.Model) ([]float64, error){(*arch.Model).RopeInvFreq, (*arch.Model).LocalRopeInvFreq} {
+		was, err := f(b.m)
+		if err != nil {
+			return err
+		}
+		now, err := f(c)
+		if err != nil {
+			return err
+		}
+		r := len(now) / len(was)
+		for j, w := range was {
+			if n := now[j*r]; math.Abs(n-w) > 1e-12*w {
+				return fault.Inputf("the %s scaling of the rotary embedding gives pair %d the frequency %.6g in a head of %d, %.6g in one of %d with %d positions",
+					b.m.Rope.Type, j, w, b.m.HeadDim, n, c.HeadDim, c.MaxPos)
+			}
+		}
+	}
+	if x, y := b.m.RopeAttentionFactor(), c.RopeAttentionFactor(); x != y {
+		return fault.Inputf("the rotary embedding's attention factor would become %v instead of %v", y, x)
+	}
+	return nil
+}
