@@ -92,8 +92,22 @@ func (k *checker) open() {
 			k.add(Finding{Code: Unreadable, Fatal: true, Tensor: name}, "tensor %q: %v", name, err)
 			continue
 		}
-		k.left[name] = t
+		full := k.ck.Model.Spec.fullName(name)
+		if full != name {
+			info := t.Info()
+			info.Name = full
+			t = renamed{t, info}
+		}
+		k.left[full] = t
 	}
+}
+
+// fullName puts the prefix before the name of a tensor of the bare model.
+func (s *Spec) fullName(name string) string {
+	if s.Prefix == "" || name == s.headName() || strings.HasPrefix(name, s.Prefix) {
+		return name
+	}
+	return s.Prefix + name
 }
 
 // take binds the tensor of one slot.

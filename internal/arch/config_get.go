@@ -157,6 +157,23 @@ func (c *Config) Ints(key string) (list []int, ok bool, err error) {
 	return list, true, nil
 }
 
+// Floats gives a list of finite numbers, ok false where the key is absent or null.
+func (c *Config) Floats(key string) (list []float64, ok bool, err error) {
+	items, ok, err := c.items(key, "a list of numbers")
+	if !ok || err != nil {
+		return nil, false, err
+	}
+	list = make([]float64, len(items))
+	for i, raw := range items {
+		v, err := strconv.ParseFloat(string(raw), 64)
+		if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
+			return nil, false, c.wrong(key, "a list of numbers")
+		}
+		list[i] = v
+	}
+	return list, true, nil
+}
+
 func (c *Config) items(key, wanted string) ([]json.RawMessage, bool, error) {
 	if !c.IsSet(key) {
 		return nil, false, nil

@@ -5,11 +5,13 @@ var llama = &Spec{
 	Name: "llama", Class: "LlamaForCausalLM",
 	Embed: llamaEmbed(), Block: llamaBlock(), Head: llamaHead(), Ignore: llamaIgnore(),
 	HeadsDivideHidden: true,
+	defaults:          &llamaDefaults,
 	Parse:             parseLlama,
 	Update:            updateLlama,
 }
 
 var llamaDefaults = defaults{
+	keys: llamaKeys, rope: llamaRope,
 	vocab: 32000, hidden: 4096, ffn: 11008, layers: 32, heads: 32, maxPos: 2048,
 	eps: 1e-6, theta: 10000, bos: []int{1}, eos: []int{2},
 }

@@ -6,25 +6,33 @@ import "famkit/internal/tensor"
 // spellings of the rotary settings and of the dtype. Every size is explicit, so that no default matters.
 func NewConfig(m *Model) (*Config, error) {
 	c := EmptyConfig()
+	d := m.Spec.defaults
+	set := func(key string, value any) {
+		if key != "" { // the family has no such key
+			c.Set(key, value)
+		}
+	}
 	c.Set("architectures", []string{m.Spec.Class})
-	c.Set("attention_dropout", 0.0)
 	c.Set("bos_token_id", idsValue(m.BOS))
 	c.Set("eos_token_id", idsValue(m.EOS))
 	if m.DType != tensor.Invalid {
 		c.Set("dtype", m.DType.Torch())
 	}
-	c.Set("head_dim", m.HeadDim)
-	c.Set("hidden_act", string(m.Act))
-	c.Set("hidden_size", m.Hidden)
+	set(d.keys.headDim, m.HeadDim)
+	set(d.keys.act, string(m.Act))
+	set(d.keys.hidden, m.Hidden)
 	c.Set("initializer_range", m.InitRange)
-	c.Set("intermediate_size", m.FFN)
-	c.Set("max_position_embeddings", m.MaxPos)
+	set(d.keys.ffn, m.FFN)
+	set(d.keys.maxPos, m.MaxPos)
 	c.Set("model_type", m.Spec.Name)
-	c.Set("num_attention_heads", m.Heads)
-	c.Set("num_hidden_layers", m.Layers)
-	c.Set("num_key_value_heads", m.KVHeads)
-	c.Set("rms_norm_eps", m.Eps)
-	c.Set(ropeParams, ropeObject(m.Rope))
+	set(d.keys.heads, m.Heads)
+	set(d.keys.layers, m.Layers)
+	set(d.keys.kv, m.KVHeads)
+	set(d.keys.eps, m.Eps)
+	if d.rope != nil {
+		c.Set("attention_dropout", 0.0)
+		d.rope.set(c, m)
+	}
 	c.Set("tie_word_embeddings", m.Tied)
 	c.Set("use_cache", true)
 	c.Set("vocab_size", m.Vocab)

@@ -4,11 +4,13 @@ package arch
 var qwen2 = &Spec{
 	Name: "qwen2", Class: "Qwen2ForCausalLM",
 	Embed: llamaEmbed(), Block: llamaBlock(), Head: llamaHead(), Ignore: llamaIgnore(),
-	Parse:  parseQwen2,
-	Update: updateQwen2,
+	defaults: &qwen2Defaults,
+	Parse:    parseQwen2,
+	Update:   updateQwen2,
 }
 
 var qwen2Defaults = defaults{
+	keys: llamaKeys, rope: llamaRope,
 	vocab: 151936, hidden: 4096, ffn: 22016, layers: 32, heads: 32, kv: 32, maxPos: 32768,
 	eps: 1e-6, theta: 10000,
 }

@@ -5,11 +5,13 @@ package arch
 var qwen3 = &Spec{
 	Name: "qwen3", Class: "Qwen3ForCausalLM",
 	Embed: llamaEmbed(), Block: llamaBlock(), Head: llamaHead(), Ignore: llamaIgnore(),
-	Parse:  parseQwen3,
-	Update: updateQwen3,
+	defaults: &qwen3Defaults,
+	Parse:    parseQwen3,
+	Update:   updateQwen3,
 }
 
 var qwen3Defaults = defaults{
+	keys: llamaKeys, rope: llamaRope,
 	vocab: 151936, hidden: 4096, ffn: 22016, layers: 32, heads: 32, kv: 32, headDim: 128, maxPos: 32768,
 	eps: 1e-6, theta: 10000,
 }

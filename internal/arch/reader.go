@@ -5,8 +5,13 @@ import (
 	"famkit/internal/tensor"
 )
 
-// defaults are what a config means where it says nothing. kv 0 means as many as heads, headDim 0 hidden / heads.
+// defaults are what a family's keys are called and mean where the config says nothing. kv 0 means as many as
+// heads, headDim 0 hidden / heads, ffn 0 four times hidden, act "" SiLU; rope nil no rotary embedding.
 type defaults struct {
+	keys
+	rope                                                   *ropeKeys
+	act                                                    Activation
+	tied                                                   bool
 	vocab, hidden, ffn, layers, heads, kv, headDim, maxPos int
 	eps, theta                                             float64
 	bos, eos                                               []int
@@ -64,40 +69,45 @@ func (r *reader) positive(key string, v int) {
 	}
 }
 
-// common reads what the Llama family's configs have in common.
+// common reads what the families' configs have in common.
 func (r *reader) common(d *defaults) *Model {
 	m := &Model{
 		Vocab:     r.int("vocab_size", d.vocab),
-		Hidden:    r.int("hidden_size", d.hidden),
-		Layers:    r.int("num_hidden_layers", d.layers),
-		FFN:       r.int("intermediate_size", d.ffn),
-		Heads:     r.int("num_attention_heads", d.heads),
-		MaxPos:    r.int("max_position_embeddings", d.maxPos),
-		Eps:       r.float("rms_norm_eps", d.eps),
+		Hidden:    r.int(d.keys.hidden, d.hidden),
+		Layers:    r.int(d.keys.layers, d.layers),
+		Heads:     r.int(d.keys.heads, d.heads),
+		MaxPos:    r.int(d.keys.maxPos, d.maxPos),
+		Eps:       r.float(d.keys.eps, d.eps),
 		InitRange: r.float("initializer_range", 0.02),
-		Tied:      r.bool("tie_word_embeddings", false),
+		Tied:      r.bool("tie_word_embeddings", d.tied),
 		BOS:       r.ids("bos_token_id", d.bos),
 		EOS:       r.ids("eos_token_id", d.eos),
 	}
 	m.PreNorm, m.Gated, m.EmbedScale = true, true, 1
 	r.heads(m, d)
-	m.RotaryDim = m.HeadDim
-	m.Act = r.activation("hidden_act")
+	if ffn, given := r.intOrNull(d.keys.ffn, d.ffn); given && (ffn != 0 || r.Has(d.keys.ffn)) {
+		m.FFN = ffn
+	} else if d.ffn == 0 {
+		m.FFN = 4 * m.Hidden
+	}
+	m.Act = r.activation(d.keys.act, d.act)
 	m.DType = r.dtype()
-	m.Rope = r.rope(m.MaxPos, d.theta)
+	r.rope(m, d)
 	r.layers(m)
 	return m
 }
 
 // heads reads the sizes that follow from others where the config does not give them.
 func (r *reader) heads(m *Model, d *defaults) {
-	kv, given := r.intOrNull("num_key_value_heads", d.kv)
-	if m.KVHeads = kv; !given || !r.Has("num_key_value_heads") && d.kv == 0 {
-		m.KVHeads = m.Heads
+	m.KVHeads = m.Heads
+	if key := d.keys.kv; key != "" {
+		if kv, given := r.intOrNull(key, d.kv); given && (r.Has(key) || d.kv != 0) {
+			m.KVHeads = kv
+		}
 	}
-	switch {
-	case r.Has("head_dim") && (r.IsSet("head_dim") || d.headDim != 0):
-		m.HeadDim = r.int("head_dim", 0) // null is refused where the class has a number as default
+	switch key := d.keys.headDim; {
+	case key != "" && r.Has(key) && (r.IsSet(key) || d.headDim != 0):
+		m.HeadDim = r.int(key, 0) // null is refused where the class has a number as default
 	case d.headDim != 0:
 		m.HeadDim = d.headDim
 	case m.Heads > 0:
@@ -126,8 +136,11 @@ func (r *reader) layers(m *Model) {
 	}
 }
 
-func (r *reader) activation(key string) Activation {
-	name, err := r.String(key, string(SiLU))
+func (r *reader) activation(key string, def Activation) Activation {
+	if def == "" {
+		def = SiLU
+	}
+	name, err := r.String(key, string(def))
 	r.keep(err)
 	switch name {
 	case "silu", "swish":

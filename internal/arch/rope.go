@@ -2,23 +2,47 @@ package arch
 
 import (
 	"math"
+	"slices"
+	"strings"
 
 	"famkit/internal/fault"
 )
 
-// RopeInvFreq gives the rotary embedding's inverse frequencies, RotaryDim/2 of them in radians per token, as
-// transformers computes them, in float64. It refuses a scaling that it does not know.
-func (m *Model) RopeInvFreq() ([]float64, error) { return m.Rope.invFreq(m.RotaryDim) }
+// The scalings of the rotary embedding that are known.
+const (
+	ropeDefault  = "default"
+	ropeLinear   = "linear"
+	ropeDynamic  = "dynamic"
+	ropeLlama3   = "llama3"
+	ropeYarn     = "yarn"
+	ropeLongrope = "longrope"
+)
+
+var ropeTypes = []string{ropeDefault, ropeLinear, ropeDynamic, ropeLlama3, ropeYarn, ropeLongrope}
+
+// Turned is the number of leading elements of each head that the rotary embedding turns: RotaryDim, rounded up to an
+// even number as transformers does.
+func (m *Model) Turned() int { return (m.RotaryDim + 1) / 2 * 2 }
+
+// RopeInvFreq gives the rotary embedding's inverse frequencies, Turned/2 of them in radians per token, as
+// transformers computes them, in float64, for sequences within the scaling's original context: dynamic and
+// longrope have others beyond, see RopeInvFreqAt. It refuses a scaling that it does not know.
+func (m *Model) RopeInvFreq() ([]float64, error) { return m.Rope.invFreq(m.RotaryDim, 0) }
+
+// RopeInvFreqAt gives those of a sequence of the given number of tokens.
+func (m *Model) RopeInvFreqAt(tokens int) ([]float64, error) {
+	return m.Rope.invFreq(m.RotaryDim, tokens)
+}
 
 // LocalRopeInvFreq gives those of the sliding layers; they are RopeInvFreq's where LocalRope is nil.
 func (m *Model) LocalRopeInvFreq() ([]float64, error) {
 	if m.LocalRope == nil {
 		return m.RopeInvFreq()
 	}
-	return m.LocalRope.invFreq(m.RotaryDim)
+	return m.LocalRope.invFreq(m.RotaryDim, 0)
 }
 
-// RopeAttentionFactor is what the cosines and sines of the rotary embedding are multiplied by.
+// RopeAttentionFactor is what the cosines and sines of Rope are multiplied by; LocalRope's never are.
 func (m *Model) RopeAttentionFactor() float64 {
 	if m.Rope.AttentionFactor != 0 {
 		return m.Rope.AttentionFactor
@@ -26,14 +50,25 @@ func (m *Model) RopeAttentionFactor() float64 {
 	return 1
 }
 
-// invFreq gives the inverse frequencies for dim rotated elements.
-func (r Rope) invFreq(dim int) ([]float64, error) {
-	inv := make([]float64, dim/2)
+// Scale is what attention scores are multiplied by: ScoreScale, or HeadDim^-1/2 where that is 0.
+func (m *Model) Scale() float64 {
+	if m.ScoreScale != 0 {
+		return m.ScoreScale
+	}
+	return math.Pow(float64(m.HeadDim), -0.5)
+}
+
+// invFreq gives the inverse frequencies for dim rotated elements in a sequence of the given length.
+func (r Rope) invFreq(dim, tokens int) ([]float64, error) {
+	if !slices.Contains(ropeTypes, r.Type) && dim > 0 {
+		return nil, unknownRope("rope_type", r.Type, ropeTypes)
+	}
+	inv := make([]float64, (dim+1)/2)
+	theta := r.theta(dim, tokens)
 	for i := range inv {
-		inv[i] = 1 / math.Pow(r.Theta, float64(2*i)/float64(dim))
+		inv[i] = 1 / math.Pow(theta, float64(2*i)/float64(dim))
 	}
 	switch r.Type {
-	case ropeDefault:
 	case ropeLinear:
 		for i := range inv {
 			inv[i] /= r.Factor
@@ -42,10 +77,21 @@ func (r Rope) invFreq(dim int) ([]float64, error) {
 		for i := range inv {
 			inv[i] = r.llama3(inv[i])
 		}
-	default:
-		return nil, unknownRope("rope_type", r.Type)
+	case ropeYarn:
+		r.yarn(inv, dim)
+	case ropeLongrope:
+		return inv, r.longrope(inv, tokens)
 	}
 	return inv, nil
+}
+
+// theta is the base: under dynamic scaling it grows once the sequence is longer than the original context.
+func (r Rope) theta(dim, tokens int) float64 {
+	if r.Type != ropeDynamic || tokens <= r.OriginalMaxPos {
+		return r.Theta
+	}
+	stretch := r.Factor*float64(tokens)/float64(r.OriginalMaxPos) - (r.Factor - 1)
+	return r.Theta * math.Pow(stretch, float64(dim)/float64(dim-2))
 }
 
 // llama3 keeps the frequencies whose wave is short against the original context, divides the long waves' by
@@ -63,21 +109,57 @@ func (r Rope) llama3(inv float64) float64 {
 	return (1-smooth)*inv/r.Factor + smooth*inv
 }
 
-// Scale is what attention scores are multiplied by: ScoreScale, or HeadDim^-1/2 where that is 0.
-func (m *Model) Scale() float64 {
-	if m.ScoreScale != 0 {
-		return m.ScoreScale
+// yarn keeps the frequencies that turn more than BetaFast times within the original context, divides those that
+// turn less than BetaSlow times by the factor, and ramps in between.
+func (r Rope) yarn(inv []float64, dim int) {
+	turns := func(n float64) float64 { // the frequency, counted from the fastest, that turns n times
+		return float64(dim) * math.Log(float64(r.OriginalMaxPos)/(n*2*math.Pi)) / (2 * math.Log(r.Theta))
 	}
-	return math.Pow(float64(m.HeadDim), -0.5)
+	low, high := turns(r.BetaFast), turns(r.BetaSlow)
+	if r.Whole {
+		low, high = math.Floor(low), math.Ceil(high)
+	}
+	low, high = max(low, 0), min(high, float64(dim-1))
+	if low == high {
+		high += 0.001
+	}
+	for i, f := range inv {
+		ramp := min(max((float64(i)-low)/(high-low), 0), 1)
+		inv[i] = f/r.Factor*ramp + f*(1-ramp)
+	}
 }
 
-// The scalings of the rotary embedding that are known.
-const (
-	ropeDefault = "default"
-	ropeLinear  = "linear"
-	ropeLlama3  = "llama3"
-)
+// longrope divides each frequency by a factor of its own, of one list within the original context and of another beyond.
+func (r Rope) longrope(inv []float64, tokens int) error {
+	factors := r.ShortFactor
+	if tokens > r.OriginalMaxPos {
+		factors = r.LongFactor
+	}
+	if len(factors) != len(inv) {
+		return fault.Inputf("longrope: wanted %d factors, found %d", len(inv), len(factors))
+	}
+	for i, f := range factors {
+		inv[i] /= f
+	}
+	return nil
+}
 
-func unknownRope(where, kind string) error {
-	return fault.Inputf("%s: rotary scaling %q is not supported, known are %s, %s and %s", where, kind, ropeDefault, ropeLinear, ropeLlama3)
+// yarnAttention is the attention factor that YaRN's paper recommends for a scaling by factor.
+func yarnAttention(factor, mscale float64) float64 {
+	if factor <= 1 {
+		return 1
+	}
+	return 0.1*mscale*math.Log(factor) + 1
+}
+
+// longropeAttention is the attention factor of LongRoPE for a context that has grown by factor.
+func longropeAttention(factor float64, original int) float64 {
+	if factor <= 1 {
+		return 1
+	}
+	return math.Sqrt(1 + math.Log(factor)/math.Log(float64(original)))
+}
+
+func unknownRope(where, kind string, known []string) error {
+	return fault.Inputf("%s: rotary scaling %q is not supported, known are %s", where, kind, strings.Join(known, ", "))
 }

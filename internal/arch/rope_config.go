@@ -2,76 +2,193 @@ package arch
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"famkit/internal/fault"
 )
 
-// The two spellings of the rotary settings: transformers 5 has one object, transformers 4 a number and an object.
+// The two spellings of the rotary settings: transformers 5 has one object, transformers 4 numbers and an object.
 const (
 	ropeParams  = "rope_parameters"
 	ropeTheta   = "rope_theta"
 	ropeScaling = "rope_scaling"
+	ropePartial = "partial_rotary_factor"
+	ropeLocal   = "rope_local_base_freq"
 
 	originalMaxPos = "original_max_position_embeddings"
 )
 
+// ropeKeys are how a family spells its rotary settings.
+type ropeKeys struct {
+	// theta and partial are transformers 4's keys beside the object; partial is "" where the whole head turns.
+	theta, partial string
+	partialDefault float64
+	// types are the scalings that transformers takes.
+	types []string
+	// context is the class's own original_max_position_embeddings, which holds where the config has none, 0 if none.
+	context int
+	// short: transformers 4 takes no key in rope_scaling but the older ones, and the type as "type".
+	short bool
+	// local is the default base of sliding layers in a family that has two embeddings (Gemma 3), else 0.
+	local float64
+}
+
+var llamaRope = &ropeKeys{theta: ropeTheta, types: ropeTypes}
+
+// turning are the settings of one rotary embedding and the part of each head that it turns.
+type turning struct {
+	Rope
+	part float64
+}
+
+func (t turning) equal(o turning) bool { return t.part == o.part && t.Rope.Equal(o.Rope) }
+
 // rope reads the rotary settings from whichever spelling is there. Where both are, they must agree: the two
 // libraries would compute different functions.
-func (r *reader) rope(maxPos int, theta float64) Rope {
-	if r.err != nil {
-		return Rope{}
+func (r *reader) rope(m *Model, d *defaults) {
+	if d.rope == nil || r.err != nil {
+		return
 	}
+	t := r.turning(m, d)
+	m.Rope = t.Rope
+	m.RotaryDim = rotaryDim(m.HeadDim, t.part)
+	if d.rope.local != 0 {
+		m.LocalRope = r.localRope(d)
+	}
+}
+
+// rotaryDim is how many elements of a head turn, rounded as Python's int does.
+func rotaryDim(headDim int, part float64) int { return int(float64(headDim) * part) }
+
+func (r *reader) turning(m *Model, d *defaults) turning {
+	k := d.rope
 	params, five, err := r.Object(ropeParams)
 	r.keep(err)
 	scaling, _, err := r.Object(ropeScaling)
 	r.keep(err)
 	if r.err != nil {
-		return Rope{}
+		return turning{}
 	}
-	r.wholeHead(r.Config)
-	outer := r.float(ropeTheta, theta)
-	old := r.ropeObject(scaling, maxPos, outer)
-	if !five || len(params.keys) == 0 {
+	if k.local != 0 && five { // Gemma 3 has an object for each layer type
+		r.typesOnly(params)
+		params, five, err = params.Object(fullAttention)
+		r.keep(err)
+	}
+	outer := turning{Rope: Rope{Theta: r.float(k.theta, d.theta), Type: ropeDefault}, part: 1}
+	if k.partial != "" {
+		outer.part = r.float(k.partial, k.partialDefault)
+	} else {
+		r.wholeHead(r.Config)
+	}
+	r.unread(k, outer)
+	old := r.ropeObject(scaling, m, k, outer)
+	if !five || len(params.keys) == 0 || r.err != nil {
 		return old
 	}
-	now := r.ropeObject(params, maxPos, outer)
-	r.ropeAgree(old, now)
+	now := r.ropeObject(params, m, k, outer)
+	r.ropeAgree(k, old, now)
 	return now
 }
 
-// ropeObject reads one object of settings; nil means no scaling. theta is what holds where the object has none.
-func (r *reader) ropeObject(o *Config, maxPos int, theta float64) Rope {
-	rope := Rope{Theta: theta, Type: ropeDefault}
+// unread refuses keys that say something else than the ones that the family goes by.
+func (r *reader) unread(k *ropeKeys, outer turning) {
+	if k.theta != ropeTheta && r.IsSet(ropeTheta) && r.IsSet(k.theta) && r.float(ropeTheta, 0) != outer.Theta {
+		r.keep(fault.Inputf("%s: %s says %s, but %s says %v", r.path, ropeTheta, clip(r.raw[ropeTheta]), k.theta, outer.Theta))
+	}
+	if k.partial != "" && k.partial != ropePartial && r.IsSet(ropePartial) && r.IsSet(k.partial) && r.float(ropePartial, 0) != outer.part {
+		r.keep(fault.Inputf("%s: %s says %s, but %s says %v", r.path, ropePartial, clip(r.raw[ropePartial]), k.partial, outer.part))
+	}
+}
+
+// ropeObject reads one object of settings; nil means no scaling. outer is what holds where the object says nothing.
+func (r *reader) ropeObject(o *Config, m *Model, k *ropeKeys, outer turning) turning {
+	t := outer
 	if o == nil || r.err != nil {
-		return rope
+		return t
 	}
 	in := &reader{Config: o}
 	if o.Has(fullAttention) || o.Has(slidingAttention) {
 		in.keep(fault.Inputf("%s: settings by layer type, wanted one set for all layers", o.path))
 	}
-	in.wholeHead(o)
-	if o.IsSet(ropeTheta) {
-		rope.Theta = in.float(ropeTheta, theta)
+	if k.partial == "" {
+		in.wholeHead(o)
+	} else if o.IsSet(ropePartial) {
+		t.part = in.float(ropePartial, outer.part)
 	}
-	rope.Type = in.ropeType()
+	if o.IsSet(ropeTheta) {
+		t.Theta = in.float(ropeTheta, outer.Theta)
+	}
+	t.Type = in.ropeType()
+	if in.err == nil && !slices.Contains(k.types, t.Type) {
+		in.keep(unknownRope(o.path, t.Type, k.types))
+	}
+	if in.err == nil {
+		r.scaling(in, &t.Rope, m, k)
+	}
+	r.keep(in.err)
+	return t
+}
+
+// scaling reads what belongs to the type of scaling.
+func (r *reader) scaling(in *reader, rope *Rope, m *Model, k *ropeKeys) {
 	switch rope.Type {
-	case ropeDefault:
 	case ropeLinear:
 		rope.Factor = in.need("factor")
+	case ropeDynamic:
+		rope.Factor = in.need("factor")
+		rope.OriginalMaxPos = m.MaxPos
 	case ropeLlama3:
 		rope.Factor = in.need("factor")
 		rope.LowFreqFactor = in.need("low_freq_factor")
 		rope.HighFreqFactor = in.need("high_freq_factor")
-		rope.OriginalMaxPos = r.ropeContext(in, maxPos)
+		rope.OriginalMaxPos = r.ropeContext(in, m.MaxPos, k)
 		if in.err == nil && rope.HighFreqFactor <= rope.LowFreqFactor {
-			in.keep(fault.Inputf("%s: high_freq_factor: wanted more than low_freq_factor %v, found %v", o.path, rope.LowFreqFactor, rope.HighFreqFactor))
+			in.keep(fault.Inputf("%s: high_freq_factor: wanted more than low_freq_factor %v, found %v", in.path, rope.LowFreqFactor, rope.HighFreqFactor))
 		}
-	default:
-		in.keep(unknownRope(o.path, rope.Type))
+	case ropeYarn:
+		rope.OriginalMaxPos = r.ropeContext(in, m.MaxPos, k)
+		in.yarn(rope)
+	case ropeLongrope:
+		rope.OriginalMaxPos = r.ropeContext(in, m.MaxPos, k)
+		in.longrope(rope, m.MaxPos)
 	}
-	r.keep(in.err)
-	return rope
+}
+
+func (r *reader) yarn(rope *Rope) {
+	rope.Factor = r.need("factor")
+	rope.BetaFast, rope.BetaSlow = r.some("beta_fast", 32), r.some("beta_slow", 1)
+	rope.Whole = r.bool("truncate", true)
+	wide, all := r.some("mscale", 0), r.some("mscale_all_dim", 0)
+	rope.AttentionFactor = yarnAttention(rope.Factor, 1)
+	if wide != 0 && all != 0 {
+		rope.AttentionFactor = yarnAttention(rope.Factor, wide) / yarnAttention(rope.Factor, all)
+	}
+	if r.IsSet("attention_factor") {
+		rope.AttentionFactor = r.need("attention_factor")
+	}
+}
+
+func (r *reader) longrope(rope *Rope, maxPos int) {
+	rope.ShortFactor, rope.LongFactor = r.factors("short_factor"), r.factors("long_factor")
+	if r.IsSet("factor") {
+		rope.Factor = r.need("factor")
+	}
+	if rope.OriginalMaxPos > 0 {
+		rope.AttentionFactor = rope.ownAttention(maxPos)
+	}
+	if r.IsSet("attention_factor") {
+		rope.AttentionFactor = r.need("attention_factor")
+	}
+}
+
+// ownAttention is longrope's attention factor where the config gives none.
+func (r *Rope) ownAttention(maxPos int) float64 {
+	factor := r.Factor
+	if factor == 0 {
+		factor = float64(maxPos) / float64(r.OriginalMaxPos)
+	}
+	return longropeAttention(factor, r.OriginalMaxPos)
 }
 
 // ropeType reads rope_type or its older name type. transformers 4 lets type win, transformers 5 rope_type.
@@ -92,12 +209,17 @@ func (r *reader) ropeType() string {
 }
 
 // ropeContext reads the context that scaling starts from: transformers 5 prefers the key of the config to
-// the object's and falls back to max_position_embeddings, transformers 4 knows the object's only.
-func (r *reader) ropeContext(in *reader, maxPos int) int {
+// the object's and falls back to the class's or to max_position_embeddings, transformers 4 knows the object's only.
+func (r *reader) ropeContext(in *reader, maxPos int, k *ropeKeys) int {
 	const key = originalMaxPos
-	n := in.int(key, r.int(key, maxPos))
-	if r.Has(key) && r.int(key, 0) != n {
-		in.keep(fault.Inputf("%s: %s says %s, %s says %d", r.path, key, clip(r.raw[key]), in.path, n))
+	outer := maxPos
+	if k.context != 0 {
+		outer = k.context
+	}
+	outer = r.int(key, outer)
+	n := in.int(key, outer)
+	if (r.Has(key) || k.context != 0) && outer != n {
+		in.keep(fault.Inputf("%s: %s says %d, %s says %d", r.path, key, outer, in.path, n))
 	}
 	in.positive(key, n)
 	return n
@@ -116,106 +238,75 @@ func (r *reader) need(key string) float64 {
 	return v
 }
 
-// wholeHead refuses a rotation of only a part of each head: these architectures have none.
+// some reads a number for which null and 0 mean the default.
+func (r *reader) some(key string, def float64) float64 {
+	if r.IsSet(key) {
+		if v := r.float(key, 0); v != 0 {
+			return v
+		}
+	}
+	return def
+}
+
+// factors reads a list of positive numbers.
+func (r *reader) factors(key string) []float64 {
+	list, ok, err := r.Floats(key)
+	r.keep(err)
+	if !ok || len(list) == 0 {
+		r.keep(fault.Inputf("%s: %s: wanted a list of numbers, found nothing", r.path, key))
+	}
+	for _, f := range list {
+		if f <= 0 {
+			r.keep(fault.Inputf("%s: %s: wanted positive numbers, found %v", r.path, key, f))
+		}
+	}
+	return list
+}
+
+// wholeHead refuses a rotation of only a part of each head: the family has none.
 func (r *reader) wholeHead(o *Config) {
-	const key = "partial_rotary_factor"
-	if !o.IsSet(key) {
+	if !o.IsSet(ropePartial) {
 		return
 	}
-	v, err := o.Float(key, 1)
+	v, err := o.Float(ropePartial, 1)
 	r.keep(err)
 	if err == nil && v != 1 {
-		r.keep(fault.Inputf("%s: %s: wanted 1, found %v", o.path, key, v))
+		r.keep(fault.Inputf("%s: %s: wanted 1, found %v", o.path, ropePartial, v))
 	}
 }
 
-// ropeAgree compares what the two spellings say. rope_theta and rope_scaling count as said when the config
-// has the key: a null rope_scaling says that there is no scaling.
-func (r *reader) ropeAgree(old, now Rope) {
-	if r.err != nil || old.Equal(now) {
+// ropeAgree compares what the two spellings say. The keys of the old one count as said when the config has them:
+// a null rope_scaling says that there is no scaling.
+func (r *reader) ropeAgree(k *ropeKeys, old, now turning) {
+	if r.err != nil || old.equal(now) {
 		return
 	}
 	if !r.Has(ropeScaling) {
-		theta := now
+		theta := now.Rope
 		theta.Theta = old.Theta
-		old = theta
+		old.Rope = theta
 	}
-	if !r.Has(ropeTheta) && !r.IsSet(ropeScaling) {
-		old.Theta = now.Theta
+	if !r.IsSet(ropeScaling) {
+		if !r.Has(k.theta) {
+			old.Theta = now.Theta
+		}
+		if k.partial == "" || !r.Has(k.partial) {
+			old.part = now.part
+		}
 	}
-	if old.Equal(now) {
+	if old.equal(now) {
 		return
 	}
-	r.keep(fault.Hint(fault.Inputf("%s: %s says %s, but %s", r.path, ropeParams, clip(r.raw[ropeParams]), r.oldSpelling()),
-		"transformers 4 reads %s and %s, transformers 5 may read either; make them say the same", ropeTheta, ropeScaling))
+	r.keep(fault.Hint(fault.Inputf("%s: %s says %s, but %s", r.path, ropeParams, clip(r.raw[ropeParams]), r.oldSpelling(k)),
+		"transformers 4 reads %s and %s, transformers 5 may read either; make them say the same", k.theta, ropeScaling))
 }
 
-func (r *reader) oldSpelling() string {
+func (r *reader) oldSpelling(k *ropeKeys) string {
 	var says []string
-	for _, key := range []string{ropeTheta, ropeScaling} {
+	for _, key := range []string{k.theta, k.partial, ropeScaling} {
 		if r.Has(key) {
 			says = append(says, fmt.Sprintf("%s says %s", key, clip(r.raw[key])))
 		}
 	}
 	return strings.Join(says, " and ")
-}
-
-// rope writes both spellings. Numbers that stay keep their text: it is taken from whichever spelling was there.
-func (w *writer) rope() {
-	c := w.c
-	params, five, _ := c.Object(ropeParams) // Resolve has read both objects
-	scaling, four, _ := c.Object(ropeScaling)
-	switch {
-	case !w.was.Rope.Equal(w.m.Rope):
-		params = ropeObject(w.m.Rope)
-	case five && len(params.keys) > 0:
-	case four && len(scaling.keys) > 0:
-		params = scaling.Clone()
-		params.Delete("type")
-	default:
-		params = EmptyConfig()
-	}
-	rope := w.m.Rope
-	if !params.IsSet(ropeTheta) {
-		if raw, ok := c.Raw(ropeTheta); ok && w.was.Rope.Equal(rope) {
-			params.Set(ropeTheta, raw)
-		} else {
-			params.Set(ropeTheta, rope.Theta)
-		}
-	}
-	if !params.IsSet("rope_type") {
-		params.Set("rope_type", rope.Type)
-	}
-	if rope.Type == ropeLlama3 && !params.IsSet(originalMaxPos) {
-		params.Set(originalMaxPos, rope.OriginalMaxPos)
-	}
-	c.Set(ropeParams, params)
-	theta, _ := params.Raw(ropeTheta)
-	c.Set(ropeTheta, theta)
-	if rope.Type == ropeDefault {
-		c.Set(ropeScaling, nil)
-		return
-	}
-	if four && w.was.Rope.Equal(rope) && (rope.Type != ropeLlama3 || scaling.IsSet(originalMaxPos)) {
-		return
-	}
-	old := params.Clone()
-	old.Delete(ropeTheta)
-	c.Set(ropeScaling, old)
-}
-
-// ropeObject spells settings as transformers 5 does.
-func ropeObject(rope Rope) *Config {
-	o := EmptyConfig()
-	if rope.Type != ropeDefault {
-		o.Set("factor", rope.Factor)
-	}
-	if rope.Type == ropeLlama3 {
-		o.Set("high_freq_factor", rope.HighFreqFactor)
-		o.Set("low_freq_factor", rope.LowFreqFactor)
-		o.Set(originalMaxPos, rope.OriginalMaxPos)
-	}
-	o.Set(ropeTheta, rope.Theta)
-	o.Set("rope_type", rope.Type)
-	return o
 }

@@ -42,9 +42,13 @@ func TestRopeRefuses(t *testing.T) {
 		{`"rope_scaling": {"type": "linear", "factor": 2.0}, "rope_parameters": {"rope_type": "linear", "factor": 4.0}`, `rope_scaling says {"type": "linear", "factor": 2.0}`},
 		{`"rope_theta": 500000.0, "rope_scaling": null, "rope_parameters": ` + llama3Params, `rope_theta says 500000.0 and rope_scaling says null`},
 		{`"rope_scaling": ` + llama3Scaling + `, "rope_parameters": ` + llama3Params, `rope_scaling says`}, // transformers 4 would take 10000
-		{`"rope_scaling": {"type": "yarn", "factor": 2.0}`, `rope_scaling: rotary scaling "yarn" is not supported, known are default, linear and llama3`},
-		{`"rope_parameters": {"rope_type": "dynamic", "factor": 2.0}`, `rope_parameters: rotary scaling "dynamic" is not supported`},
-		{`"rope_parameters": {"rope_type": "longrope"}`, `rotary scaling "longrope" is not supported`},
+		{`"rope_scaling": {"type": "proportional", "factor": 2.0}`, `rope_scaling: rotary scaling "proportional" is not supported, known are default, linear, dynamic, llama3, yarn, longrope`},
+		{`"rope_parameters": {"rope_type": "dynamic"}`, `rope_parameters: factor: wanted a number, found nothing`},
+		{`"rope_parameters": {"rope_type": "yarn", "factor": 2.0, "attention_factor": -1.0}`, `attention_factor: wanted a positive number, found -1`},
+		{`"rope_parameters": {"rope_type": "longrope"}`, `rope_parameters: short_factor: wanted a list of numbers, found nothing`},
+		{`"rope_parameters": {"rope_type": "longrope", "short_factor": [1.0, "x"], "long_factor": [1.0]}`, `short_factor: wanted a list of numbers, found [1.0, "x"]`},
+		{`"rope_parameters": {"rope_type": "longrope", "short_factor": [1.0, 0], "long_factor": [1.0]}`, `short_factor: wanted positive numbers, found 0`},
+		{`"rope_parameters": {"rope_type": "longrope", "short_factor": [1.0, 2.0], "long_factor": [1.0, 2.0]}`, `short_factor and long_factor: wanted 6 numbers each, one for each frequency, found 2 and 2`},
 		{`"rope_scaling": {"type": "linear", "rope_type": "llama3", "factor": 2.0}`, `rope_type says "llama3" and type says "linear"`},
 		{`"rope_scaling": {"type": "linear"}`, `rope_scaling: factor: wanted a number, found nothing`},
 		{`"rope_scaling": {"type": "linear", "factor": "2"}`, `rope_scaling: factor: wanted a number, found "2"`},
@@ -70,9 +74,9 @@ func TestRopeInvFreq(t *testing.T) {
 	if inv, err = m.RopeInvFreq(); err != nil || inv[0] != 0.25 {
 		t.Errorf("linear: %v, %v", inv, err)
 	}
-	m.Rope.Type = "yarn"
+	m.Rope.Type = "proportional"
 	_, err = m.RopeInvFreq()
-	wantErr(t, err, "yarn")
+	wantErr(t, err, "proportional")
 	if s := m.Scale(); math.Abs(s-1/math.Sqrt(12)) > 1e-16 {
 		t.Errorf("scale %v", s)
 	}

@@ -75,8 +75,16 @@ type Spec struct {
 	Update func(cfg *Config, m *Model) error
 	// Ignore matches (as path.Match does) tensor names that old checkpoints carry and the model does not use.
 	Ignore []string
+	// Prefix begins the tensors' names, save the head's, and is missing in files of the bare model (GPT-2's own).
+	Prefix string
 	// HeadsDivideHidden: transformers insists on hidden_size % num_attention_heads == 0.
 	HeadsDivideHidden bool
+	// HeadsAreHidden: the heads have hidden_size elements together, and each has its own keys and values.
+	HeadsAreHidden bool
+
+	defaults *defaults
+	// derive sets what the architecture takes from other sizes; nil where there is nothing.
+	derive func(*Model)
 }
 
 // Activation of the MLP's gate.
@@ -153,7 +161,8 @@ type Model struct {
 	Parallel bool
 	// LearnedPos: a table of positions is added to the embedding (GPT-2).
 	LearnedPos bool
-	// RotaryDim is the number of leading elements of each head that the rotary embedding turns, 0 without one.
+	// RotaryDim is the number of leading elements of each head that the frequencies of the rotary embedding are made
+	// for, 0 without one. Where it is odd, one element more turns: see Turned.
 	RotaryDim int
 	// EmbedScale multiplies the embedding, not the head tied to it: 1, and sqrt(Hidden) in Gemma. transformers rounds
 	// it to the weights' type before it multiplies: float32(sqrt(Hidden)) for float32 weights.

@@ -82,6 +82,7 @@ func (m *Model) Params() int64 {
 func writes(axes ...Axis) Dim { return Dim{Use: Writes, Axes: axes} }
 func reads(axes ...Axis) Dim  { return Dim{Use: Reads, Axes: axes} }
 func scales(axes ...Axis) Dim { return Dim{Use: Scales, Axes: axes} }
+func shifts(axes ...Axis) Dim { return Dim{Use: Shifts, Axes: axes} }
 func looks(axes ...Axis) Dim  { return Dim{Use: Looks, Axes: axes} }
 
 // The conditions under which a model has a tensor.

@@ -63,29 +63,31 @@ func idsValue(ids []int) any {
 	return ids
 }
 
-// common writes what the Llama family's configs have in common, both spellings of the rotary settings and of
+// common writes what the families' configs have in common, both spellings of the rotary settings and of
 // the dtype always.
 func (w *writer) common(d *defaults) {
 	c, was, m := w.c, w.was, w.m
 	c.Delete("_name_or_path")
 	w.int("vocab_size", was.Vocab, m.Vocab)
-	w.int("hidden_size", was.Hidden, m.Hidden)
-	w.int("num_hidden_layers", was.Layers, m.Layers)
-	w.int("intermediate_size", was.FFN, m.FFN)
-	w.int("max_position_embeddings", was.MaxPos, m.MaxPos)
-	w.float("rms_norm_eps", was.Eps, m.Eps)
+	w.int(d.keys.hidden, was.Hidden, m.Hidden)
+	w.int(d.keys.layers, was.Layers, m.Layers)
+	w.int(d.keys.maxPos, was.MaxPos, m.MaxPos)
+	w.float(d.keys.eps, was.Eps, m.Eps)
+	if was.FFN != m.FFN || !c.IsSet(d.keys.ffn) && d.ffn == 0 && was.Hidden != m.Hidden {
+		c.Set(d.keys.ffn, m.FFN)
+	}
 	w.float("initializer_range", was.InitRange, m.InitRange)
 	w.bool("tie_word_embeddings", was.Tied, m.Tied)
 	w.ids("bos_token_id", was.BOS, m.BOS)
 	w.ids("eos_token_id", was.EOS, m.EOS)
 	if was.Act != m.Act {
-		c.Set("hidden_act", string(m.Act))
+		c.Set(d.keys.act, string(m.Act))
 	}
 	w.heads(d)
 	if c.IsSet("layer_types") && (was.Layers != m.Layers || !slices.Equal(was.LayerType, m.LayerType)) {
 		c.Set("layer_types", m.LayerType)
 	}
-	w.rope()
+	w.rope(d)
 	if m.DType != tensor.Invalid {
 		c.Set("dtype", m.DType.Torch())
 		c.Set("torch_dtype", m.DType.Torch())
@@ -95,14 +97,16 @@ func (w *writer) common(d *defaults) {
 // heads writes the head counts, and explicitly what would otherwise follow from a size that changed.
 func (w *writer) heads(d *defaults) {
 	c, was, m := w.c, w.was, w.m
-	w.int("num_attention_heads", was.Heads, m.Heads)
-	null := c.Has("num_key_value_heads") && !c.IsSet("num_key_value_heads") // transformers 5 refuses it for Mistral
-	absent := !c.Has("num_key_value_heads") && d.kv == 0 && was.Heads != m.Heads
-	if was.KVHeads != m.KVHeads || null || absent {
-		c.Set("num_key_value_heads", m.KVHeads)
+	w.int(d.keys.heads, was.Heads, m.Heads)
+	if key := d.keys.kv; key != "" {
+		null := c.Has(key) && !c.IsSet(key) // transformers 5 refuses it for Mistral
+		absent := !c.Has(key) && d.kv == 0 && was.Heads != m.Heads
+		if was.KVHeads != m.KVHeads || null || absent {
+			c.Set(key, m.KVHeads)
+		}
 	}
-	if was.HeadDim != m.HeadDim || was.Hidden != m.Hidden || was.Heads != m.Heads {
-		c.Set("head_dim", m.HeadDim)
+	if d.keys.headDim != "" && (was.HeadDim != m.HeadDim || was.Hidden != m.Hidden || was.Heads != m.Heads) {
+		c.Set(d.keys.headDim, m.HeadDim)
 	}
 }
 

@@ -47,10 +47,15 @@ func TestUpdateGrowsOracles(t *testing.T) {
 		}
 		big := m.Clone()
 		big.TakeLayers([]int{0, 0, 1, 1})
-		big.Hidden, big.Heads, big.KVHeads, big.FFN = 96, 8, m.KVHeads*2, 200
+		big.Hidden, big.Heads, big.KVHeads, big.FFN = 2*m.Hidden, 2*m.Heads, 2*m.KVHeads, 200
+		big.Derive()
 		d := update(t, c, big)
-		wantRaw(t, d, "num_hidden_layers", "4")
-		for _, key := range []string{"rope_theta", "rope_scaling", "rope_parameters", "dtype", "torch_dtype", "head_dim"} {
+		wantRaw(t, d, m.Spec.defaults.keys.layers, "4")
+		keys := []string{"dtype", "torch_dtype"}
+		if m.Spec.defaults.rope != nil {
+			keys = append(keys, "rope_theta", "rope_scaling", "rope_parameters")
+		}
+		for _, key := range keys {
 			if !d.Has(key) {
 				t.Errorf("%s: %s is not written", dir, key)
 			}
@@ -163,7 +168,14 @@ func TestUpdateRefuses(t *testing.T) {
 
 func TestNewConfig(t *testing.T) {
 	for _, spec := range Specs() {
-		m := mustResolve(t, tiny(spec.Name, `"num_key_value_heads": 2, "dtype": "bfloat16", "tie_word_embeddings": true, "rope_parameters": `+llama3Params))
+		rope := `"rope_parameters": ` + llama3Params
+		switch spec {
+		case gemma3:
+			rope = `"rope_parameters": {"full_attention": ` + llama3Params + `}`
+		case phi3:
+			rope = `"rope_parameters": {"rope_type": "default"}`
+		}
+		m := mustResolve(t, tiny(spec.Name, `"num_key_value_heads": 2, "dtype": "bfloat16", "tie_word_embeddings": true, `+rope))
 		m.EOS = []int{2, 3}
 		if spec.Name == "qwen3" {
 			m.Window, m.LayerType = []int{0, 8, 8}, []string{fullAttention, slidingAttention, slidingAttention}
@@ -182,7 +194,10 @@ func TestNewConfig(t *testing.T) {
 		if !slices.IsSorted(c.Keys()) {
 			t.Errorf("%s: keys are not sorted: %v", spec.Name, c.Keys())
 		}
-		wantRaw(t, c, "rope_scaling", `{"factor":8.0,"high_freq_factor":4.0,"low_freq_factor":1.0,"original_max_position_embeddings":16,"rope_type":"llama3"}`)
 		wantRaw(t, c, "torch_dtype", `"bfloat16"`)
+		if spec == gpt2 || spec == phi3 {
+			continue
+		}
+		wantRaw(t, c, "rope_scaling", `{"factor":8.0,"high_freq_factor":4.0,"low_freq_factor":1.0,"original_max_position_embeddings":16,"rope_type":"llama3"}`)
 	}
 }

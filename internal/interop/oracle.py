@@ -86,6 +86,24 @@ def alternate(s):
     return ["sliding_attention" if i % 2 == 0 else "full_attention" for i in range(s.layers)]
 
 
+def shrunk(s):
+    """Sizes for a model whose every MLP there is several times."""
+    s.ffn, s.layers, s.hidden = 24, 2, s.heads * 8
+    return s
+
+
+def longrope(s, original):
+    """Phi-3's scaling: factors for sequences up to the original context and beyond."""
+    n = s.hidden // s.heads // 2
+    return dict(original_max_position_embeddings=original, **rope(
+        s.theta, rope_type="longrope", type="longrope", short_factor=[1.0 + 0.1 * i for i in range(n)],
+        long_factor=[2.0 + 0.5 * i for i in range(n)]))
+
+
+def yarn(s):
+    return rope(s.theta, rope_type="yarn", factor=4.0, original_max_position_embeddings=64)
+
+
 def neox_rope(s):
     if MAJOR < 5:
         return {"rotary_pct": 0.5, "rotary_emb_base": s.theta}
@@ -98,6 +116,8 @@ MODELS = {
     "llama-tied": ("LlamaConfig", lambda s: s.common(tie_word_embeddings=True, **rope(s.theta))),
     "llama-rope3": ("LlamaConfig", lambda s: s.common(**llama3(500000.0))),
     "llama-linear": ("LlamaConfig", lambda s: s.common(**rope(s.theta, rope_type="linear", factor=2.0))),
+    "llama-yarn": ("LlamaConfig", lambda s: s.common(**yarn(s))),
+    "llama-dynamic": ("LlamaConfig", lambda s: s.common(**rope(s.theta, rope_type="dynamic", factor=2.0))),
     "llama-bias": ("LlamaConfig", lambda s: s.common(attention_bias=True, mlp_bias=True, head_dim=s.head_dim, **rope(s.theta))),
     "mistral": ("MistralConfig", lambda s: s.common(head_dim=s.head_dim, sliding_window=None, **rope(s.theta))),
     "mistral-window": ("MistralConfig", lambda s: s.common(head_dim=s.head_dim, sliding_window=s.window, **rope(s.theta))),
@@ -116,12 +136,20 @@ MODELS = {
     "gpt_neox": ("GPTNeoXConfig", lambda s: dict(
         vocab_size=s.vocab, hidden_size=s.heads * 16, num_hidden_layers=s.layers, num_attention_heads=s.heads,
         intermediate_size=s.ffn, max_position_embeddings=256, bos_token_id=1, eos_token_id=2, **neox_rope(s))),
+    "gpt_neox-serial": ("GPTNeoXConfig", lambda s: dict(
+        vocab_size=s.vocab, hidden_size=s.heads * 16, num_hidden_layers=s.layers, num_attention_heads=s.heads, attention_bias=False,
+        use_parallel_residual=False, intermediate_size=s.ffn, bos_token_id=1, eos_token_id=2, **neox_rope(s))),
     "olmo2": ("Olmo2Config", lambda s: s.common(**rope(s.theta))),
     "phi3": ("Phi3Config", lambda s: s.common(**rope(s.theta))),
-    "mixtral": ("MixtralConfig", lambda s: s.common(
+    "phi3-partial": ("Phi3Config", lambda s: s.common(sliding_window=s.window, **rope(s.theta, partial=0.5))),
+    "phi3-longrope": ("Phi3Config", lambda s: s.common(**longrope(s, 64))),
+    "mixtral": ("MixtralConfig", lambda s: shrunk(s).common(
         num_local_experts=4, num_experts_per_tok=2, sliding_window=None, **rope(s.theta))),
-    "qwen3_moe": ("Qwen3MoeConfig", lambda s: s.common(
-        head_dim=s.head_dim, moe_intermediate_size=40, num_experts=4, num_experts_per_tok=2, norm_topk_prob=True, **rope(s.theta))),
+    "qwen3_moe": ("Qwen3MoeConfig", lambda s: shrunk(s).common(
+        head_dim=8, moe_intermediate_size=20, num_experts=4, num_experts_per_tok=2, norm_topk_prob=True, **rope(s.theta))),
+    "qwen3_moe-mixed": ("Qwen3MoeConfig", lambda s: shrunk(s).common(
+        head_dim=8, moe_intermediate_size=20, num_experts=5, num_experts_per_tok=3, mlp_only_layers=[0], use_sliding_window=True,
+        sliding_window=s.window, **rope(s.theta))),
 }
 
 
