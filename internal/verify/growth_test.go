@@ -63,7 +63,7 @@ func grow(t testing.TB, ck *arch.Checkpoint, r expand.Request) (*expand.Plan, *a
 	return p, bind(t, src)
 }
 
-// distance is max |delta logit| over max |logit|, in float64.
+// distance is max |delta logit| over max |logit|, in float64, on the parent's vocabulary.
 func distance(t testing.TB, a, b *arch.Checkpoint) float64 {
 	t.Helper()
 	ids := SeededIDs(3, 2, 9, a.Model.Vocab)
@@ -75,7 +75,9 @@ func distance(t testing.TB, a, b *arch.Checkpoint) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return maxDelta(x, y) / maxAbs(x)
+	m := &Match{}
+	m.compare(x, y, a.Model.Vocab, b.Model.Vocab)
+	return m.MaxDelta / maxAbs(x)
 }
 
 // growths are the targets that every architecture is grown to.

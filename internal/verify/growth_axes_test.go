@@ -1,0 +1,137 @@
+package verify
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"famkit/expand"
+	"famkit/internal/arch/archtest"
+	"famkit/internal/tensor"
+)
+
+// change parses a size.
+func change(t testing.TB, s string) expand.Change {
+	t.Helper()
+	c, err := expand.ParseChange(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// axisRequests are growths by every exact method.
+func axisRequests(t testing.TB) map[string]expand.Request {
+	size := func(s string) expand.Change { return change(t, s) }
+	return map[string]expand.Request{
+		"pad":                    {Hidden: size("x1.5"), Methods: []string{"pad"}},
+		"pad by a little":        {Hidden: size("+12"), Methods: []string{"pad"}, Heads: size("2x")},
+		"lemon":                  {Hidden: size("x2.5"), Methods: []string{"lemon"}},
+		"fresh neurons":          {FFN: size("x1.7"), Methods: []string{"fresh"}},
+		"fresh heads":            {Heads: size("2x"), Methods: []string{"fresh"}},
+		"fresh kv heads":         {KV: size("2x"), Methods: []string{"fresh"}},
+		"vocab mean":             {Vocab: size("+5")},
+		"vocab zero":             {VocabMultiple: 64, VocabFill: expand.FillZero},
+		"positions":              {Positions: size("2x")},
+		"head_dim 2":             {HeadDim: size("2x")},
+		"head_dim 3":             {HeadDim: size("3x"), Hidden: size("2x")},
+		"after":                  {Place: "after:0,1"},
+		"before all":             {Depth: size("+2"), Place: "after:-1"},
+		"fresh blocks":           {Depth: size("2x"), Fresh: true},
+		"pairs":                  {Depth: size("2x"), Pairs: true},
+		"pairs, fresh":           {Depth: size("+1"), Pairs: true, Fresh: true},
+		"pairs, wider":           {Depth: size("+1"), Pairs: true, Width: size("2x"), FFN: size("x1.3")},
+		"pairs, uneven":          {Depth: size("+1"), Pairs: true, Fresh: true, KV: size("3x"), Hidden: size("3x")},
+		"everything":             {Depth: size("+1"), Hidden: size("3x"), FFN: size("x1.5"), KV: size("2x"), HeadDim: size("2x"), Vocab: size("+3")},
+		"everything, fresh":      {Depth: size("+1"), Hidden: size("x1.5"), FFN: size("x1.5"), KV: size("2x"), Methods: []string{"pad", "fresh"}, Fresh: true},
+		"everything but by pads": {Depth: size("+1"), Hidden: size("x2.5"), FFN: size("x1.5"), Heads: size("2x"), HeadDim: size("2x"), Methods: []string{"lemon", "fresh"}, Pairs: true},
+	}
+}
+
+// refusal reports whether a growth is refused for a reason that a model may have.
+func refusal(err error) bool {
+	for _, why := range []string{"is not a multiple of", "fill its hidden size", "has no axis", "all norms share", "norms q and k over all heads",
+		"norms what a block adds", "has no biases"} {
+		if strings.Contains(err.Error(), why) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestEveryMethodKeepsTheFunction: every exact method on every model, every way of sharing.
+func TestEveryMethodKeepsTheFunction(t *testing.T) {
+	done, refused := 0, 0
+	for name, config := range archtest.Configs {
+		ck := random(t, 4, config, tensor.F64)
+		for what, r := range axisRequests(t) {
+			for _, split := range expand.Splits {
+				r.Split, r.Seed = split, uint64(done)
+				if _, err := expand.Compile(ck, r); err != nil {
+					if !refusal(err) {
+						t.Errorf("%s, %s: %v", name, what, err)
+					}
+					refused++
+					continue
+				}
+				done++
+				t.Run(fmt.Sprint(name, ", ", what, ", ", split), func(t *testing.T) {
+					p, child := grow(t, ck, r)
+					if len(p.Inexact) > 0 {
+						t.Fatal("said to be inexact:", p.Inexact)
+					}
+					if d := distance(t, ck, child); !(d <= tolerance64) {
+						t.Errorf("logits differ by %.1e of the largest, want at most %.0e", d, tolerance64)
+					}
+				})
+			}
+		}
+	}
+	t.Logf("%d growths, %d refused", done, refused)
+}
+
+// TestInexactGrowthsSaySo: what changes the function says why in its plan, loads, and does change it.
+func TestInexactGrowthsSaySo(t *testing.T) {
+	size := func(s string) expand.Change { return change(t, s) }
+	for what, r := range map[string]expand.Request{
+		"halve":       {Depth: size("2x"), Methods: []string{"halve"}},
+		"stack":       {Depth: size("2x"), Methods: []string{"stack"}},
+		"solar":       {Depth: size("+1"), Methods: []string{"solar"}},
+		"interpolate": {Depth: size("2x"), Methods: []string{"interpolate"}},
+		"fpi":         {Hidden: size("2x"), Methods: []string{"fpi"}},
+		"aki":         {FFN: size("2x"), Depth: size("2x"), Methods: []string{"aki"}},
+		"aki-pro":     {Hidden: size("2x"), Depth: size("2x"), Methods: []string{"aki-pro"}},
+		"rope":        {Rope: "linear:2"},
+	} {
+		ck := random(t, 4, archtest.Configs["llama"], tensor.F64)
+		p, child := grow(t, ck, r)
+		if len(p.Inexact) == 0 || p.Exact() {
+			t.Errorf("%s: the plan does not say that it is inexact", what)
+		}
+		d := distance(t, ck, child)
+		if !(d > 1e-6) {
+			t.Errorf("%s: logits differ by only %.1e of the largest, the plan says that they differ", what, d)
+		}
+		t.Logf("%s: %.2g of the largest logit", what, d)
+	}
+}
+
+// TestHeadDimUnderHeadNorms: the difference is a term of the epsilon, and refused unless asked for.
+func TestHeadDimUnderHeadNorms(t *testing.T) {
+	r := expand.Request{HeadDim: change(t, "2x")}
+	far := 0.0
+	for _, eps := range []string{"0.001", "0.000001"} {
+		ck := random(t, 4, strings.Replace(archtest.Configs["qwen3"], `"rms_norm_eps":0.001`, `"rms_norm_eps":`+eps, 1), tensor.F64)
+		r.AllowInexact = false
+		if _, err := expand.Compile(ck, r); err == nil || !strings.Contains(err.Error(), "all norms share") {
+			t.Fatalf("eps %s: %v, want a refusal", eps, err)
+		}
+		r.AllowInexact = true
+		_, child := grow(t, ck, r)
+		d := distance(t, ck, child)
+		if !(d < 0.1) || far != 0 && !(d < far/500) {
+			t.Errorf("eps %s: logits differ by %.1e of the largest, before %.1e", eps, d, far)
+		}
+		far = d
+	}
+}
