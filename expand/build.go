@@ -134,3 +134,14 @@ func (b *builder) inexact(why string) {
 		b.p.Inexact = append(b.p.Inexact, why)
 	}
 }
+
+// Grows lists the axes that p grows, in a fixed order.
+func (p *Plan) Grows() []arch.Axis {
+	var out []arch.Axis
+	for _, a := range append([]arch.Axis{arch.Layers}, growable...) {
+		if p.Methods[a] != "" {
+			out = append(out, a)
+		}
+	}
+	return out
+}

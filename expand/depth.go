@@ -78,6 +78,12 @@ func (p Place) places() ([]int, error) {
 	return at, nil
 }
 
+// Check refuses a place that is none.
+func (p Place) Check() error {
+	_, err := growLayers(1<<14, 1<<14, p)
+	return err
+}
+
 // layersAfter shares the new blocks among the named places, the first ones taking what does not divide.
 func layersAfter(from, extra int, place Place) ([]LayerFrom, error) {
 	at, err := place.places()

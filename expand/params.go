@@ -1,11 +1,121 @@
 package expand
 
 import (
+	"math"
+	"strconv"
+	"strings"
+
 	"famkit/internal/arch"
 	"famkit/internal/fault"
 )
 
-// propose fills in sizes that reach the number of parameters that was asked for.
+// propose fills in sizes that reach the number of parameters that was asked for. Axes with a request of their own keep
+// it. Depth and width grow together, the width by whole heads, head_dim stays, and ffn keeps its ratio to hidden, as a
+// multiple of a power of two that suits its size.
 func (r *Request) propose(ck *arch.Checkpoint) error {
-	return fault.Usagef("--params %s", r.Params)
+	m := ck.Model
+	if m.Heads == 0 {
+		return fault.Inputf("--params needs config.json beside the weights")
+	}
+	want, err := paramsWanted(r.Params, m.Params())
+	if err != nil {
+		return err
+	}
+	if want <= m.Params() {
+		return fault.Inputf("--params %s: the model has %d parameters already", r.Params, m.Params())
+	}
+	best, off := Sizes{}, math.Inf(1)
+	for _, to := range r.candidates(ck) {
+		try := r.with(to)
+		sizes, err := try.resolve(ck)
+		if err != nil || newBuilder(ck, try, sizes).check() != nil {
+			continue
+		}
+		p := &Plan{From: sizesOf(m), To: sizes, Layers: make([]LayerFrom, sizes.Layers)}
+		child, err := p.childModel(m)
+		if err != nil {
+			return err
+		}
+		// Shapes near the wanted number, and among them those whose depth and width have grown alike.
+		deep, wide := float64(sizes.Layers)/float64(m.Layers), float64(sizes.Hidden)/float64(m.Hidden)
+		ratio := float64(sizes.FFN) / float64(m.FFN) / wide
+		d := math.Abs(math.Log(float64(child.Params())/float64(want))) + 0.02*math.Abs(math.Log(deep/wide)) + 0.05*math.Abs(math.Log(ratio))
+		if d < off {
+			best, off = sizes, d
+		}
+	}
+	if math.IsInf(off, 1) {
+		return fault.Inputf("--params %s: no sizes can be proposed for this model and these flags", r.Params)
+	}
+	*r = r.with(best)
+	return nil
+}
+
+// paramsWanted reads "2x", "250M" or "1.5B".
+func paramsWanted(s string, now int64) (int64, error) {
+	unit := map[string]float64{"x": float64(now), "K": 1e3, "M": 1e6, "B": 1e9, "": 1}
+	number := strings.TrimRight(s, "xKMB")
+	by, ok := unit[s[len(number):]]
+	v, err := strconv.ParseFloat(number, 64)
+	if err != nil || !ok || !(v > 0) || v*by > 1e15 {
+		return 0, fault.Usagef("--params %s: want a factor (2x) or a number of parameters (250M, 1.5B)", s)
+	}
+	return int64(v * by), nil
+}
+
+// candidates are sane shapes up to eight times the width and depth.
+func (r *Request) candidates(ck *arch.Checkpoint) []Sizes {
+	m := ck.Model
+	group := m.Heads / m.KVHeads
+	unit := m.HeadDim * group // of hidden: one kv head with its query heads
+	if m.Hidden%unit != 0 {
+		unit = max(1, m.Hidden/m.KVHeads)
+	}
+	var out []Sizes
+	for kv := m.KVHeads; kv <= 8*m.KVHeads; kv++ {
+		hidden := m.Hidden + (kv-m.KVHeads)*unit
+		if hidden > 8*m.Hidden {
+			break
+		}
+		for layers := m.Layers; layers <= 8*m.Layers; layers++ {
+			for quarters := 4; quarters <= 8; quarters++ { // ffn at its ratio to hidden, or up to twice that
+				s := sizesOf(m)
+				s.Layers, s.Hidden, s.KVHeads, s.Heads = layers, hidden, kv, kv*group
+				s.FFN = ffnLike(s.FFN, 4*m.Hidden, quarters*hidden)
+				s.ExpertFFN = ffnLike(s.ExpertFFN, 4*m.Hidden, quarters*hidden)
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// ffnLike keeps the ratio to hidden, rounded to a multiple of 256, 128 or 64, or of 8 where the sizes are small.
+func ffnLike(ffn, hidden, to int) int {
+	if ffn == 0 || hidden == to {
+		return ffn
+	}
+	f := float64(ffn) * float64(to) / float64(hidden)
+	unit := 8
+	for _, u := range []int{64, 128, 256} {
+		if ffn >= 8*u {
+			unit = u
+		}
+	}
+	return max(ffn, int(math.Round(f/float64(unit)))*unit)
+}
+
+// with is the request for sizes, where it has none of its own.
+func (r *Request) with(to Sizes) Request {
+	q := *r
+	q.Params, q.Width = "", Change{}
+	for _, a := range []struct {
+		c *Change
+		n int
+	}{{&q.Depth, to.Layers}, {&q.Hidden, to.Hidden}, {&q.FFN, to.FFN}, {&q.KV, to.KVHeads}, {&q.Heads, to.Heads}, {&q.ExpertFFN, to.ExpertFFN}} {
+		if !a.c.Given() && a.n > 0 {
+			*a.c = Change{text: itoa(a.n), size: a.n}
+		}
+	}
+	return q
 }

@@ -25,7 +25,9 @@ Examples:
    famkit expand model.safetensors --depth 2x
    famkit expand small/ big/ --depth 2x --width 2x
    famkit expand small/ big/ --hidden 768 --heads 12 --ffn x1.5
-   famkit expand small/ --depth +4 --place top -n`
+   famkit expand small/ --depth +4 --place top -n
+   famkit expand small/ big/ --params 2x
+   famkit expand dense/ mixture/ --experts 8 --top-k 2`
 
 func expandCommand(u *ui) *cli.Command {
 	return &cli.Command{
@@ -34,14 +36,31 @@ func expandCommand(u *ui) *cli.Command {
 		ArgsUsage:   "SRC [DST]",
 		Description: expandDescription + exitStatus,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "depth", Usage: "layers: `SIZE`"},
+			&cli.StringFlag{Name: "depth", Aliases: []string{"layers"}, Usage: "layers: `SIZE`"},
 			&cli.StringFlag{Name: "width", Usage: "hidden, ffn, heads and kv heads together: `SIZE`"},
 			&cli.StringFlag{Name: "hidden", Usage: "hidden size: `SIZE`"},
 			&cli.StringFlag{Name: "ffn", Usage: "intermediate size of the MLP: `SIZE`"},
 			&cli.StringFlag{Name: "heads", Usage: "query heads, kv heads kept unless --kv is given: `SIZE`"},
 			&cli.StringFlag{Name: "kv", Usage: "key/value heads with their query heads: `SIZE`"},
-			&cli.StringFlag{Name: "place", Value: string(expand.Interleave), Usage: "where new layers go: `interleave`, top or bottom"},
-			&cli.Uint64Flag{Name: "seed", Usage: "seed of the choices that break symmetry"},
+			&cli.StringFlag{Name: "head-dim", Usage: "elements of each head: `SIZE`, a whole multiple where there is a rotary embedding"},
+			&cli.StringFlag{Name: "vocab", Usage: "vocabulary: `SIZE`; new rows hold the mean"},
+			&cli.IntFlag{Name: "vocab-multiple", Usage: "round the vocabulary up to a multiple of `N`"},
+			&cli.BoolFlag{Name: "vocab-zero", Usage: "new rows of the vocabulary hold zero instead of the mean"},
+			&cli.StringFlag{Name: "positions", Usage: "context length: `SIZE`; learned tables are extended"},
+			&cli.StringFlag{Name: "experts", Usage: "experts: `SIZE`; a dense llama, mistral or qwen3 becomes a mixture"},
+			&cli.StringFlag{Name: "top-k", Usage: "experts that a token uses: `SIZE`"},
+			&cli.StringFlag{Name: "expert-ffn", Usage: "intermediate size of each expert: `SIZE`"},
+			&cli.IntFlag{Name: "shards", Usage: "cut the MLP into `N` parts before it is copied into experts", Value: 1},
+			&cli.StringFlag{Name: "like", Usage: "grow to the sizes of another model's `CONFIG.json`"},
+			&cli.StringFlag{Name: "params", Usage: "propose sizes for a number of parameters: `N`, such as 2x or 250M"},
+			&cli.StringFlag{Name: "method", Usage: "methods other than the axes' own, separated by commas: `NAMES`; see famkit help growth"},
+			&cli.StringFlag{Name: "place", Value: string(expand.Interleave), Usage: "where new layers go: `interleave`, top, bottom or after:3,7"},
+			&cli.StringFlag{Name: "silent", Value: "zero", Usage: "how new layers add nothing: `zero` writers or cancelling pairs"},
+			&cli.StringFlag{Name: "new", Value: "copy", Usage: "what new layers read with: a `copy` of a neighbour's weights or fresh ones"},
+			&cli.StringFlag{Name: "split", Value: string(expand.SplitChoice), Usage: "how copies share what reads them: `choice`, shares, noise or even"},
+			&cli.StringFlag{Name: "rope", Usage: "another rotary scaling, not function-preserving: `TYPE:FACTOR`, such as linear:2"},
+			&cli.BoolFlag{Name: "allow-inexact", Usage: "allow growths that differ by a term that the plan names"},
+			&cli.Uint64Flag{Name: "seed", Usage: "seed of all that is drawn"},
 			&cli.StringFlag{Name: "max-shard", Usage: "largest weights file: `SIZE`, such as 5GB", Value: "50GB"},
 			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "replace DST"},
 			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "print the plan, bytes, disk and memory; write nothing"},
@@ -86,24 +105,6 @@ func runExpand(u *ui, c *cli.Context) error {
 		return dryExpand(u, c, ck, plan, dst, o)
 	}
 	return writeExpand(c.Context, u, ck, plan, parent, dst, o)
-}
-
-func expandRequest(c *cli.Context) (expand.Request, error) {
-	r := expand.Request{Place: expand.Place(c.String("place")), Seed: c.Uint64("seed")}
-	given := false
-	for name, to := range map[string]*expand.Change{"depth": &r.Depth, "hidden": &r.Hidden, "ffn": &r.FFN, "heads": &r.Heads,
-		"kv": &r.KV, "width": &r.Width} {
-		v, err := expand.ParseChange(c.String(name))
-		if err != nil {
-			return r, fault.Usagef("--%s: %w", name, err)
-		}
-		*to = v
-		given = given || v.Given()
-	}
-	if !given {
-		return r, fault.Hint(fault.Usagef("nothing to grow: give at least one of --depth, --hidden, --ffn, --heads, --kv, --width"), "famkit help axes")
-	}
-	return r, nil
 }
 
 // expandAnswer is what expand prints.
@@ -243,48 +244,7 @@ func relativeTo(dir, path string) string {
 
 func printWritten(w io.Writer, a expandAnswer) {
 	_, _ = fmt.Fprintf(w, "%s: %s parameters, %s; %s\n", a.Output, countText(a.Params), bytesText(a.Bytes), sizesText(a.Plan))
-	_, _ = fmt.Fprintf(w, "computes its parent's function %s\n", exactText(a.Plan))
-}
-
-func exactText(p *expand.Plan) string {
-	if p.Exact() {
-		return "exactly: no stored number was rounded"
-	}
-	var what []string
-	for _, r := range p.Rounding {
-		what = append(what, fmt.Sprintf("%s (%s)", r.Role, r.DType))
-	}
-	return "within rounding of the stored numbers of " + strings.Join(what, ", ")
-}
-
-func sizesText(p *expand.Plan) string {
-	var parts []string
-	for _, s := range []struct {
-		name     string
-		from, to int
-	}{
-		{"layers", p.From.Layers, p.To.Layers}, {"hidden", p.From.Hidden, p.To.Hidden}, {"ffn", p.From.FFN, p.To.FFN},
-		{"heads", p.From.Heads, p.To.Heads}, {"kv heads", p.From.KVHeads, p.To.KVHeads},
-	} {
-		if s.from != s.to {
-			parts = append(parts, fmt.Sprintf("%s %d -> %d", s.name, s.from, s.to))
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
-func printPlan(w io.Writer, a expandAnswer) {
-	p := a.Plan
-	_, _ = fmt.Fprintf(w, "output    %s\ngrowth    %s: %s\nfunction  kept %s\n", a.Output, p.Arch, sizesText(p), exactText(p))
-	if p.To.Layers != p.From.Layers {
-		_, _ = fmt.Fprintf(w, "layers    %s\n", layersText(p.Layers))
-	}
-	_, _ = fmt.Fprintf(w, "symmetry  broken by %s, seed %d\n", p.Split, p.Seed)
-	_, _ = fmt.Fprintf(w, "size      %s parameters, %s\n", countText(a.Params), bytesText(a.Bytes))
-	_, _ = fmt.Fprintf(w, "disk      %s free\nmemory    at most %s\n", bytesText(a.Free), bytesText(a.Memory))
-	for _, t := range a.Tensors {
-		_, _ = fmt.Fprintln(w, t)
-	}
+	_, _ = fmt.Fprintln(w, functionText(a.Plan))
 }
 
 // layersText lists the parent's layer numbers, silent copies in brackets: 0 (0) 1 (1).

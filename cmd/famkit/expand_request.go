@@ -1,0 +1,94 @@
+package main
+
+import (
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"famkit/expand"
+	"famkit/internal/arch"
+	"famkit/internal/fault"
+)
+
+// expandRequest reads the flags that say what grows and how.
+func expandRequest(c *cli.Context) (expand.Request, error) {
+	r := expand.Request{Place: expand.Place(c.String("place")), Seed: c.Uint64("seed"), Split: expand.Split(c.String("split")),
+		Params: c.String("params"), Rope: c.String("rope"), AllowInexact: c.Bool("allow-inexact"),
+		VocabMultiple: c.Int("vocab-multiple"), Shards: c.Int("shards")}
+	given := r.Params != "" || r.Rope != "" || r.VocabMultiple != 0 || strings.HasPrefix(string(r.Place), "after:")
+	for name, to := range map[string]*expand.Change{"depth": &r.Depth, "hidden": &r.Hidden, "ffn": &r.FFN, "heads": &r.Heads,
+		"kv": &r.KV, "width": &r.Width, "head-dim": &r.HeadDim, "vocab": &r.Vocab, "positions": &r.Positions, "experts": &r.Experts,
+		"top-k": &r.TopK, "expert-ffn": &r.ExpertFFN} {
+		v, err := expand.ParseChange(c.String(name))
+		if err != nil {
+			return r, fault.Usagef("--%s: %w", name, err)
+		}
+		*to = v
+		given = given || v.Given()
+	}
+	if r.VocabMultiple < 0 || r.Shards < 1 {
+		return r, fault.Usagef("--vocab-multiple and --shards take positive numbers")
+	}
+	if c.Bool("vocab-zero") {
+		r.VocabFill = expand.FillZero
+	}
+	if err := r.Place.Check(); err != nil {
+		return r, fault.Usagef("--place: %w", err)
+	}
+	if path := c.String("like"); path != "" {
+		m, err := modelLike(path)
+		if err != nil {
+			return r, err
+		}
+		r.Like, given = m, true
+	}
+	if !given {
+		return r, fault.Hint(fault.Usagef("nothing to grow: give at least one of --depth, --hidden, --ffn, --heads, --kv, --width or another axis"), "famkit help axes")
+	}
+	return r, expandHow(c, &r)
+}
+
+// expandHow reads the flags that choose among methods.
+func expandHow(c *cli.Context, r *expand.Request) error {
+	for _, name := range strings.Split(c.String("method"), ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			r.Methods = append(r.Methods, name)
+		}
+	}
+	var err error
+	if r.Pairs, err = either(c, "silent", "zero", "pairs"); err != nil {
+		return err
+	}
+	r.Fresh, err = either(c, "new", "copy", "fresh")
+	return err
+}
+
+// either reads a flag of two values; it reports whether the second was given.
+func either(c *cli.Context, flag, first, second string) (bool, error) {
+	switch v := c.String(flag); v {
+	case first:
+		return false, nil
+	case second:
+		return true, nil
+	default:
+		return false, fault.Usagef("--%s %q: want %s or %s", flag, v, first, second)
+	}
+}
+
+// modelLike reads a config.json.
+func modelLike(path string) (*arch.Model, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fault.Inputf("--like: %w", err)
+	}
+	cfg, err := arch.ParseConfig(b)
+	if err != nil {
+		return nil, fault.Inputf("--like %s: %w", path, err)
+	}
+	m, err := arch.Resolve(cfg)
+	if err != nil {
+		return nil, fault.Inputf("--like %s: %w", path, err)
+	}
+	return m, nil
+}
