@@ -21,12 +21,17 @@ type golden struct {
 	BOS     *int
 	EOS     *int
 	Scaling float64
+	Embed   float64   `json:"embed_scale"`
 	InvFreq []float64 `json:"inv_freq_f32"`
+	Double  []float64 `json:"inv_freq_f64"`
+	Far     []float64 `json:"inv_freq_far_f64"` // in a sequence of 3000 tokens
+	Local   []float64 `json:"inv_freq_local_f64"`
+	Factor  float64   `json:"attention_factor"`
 }
 
 func TestShapesAsTransformers(t *testing.T) {
 	files, err := filepath.Glob("../../fixtures/shapes/*.json")
-	if err != nil || len(files) < 32 {
+	if err != nil || len(files) < 100 {
 		t.Fatalf("golden files: %d, %v", len(files), err)
 	}
 	for _, file := range files {
@@ -83,13 +88,39 @@ func compareGolden(t *testing.T, m *Model, want *golden) {
 			t.Errorf("%s %v, want %v", name, ids.got, ids.want)
 		}
 	}
-	inv, err := m.RopeInvFreq()
-	if err != nil || len(inv) != len(want.InvFreq) {
-		t.Fatalf("%d inverse frequencies, want %d, %v", len(inv), len(want.InvFreq), err)
+	if math.Abs(m.EmbedScale-want.Embed) > 1e-15*want.Embed {
+		t.Errorf("embedding scaled by %v, want %v", m.EmbedScale, want.Embed)
 	}
-	for i, w := range want.InvFreq { // theirs are computed in float32
-		if math.Abs(inv[i]-w) > 4e-7*w {
-			t.Errorf("inverse frequency %d: %v, want %v", i, inv[i], w)
+	compareRope(t, m, want)
+}
+
+func compareRope(t *testing.T, m *Model, want *golden) {
+	t.Helper()
+	near := func(what string, want []float64, tolerance float64, got []float64, err error) {
+		t.Helper()
+		if err != nil || len(got) != len(want) {
+			t.Fatalf("%s: %d inverse frequencies, want %d, %v", what, len(got), len(want), err)
 		}
+		for i, w := range want {
+			if math.Abs(got[i]-w) > tolerance*w {
+				t.Errorf("%s: inverse frequency %d: %v, want %v", what, i, got[i], w)
+			}
+		}
+	}
+	inv, err := m.RopeInvFreq()
+	near("float32", want.InvFreq, 4e-7, inv, err)
+	near("float64", want.Double, 1e-14, inv, err)
+	if far, err := m.RopeInvFreqAt(3000); err != nil || m.RotaryDim > 0 {
+		near("far", want.Far, 1e-14, far, err)
+	}
+	if m.LocalRope != nil {
+		local, err := m.LocalRopeInvFreq()
+		near("local", want.Local, 1e-14, local, err)
+	}
+	if (m.LocalRope != nil) != (len(want.Local) > 0) {
+		t.Errorf("a rotary embedding of sliding layers: %v, want %d frequencies", m.LocalRope, len(want.Local))
+	}
+	if factor := m.RopeAttentionFactor(); m.RotaryDim > 0 && math.Abs(factor-want.Factor) > 1e-15*factor {
+		t.Errorf("attention factor %v, want %v", factor, want.Factor)
 	}
 }

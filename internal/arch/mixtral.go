@@ -1,6 +1,10 @@
 package arch
 
-import "slices"
+import (
+	"slices"
+
+	"famkit/internal/fault"
+)
 
 // Mixtral, as MixtralForCausalLM: every MLP is a mixture whose experts are as wide as intermediate_size, the
 // chosen ones' probabilities always sum to one.
@@ -67,8 +71,8 @@ func updateMixtral(c *Config, m *Model) error {
 	if err != nil {
 		return err
 	}
-	if err := w.needMoE(); err != nil {
-		return err
+	if m.MoE == nil {
+		return fault.Inputf("a mixtral model has experts, found none")
 	}
 	w.common(&mixtralDefaults)
 	if err := w.oneWindow(); err != nil {

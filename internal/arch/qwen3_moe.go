@@ -1,10 +1,6 @@
 package arch
 
-import (
-	"slices"
-
-	"famkit/internal/fault"
-)
+import "slices"
 
 // Qwen 3's mixture, as Qwen3MoeForCausalLM: experts of moe_intermediate_size in every decoder_sparse_step-th
 // layer that mlp_only_layers does not name, Qwen 3's MLP of intermediate_size in the others. One window for all layers,
@@ -86,9 +82,6 @@ func updateQwen3MoE(c *Config, m *Model) error {
 	if err != nil {
 		return err
 	}
-	if err := w.needMoE(); err != nil {
-		return err
-	}
 	w.common(&qwen3MoEDefaults)
 	w.bool("attention_bias", w.was.QKVBias, m.QKVBias)
 	if err := w.oneWindow(); err != nil {
@@ -104,14 +97,18 @@ func updateQwen3MoE(c *Config, m *Model) error {
 // qwenMoE writes the experts, their number in both libraries' words. Which layers have them goes by the layers' numbers,
 // so a changed pattern is written as a list of the dense ones.
 func (w *writer) qwenMoE() {
-	if w.m.MoE == nil {
-		return
-	}
 	c, was, e := w.c, w.was.MoE, w.m.MoE
 	for _, key := range []string{localExperts, allExperts} {
-		if n, err := c.Int(key, -1); err != nil || n != e.Experts {
-			c.Set(key, e.Experts)
+		if n, err := c.Int(key, -1); err != nil || n != w.m.Size(Experts) {
+			c.Set(key, w.m.Size(Experts))
 		}
+	}
+	if e == nil {
+		return
+	}
+	if was == nil { // what the config says of experts that it does not have was not read
+		was = &MoE{}
+		c.Set("norm_topk_prob", e.NormTopK)
 	}
 	w.int(perToken, was.TopK, e.TopK)
 	w.int(expertSize, was.FFN, e.FFN)
@@ -132,12 +129,4 @@ func (w *writer) qwenMoE() {
 	}
 	c.Set(sparseStep, 1)
 	c.Set(mlpOnly, only)
-}
-
-// needMoE refuses to make a dense config a mixture's or the other way round.
-func (w *writer) needMoE() error {
-	if (w.was.MoE == nil) != (w.m.MoE == nil) {
-		return fault.Inputf("%s: experts: wanted them in both the config and the model, or in neither", w.c.path)
-	}
-	return nil
 }

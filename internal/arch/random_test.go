@@ -44,7 +44,7 @@ var alternatives = map[string][]string{
 	"n_inner":                          {"", "null", "100"},
 	"n_ctx":                            {"", "256"},
 	"num_experts":                      {"", "4", "4", "5"},
-	"num_local_experts":                {"", "4", "4"},
+	"num_local_experts":                {"", "4", "4", "0"},
 	"num_experts_per_tok":              {"", "2"},
 	"moe_intermediate_size":            {"", "24"},
 	"norm_topk_prob":                   {"", "true"},
