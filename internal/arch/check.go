@@ -98,6 +98,9 @@ func (k *checker) open() {
 			info.Name = full
 			t = renamed{t, info}
 		}
+		if _, twice := k.left[full]; twice {
+			k.add(Finding{Code: Unknown, Fatal: true, Tensor: name}, "tensor %q: there twice, with and without %q", full, k.ck.Model.Spec.Prefix)
+		}
 		k.left[full] = t
 	}
 }

@@ -33,6 +33,7 @@ func NewConfig(m *Model) (*Config, error) {
 		c.Set("attention_dropout", 0.0)
 		d.rope.set(c, m)
 	}
+	c.Set("pad_token_id", nil) // some classes' own may lie outside the vocabulary
 	c.Set("tie_word_embeddings", m.Tied)
 	c.Set("use_cache", true)
 	c.Set("vocab_size", m.Vocab)
