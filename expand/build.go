@@ -28,6 +28,11 @@ func Compile(ck *arch.Checkpoint, r Request) (*Plan, error) {
 	if err := b.checkFrequencies(); err != nil {
 		return nil, err
 	}
+	if ck.Config != nil {
+		if _, err := b.p.config(ck); err != nil {
+			return nil, err
+		}
+	}
 	exprs, err := b.p.Exprs(ck)
 	if err != nil {
 		return nil, err

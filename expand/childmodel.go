@@ -1,7 +1,6 @@
 package expand
 
 import (
-	"math"
 	"slices"
 
 	"famkit/internal/arch"
@@ -23,9 +22,6 @@ func (p *Plan) childModel(m *arch.Model) (*arch.Model, error) {
 	if m.HeadDim > 0 && c.HeadDim != m.HeadDim {
 		c.RotaryDim = m.RotaryDim * c.HeadDim / m.HeadDim
 	}
-	if m.EmbedScale == embedScale(m.Hidden) {
-		c.EmbedScale = embedScale(c.Hidden)
-	}
 	c.Layers = len(p.Layers)
 	c.Window, c.LayerType = fromLayers(p.Layers, m.Window), fromLayers(p.Layers, m.LayerType)
 	if p.Rope != nil {
@@ -38,13 +34,11 @@ func (p *Plan) childModel(m *arch.Model) (*arch.Model, error) {
 		c.MoE.Layer = fromLayers(p.Layers, m.MoE.Layer)
 	}
 	if p.Upcycle == nil {
+		c.Derive()
 		return c, nil
 	}
 	return c, p.Upcycle.model(c, p)
 }
-
-// embedScale is what Gemma multiplies its embedding by: sqrt(hidden) in float32.
-func embedScale(hidden int) float64 { return float64(float32(math.Sqrt(float64(hidden)))) }
 
 // spreadRope gives each factor of longrope to the r frequencies that take its frequency's place.
 func spreadRope(rope arch.Rope, from, to int) arch.Rope {

@@ -19,6 +19,14 @@ type RoleExpr struct {
 
 // Exprs compiles the plan against its parent: one expression for each tensor of the child, in the spec's order.
 func (p *Plan) Exprs(ck *arch.Checkpoint) ([]RoleExpr, error) {
+	c, err := p.compiler(ck)
+	if err != nil {
+		return nil, err
+	}
+	return c.exprs(ck)
+}
+
+func (p *Plan) compiler(ck *arch.Checkpoint) (*compiler, error) {
 	if got := sizesOf(ck.Model); got != p.From || ck.Model.Tied != p.Tied || ck.Model.Spec.Name != p.Arch {
 		return nil, fault.Inputf("the plan grows a %s of %+v, tied %v; the parent is a %s of %+v, tied %v",
 			p.Arch, p.From, p.Tied, ck.Model.Spec.Name, got, ck.Model.Tied)
@@ -31,6 +39,10 @@ func (p *Plan) Exprs(ck *arch.Checkpoint) ([]RoleExpr, error) {
 	for _, b := range ck.Tensors {
 		c.bound[place{b.Spec.Role, b.Layer, b.Expert}] = b
 	}
+	return c, nil
+}
+
+func (c *compiler) exprs(ck *arch.Checkpoint) ([]RoleExpr, error) {
 	var out []RoleExpr
 	for _, s := range c.slots(ck) {
 		e, err := c.expr(s)
@@ -60,6 +72,7 @@ type slot struct {
 type compiler struct {
 	plan          *Plan
 	parent, child *arch.Model
+	grad          bool               // expressions of gradients; see moments.go
 	dtype         tensor.DType       // of what the parent has nothing for
 	gathers       map[string]*gather // dimensions with the same use, axes and size share one
 	bound         map[place]arch.Bound
@@ -161,7 +174,7 @@ func (c *compiler) expr(s slot) (*Expr, error) {
 
 // dimensions makes the gathers of rows and columns.
 func (c *compiler) dimensions(e *Expr, s slot) {
-	r := &rules{plan: c.plan, parent: c.parent, child: c.child, layer: s.layer >= 0, pairs: s.from.Pairs, shard: -1}
+	r := &rules{plan: c.plan, parent: c.parent, child: c.child, layer: s.layer >= 0, pairs: s.from.Pairs, shard: -1, grad: c.grad}
 	if c.plan.Upcycle != nil && s.expert >= 0 {
 		r.shard = s.expert % c.plan.Upcycle.Shards
 	}
@@ -183,6 +196,10 @@ func (c *compiler) dimensions(e *Expr, s slot) {
 
 // special applies what holds for a whole tensor: the offset of stored gains, silent and fresh blocks, experts.
 func (c *compiler) special(e *Expr, s slot, next arch.Bound) {
+	if c.grad {
+		e.Zero = s.from.Silent // nothing is known of what a silent block will be taught
+		return
+	}
 	use := s.spec.Dims[0].Use
 	if use == arch.Scales {
 		e.offset = c.parent.GainOffset

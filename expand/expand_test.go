@@ -149,7 +149,7 @@ func TestRowsAgainstOracle(t *testing.T) {
 				ck := random(t, name, d)
 				p, err := Compile(ck, r)
 				if err != nil {
-					r.Hidden = change(t, "2x")
+					r.Hidden, r.KV, r.Heads = change(t, "2x"), change(t, "2x"), Change{}
 					p = compile(t, ck, r)
 				}
 				checkExprs(t, rng, p, ck)

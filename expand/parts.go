@@ -39,7 +39,7 @@ func (r *rules) dimension(role arch.Role, d arch.Dim, size int) *gather {
 		cells, from := sideBySide(all)
 		g = newGather(d.Use, cells, from)
 	}
-	g.shared = d.Use == arch.Reads && !r.pairs
+	g.shared = d.Use == arch.Reads && !r.pairs && !r.grad
 	return g
 }
 

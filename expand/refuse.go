@@ -55,6 +55,8 @@ func Axes(m *arch.Model) []arch.Axis {
 			if a == arch.ExpertFFN || mixtures[m.Spec.Name] == "" {
 				continue
 			}
+		case a == arch.Group && m.Spec.HeadsAreHidden:
+			continue
 		case a == arch.FFN && m.MoE != nil && !slices.Contains(m.MoE.Layer, false):
 			continue
 		}
@@ -106,9 +108,13 @@ func (b *builder) checkHidden() error {
 		return fault.Hint(fault.Inputf("hidden size %d is not a multiple of %d heads, which transformers asks of a %s model",
 			to.Hidden, to.Heads, b.m.Spec.Name), "%s", nearest(to.Hidden, to.Heads, from.Hidden))
 	}
-	if headsFillHidden(b.ck) && to.Hidden != to.Heads*to.HeadDim {
+	if b.m.Spec.HeadsAreHidden && to.KVHeads != to.Heads {
+		return fault.Hint(fault.Inputf("a %s model has no groups: %d query heads need as many kv heads, not %d", b.m.Spec.Name, to.Heads, to.KVHeads),
+			"--heads %d without --kv", to.Heads)
+	}
+	if b.m.Spec.HeadsAreHidden && to.Hidden != to.Heads*to.HeadDim {
 		return fault.Hint(fault.Inputf("a %s model's heads fill its hidden size: %d heads of %d are not %d", b.m.Spec.Name, to.Heads, to.HeadDim, to.Hidden),
-			"%s, or --heads", nearest(to.Hidden, to.HeadDim*max(1, from.Heads/from.KVHeads), from.Hidden))
+			"%s", nearest(to.Hidden, to.HeadDim, from.Hidden))
 	}
 	if b.m.LayerNorm && to.Hidden%from.Hidden != 0 && slices.Contains(b.r.Methods, "copies") {
 		return fault.Hint(fault.Inputf("LayerNorm subtracts the mean over the hidden size, which uneven copies change: %d is no multiple of %d", to.Hidden, from.Hidden),

@@ -15,6 +15,7 @@ type rules struct {
 	layer  bool // inside the blocks
 	pairs  bool // a block of cancelling pairs
 	shard  int  // of a dense MLP that becomes experts, -1 elsewhere
+	grad   bool // of gradients instead of weights; see moments.go
 }
 
 // mapOf gives the axis's source size and its map, nil where it stays.
@@ -42,6 +43,10 @@ func (r *rules) axis(role arch.Role, use arch.Use, a arch.Axis) axisRule {
 	from, m := r.mapOf(a)
 	ax := axisRule{from: from, m: m}
 	if m == nil {
+		return ax
+	}
+	if r.grad {
+		r.gradient(&ax, role, use, a)
 		return ax
 	}
 	if a == arch.Hidden {
@@ -107,8 +112,16 @@ func (r *rules) embedFactor() float64 {
 	return r.parent.EmbedScale / r.child.EmbedScale
 }
 
-// factor multiplies all of a role's numbers.
+// factor multiplies all of a role's numbers; what multiplies a weight divides its gradient.
 func (r *rules) factor(role arch.Role) float64 {
+	f := r.weightFactor(role)
+	if r.grad {
+		return 1 / f
+	}
+	return f
+}
+
+func (r *rules) weightFactor(role arch.Role) float64 {
 	switch role {
 	case arch.Embed:
 		return r.embedFactor()

@@ -81,7 +81,7 @@ func (r *Request) resolve(ck *arch.Checkpoint) (Sizes, error) {
 	if r.VocabMultiple > 0 {
 		to.Vocab = (to.Vocab + r.VocabMultiple - 1) / r.VocabMultiple * r.VocabMultiple
 	}
-	r.headsFollow(ck, &to)
+	r.headsFollow(m, &to)
 	return to, nil
 }
 
@@ -158,29 +158,16 @@ func (r *Request) like(to Sizes) Sizes {
 }
 
 // headsFollow: where an architecture has no head_dim of its own (GPT-2, GPT-NeoX) the heads fill the hidden size, so a
-// new hidden size asks for more heads.
-func (r *Request) headsFollow(ck *arch.Checkpoint, to *Sizes) {
-	m := ck.Model
-	if to.Hidden == m.Hidden || r.Heads.Given() || r.KV.Given() || r.HeadDim.Given() || r.Like != nil || !headsFillHidden(ck) {
+// new hidden size asks for more heads, and every head is a kv head.
+func (r *Request) headsFollow(m *arch.Model, to *Sizes) {
+	if !m.Spec.HeadsAreHidden || r.Like != nil {
 		return
 	}
-	if to.Hidden%(m.HeadDim*(m.Heads/m.KVHeads)) == 0 {
+	switch {
+	case r.Heads.Given() && !r.KV.Given():
+		to.KVHeads = to.Heads
+	case !r.Heads.Given() && !r.KV.Given() && !r.HeadDim.Given() && to.Hidden%m.HeadDim == 0:
 		to.Heads = to.Hidden / m.HeadDim
-		to.KVHeads = to.Heads / (m.Heads / m.KVHeads)
+		to.KVHeads = to.Heads
 	}
-}
-
-// headsFillHidden reports whether the config of an architecture can only say heads x head_dim = hidden: it asks the
-// config by trying another head_dim.
-func headsFillHidden(ck *arch.Checkpoint) bool {
-	m := ck.Model
-	if ck.Config == nil || m.Heads == 0 || m.Heads*m.HeadDim != m.Hidden {
-		return false
-	}
-	c := m.Clone()
-	c.Hidden *= 2
-	if m.EmbedScale == embedScale(m.Hidden) {
-		c.EmbedScale = embedScale(c.Hidden)
-	}
-	return ck.Model.Spec.Update(ck.Config.Clone(), c) != nil
 }
