@@ -15,6 +15,16 @@ package kern
 // #cgo nocallback kern_norm
 // #cgo noescape kern_norm_grad
 // #cgo nocallback kern_norm_grad
+// #cgo noescape kern_layer_norm
+// #cgo nocallback kern_layer_norm
+// #cgo noescape kern_layer_norm_grad
+// #cgo nocallback kern_layer_norm_grad
+// #cgo noescape kern_act
+// #cgo nocallback kern_act
+// #cgo noescape kern_act_grad
+// #cgo nocallback kern_act_grad
+// #cgo noescape kern_dot
+// #cgo nocallback kern_dot
 // #cgo noescape kern_rope
 // #cgo nocallback kern_rope
 // #cgo noescape kern_gate
@@ -132,6 +142,16 @@ func (k simd) RMSNormGrad(rows, groups, dim int, x []float32, sx int, dy []float
 		fp(dx), fp(dgain), flag(accumulate))
 }
 
+func (k simd) LayerNorm(rows, groups, dim int, x []float32, sx int, y []float32, sy int, gain, bias, stat, mean []float32, eps, plusOne float32) {
+	C.kern_layer_norm(k.isa, C.long(rows), C.long(groups), C.long(dim), fp(x), C.long(sx), fp(y), C.long(sy), fp(gain), fp(bias), fp(stat), fp(mean),
+		C.float(eps), C.float(plusOne))
+}
+
+func (k simd) LayerNormGrad(rows, groups, dim int, x []float32, sx int, dy []float32, sy int, gain, stat, mean []float32, plusOne float32, dx, dgain, dbias []float32, accumulate bool) {
+	C.kern_layer_norm_grad(k.isa, C.long(rows), C.long(groups), C.long(dim), fp(x), C.long(sx), fp(dy), C.long(sy), fp(gain), fp(stat), fp(mean),
+		C.float(plusOne), fp(dx), fp(dgain), fp(dbias), flag(accumulate))
+}
+
 func (k simd) Rope(row0, rows, t, heads, headDim, dim int, x []float32, stride int, cos, sin []float32, inverse bool) {
 	C.kern_rope(k.isa, C.long(row0), C.long(rows), C.long(t), C.long(heads), C.long(headDim), C.long(dim), fp(x), C.long(stride), fp(cos), fp(sin), flag(inverse))
 }
@@ -142,6 +162,14 @@ func (k simd) Gate(act Act, rows, dim int, g, u []float32, sg int, h []float32, 
 
 func (k simd) GateGrad(act Act, rows, dim int, g, u, dg, du []float32, sg int, dh []float32, sh int) {
 	C.kern_gate_grad(k.isa, C.int(act), C.long(rows), C.long(dim), fp(g), fp(u), fp(dg), fp(du), C.long(sg), fp(dh), C.long(sh))
+}
+
+func (k simd) Act(act Act, rows, dim int, g []float32, sg int, h []float32, sh int) {
+	C.kern_act(k.isa, C.int(act), C.long(rows), C.long(dim), fp(g), C.long(sg), fp(h), C.long(sh))
+}
+
+func (k simd) ActGrad(act Act, rows, dim int, g, dg []float32, sg int, dh []float32, sh int) {
+	C.kern_act_grad(k.isa, C.int(act), C.long(rows), C.long(dim), fp(g), fp(dg), C.long(sg), fp(dh), C.long(sh))
 }
 
 func (k simd) Softcap(x []float32, c float32) {
@@ -168,6 +196,10 @@ func (k simd) ScaledCopy(dst, src []float32, f float32) {
 
 func (k simd) ColumnSums(dst, y []float32, rows, stride int) {
 	C.kern_column_sums(k.isa, fp(dst), fp(y), C.long(rows), C.long(len(dst)), C.long(stride))
+}
+
+func (k simd) Dot(x, y []float32) float64 {
+	return float64(C.kern_dot(k.isa, fp(x), fp(y[:len(x)]), C.long(len(x))))
 }
 
 func (k simd) Sum(x []float32) float64 { return float64(C.kern_sum(k.isa, fp(x), C.long(len(x)))) }

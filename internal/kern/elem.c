@@ -33,6 +33,7 @@ void kern_column_sums(int isa, float *d, const float *y, long rows, long n, long
 {
 	PICK(isa, column_sums)(d, y, rows, n, stride);
 }
+double kern_dot(int isa, const float *x, const float *y, long n) { return PICK(isa, dot)(x, y, n); }
 double kern_sum(int isa, const float *x, long n) { return PICK(isa, sum)(x, n); }
 double kern_sum_squares(int isa, const float *x, long n) { return PICK(isa, sum_squares)(x, n); }
 void kern_adamw(int isa, float *w, const float *g, float *m, float *v, long n, float decay, float b1, float b2, float step,

@@ -62,6 +62,19 @@ static double FN(sum)(const float *x, long n)
 	return s;
 }
 
+static double FN(dot)(const float *x, const float *y, long n)
+{
+	FN(vd) a = {}, b = {};
+	long i = 0;
+	for (; i + VW <= n; i += VW) {
+		a += FN(widen)(x + i) * FN(widen)(y + i);
+		b += FN(widen)(x + i + VW / 2) * FN(widen)(y + i + VW / 2);
+	}
+	double s = FN(dsum)(a + b);
+	for (; i < n; i++) s += (double)x[i] * y[i];
+	return s;
+}
+
 static double FN(sum_squares)(const float *x, long n)
 {
 	FN(vd) a = {}, b = {};

@@ -27,4 +27,22 @@ void kern_gate_grad(int isa, int act, long rows, long dim, const float *g, const
 			}
 }
 
+void kern_act(int isa, int act, long rows, long dim, const float *g, long sg, float *h, long sh)
+{
+	if (act == 0) PICK(isa, act_silu)(rows, dim, g, sg, h, sh);
+	else if (act == 1) PICK(isa, act_gelu)(rows, dim, g, sg, h, sh);
+	else
+		for (long r = 0; r < rows; r++)
+			for (long i = 0; i < dim; i++) h[r * sh + i] = gelu_erf(g[r * sg + i]).y;
+}
+
+void kern_act_grad(int isa, int act, long rows, long dim, const float *g, float *dg, long sg, const float *dh, long sh)
+{
+	if (act == 0) PICK(isa, act_silu_grad)(rows, dim, g, dg, sg, dh, sh);
+	else if (act == 1) PICK(isa, act_gelu_grad)(rows, dim, g, dg, sg, dh, sh);
+	else
+		for (long r = 0; r < rows; r++)
+			for (long i = 0; i < dim; i++) dg[r * sg + i] = dh[r * sh + i] * gelu_erf(g[r * sg + i]).d;
+}
+
 void kern_softcap(int isa, float *x, long n, float cap) { PICK(isa, softcap)(x, n, cap); }

@@ -85,3 +85,5 @@ static void FN(softcap)(float *x, long n, float cap)
 	for (; i + VW <= n; i += VW) FN(store)(x + i, FN(vtanh)(FN(load)(x + i) / cap) * cap);
 	if (i < n) FN(storen)(x + i, FN(vtanh)(FN(loadn)(x + i, n - i, 0) / cap) * cap, n - i);
 }
+
+#include "act_body.h"

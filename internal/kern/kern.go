@@ -118,11 +118,19 @@ type Kernels interface {
 	RMSNorm(rows, groups, dim int, x []float32, sx int, y []float32, sy int, gain, stat []float32, eps, plusOne float32)
 	// RMSNormGrad overwrites (or with accumulate adds to) dx and adds to dgain; either may be nil.
 	RMSNormGrad(rows, groups, dim int, x []float32, sx int, dy []float32, sy int, gain, stat []float32, plusOne float32, dx, dgain []float32, accumulate bool)
+	// LayerNorm: y = (x - m) * s * (gain + plusOne) + bias, m the mean and s = 1/sqrt(variance + eps), kept in mean and stat
+	// [rows*groups], which may both be nil.
+	LayerNorm(rows, groups, dim int, x []float32, sx int, y []float32, sy int, gain, bias, stat, mean []float32, eps, plusOne float32)
+	// LayerNormGrad overwrites (or with accumulate adds to) dx and adds to dgain and dbias; dx may be nil, and so may both others.
+	LayerNormGrad(rows, groups, dim int, x []float32, sx int, dy []float32, sy int, gain, stat, mean []float32, plusOne float32, dx, dgain, dbias []float32, accumulate bool)
 	// Rope rotates rows [row0, row0+rows) of x in place; row r has position r % t.
 	Rope(row0, rows, t, heads, headDim, dim int, x []float32, stride int, cos, sin []float32, inverse bool)
 
 	Gate(act Act, rows, dim int, g, u []float32, sg int, h []float32, sh int)
 	GateGrad(act Act, rows, dim int, g, u, dg, du []float32, sg int, dh []float32, sh int)
+	// Act: h = act(g). ActGrad: dg = dh * act'(g).
+	Act(act Act, rows, dim int, g []float32, sg int, h []float32, sh int)
+	ActGrad(act Act, rows, dim int, g, dg []float32, sg int, dh []float32, sh int)
 	Softcap(x []float32, c float32)
 	// CrossEntropy: as engine.CrossEntropy, for rows of vocab logits.
 	CrossEntropy(rows, vocab int, logits []float32, targets []int32, loss []float32, grad bool, scale, softcap float32)
@@ -133,6 +141,7 @@ type Kernels interface {
 	ScaledCopy(dst, src []float32, f float32)
 	// ColumnSums: dst[j] += sum over rows of y[r*stride+j], for len(dst) columns.
 	ColumnSums(dst, y []float32, rows, stride int)
+	Dot(x, y []float32) float64
 	Sum(x []float32) float64
 	SumSquares(x []float32) float64
 	// AdamW: x = gscale*g; m, v updated; w = w*decay - step * m / (sqrt(v)*root + eps).

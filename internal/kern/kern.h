@@ -31,10 +31,18 @@ void kern_norm_grad(int isa, long rows, long groups, long dim, const float *x, l
 void kern_rope(int isa, long row0, long rows, long t, long heads, long hd, long dim, float *x, long stride,
 	const float *cosv, const float *sinv, int inverse);
 
+// layernorm.c
+void kern_layer_norm(int isa, long rows, long groups, long dim, const float *x, long sx, float *y, long sy, const float *gain,
+	const float *bias, float *stat, float *mean, float eps, float plus);
+void kern_layer_norm_grad(int isa, long rows, long groups, long dim, const float *x, long sx, const float *dy, long sy,
+	const float *gain, const float *stat, const float *mean, float plus, float *dx, float *dgain, float *dbias, int accumulate);
+
 // gate.c
 void kern_gate(int isa, int act, long rows, long dim, const float *g, const float *u, long sg, float *h, long sh);
 void kern_gate_grad(int isa, int act, long rows, long dim, const float *g, const float *u, float *dg, float *du, long sg,
 	const float *dh, long sh);
+void kern_act(int isa, int act, long rows, long dim, const float *g, long sg, float *h, long sh);
+void kern_act_grad(int isa, int act, long rows, long dim, const float *g, float *dg, long sg, const float *dh, long sh);
 void kern_softcap(int isa, float *x, long n, float cap);
 
 // loss.c
@@ -46,6 +54,7 @@ void kern_add(int isa, float *d, const float *s, long n);
 void kern_scaled_add(int isa, float *d, const float *s, long n, float f);
 void kern_scaled_copy(int isa, float *d, const float *s, long n, float f);
 void kern_column_sums(int isa, float *d, const float *y, long rows, long n, long stride);
+double kern_dot(int isa, const float *x, const float *y, long n);
 double kern_sum(int isa, const float *x, long n);
 double kern_sum_squares(int isa, const float *x, long n);
 void kern_adamw(int isa, float *w, const float *g, float *m, float *v, long n, float decay, float b1, float b2, float step,

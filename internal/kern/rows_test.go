@@ -35,6 +35,42 @@ func TestRMSNorm(t *testing.T) {
 	})
 }
 
+func TestLayerNorm(t *testing.T) {
+	onPaths(t, func(t *testing.T, k Kernels) {
+		r := rand.New(rand.NewPCG(14, 4))
+		for _, dim := range append(edges, 288) {
+			for _, groups := range []int{1, 3} {
+				rows, sx, sy := 5, groups*dim+r.IntN(3), groups*dim+r.IntN(3)
+				x, dy, gain, bias := randoms(r, rows*sx), randoms(r, rows*sy), randoms(r, dim), randoms(r, dim)
+				for i := range x {
+					x[i] += 3 // a mean apart from zero
+				}
+				what := fmt.Sprintf("dim %d groups %d", dim, groups)
+				run := func(k Kernels) (y, stat, mean, dx, dgain, dbias, sum []float32) {
+					y, stat, mean, dx = make([]float32, rows*sy), make([]float32, rows*groups), make([]float32, rows*groups), make([]float32, rows*sx)
+					dgain, dbias = make([]float32, dim), make([]float32, dim)
+					k.LayerNorm(rows, groups, dim, x, sx, y, sy, gain, bias, stat, mean, 0.1, 1)
+					k.LayerNormGrad(rows, groups, dim, x, sx, dy, sy, gain, stat, mean, 1, dx, dgain, dbias, false)
+					sum = clone(x)
+					k.LayerNormGrad(rows, groups, dim, x, sx, dy, sy, gain, stat, mean, 1, sum, nil, nil, true)
+					return
+				}
+				y, stat, mean, dx, dgain, dbias, sum := run(k)
+				wy, wstat, wmean, wdx, wdgain, wdbias, wsum := run(twins{})
+				same(t, what+" y", y, wy, 3e-6)
+				same(t, what+" stat", stat, wstat, 3e-6)
+				same(t, what+" mean", mean, wmean, 1e-6)
+				if dim > 1 { // else the gradient is 0, up to the rounding of terms that cancel
+					same(t, what+" dx", dx, wdx, 1e-5)
+					same(t, what+" dgain", dgain, wdgain, 1e-5)
+				}
+				same(t, what+" dbias", dbias, wdbias, 3e-6)
+				same(t, what+" sum", sum, wsum, 1e-5)
+			}
+		}
+	})
+}
+
 func TestRope(t *testing.T) {
 	onPaths(t, func(t *testing.T, k Kernels) {
 		r := rand.New(rand.NewPCG(5, 5))
@@ -72,7 +108,17 @@ func TestGate(t *testing.T) {
 				}
 				h, d := run(k)
 				wh, wd := run(twins{})
+				act1 := func(k Kernels) (h, d []float32) { // without a gate, in place
+					h, d = make([]float32, rows*sh), clone(gu)
+					k.Act(act, rows, dim, gu, sg, h, sh)
+					k.ActGrad(act, rows, dim, d, d, sg, dh, sh)
+					return
+				}
 				what := fmt.Sprintf("act %d dim %d", act, dim)
+				ph, pd := act1(k)
+				wph, wpd := act1(twins{})
+				same(t, what+" alone", ph, wph, 1e-6)
+				same(t, what+" alone, grad", pd, wpd, 2e-6)
 				same(t, what, h, wh, 1e-6)
 				same(t, what+" grad", d, wd, 2e-6)
 			}
@@ -163,6 +209,9 @@ func TestElementwise(t *testing.T) {
 			pair("add", 0, func(k Kernels, d []float32) { k.Add(d, y) })
 			pair("scaled add", 1e-7, func(k Kernels, d []float32) { k.ScaledAdd(d, y, 0.3) })
 			pair("scaled copy", 0, func(k Kernels, d []float32) { k.ScaledCopy(d, y, 0.3) })
+			if s, w := k.Dot(x, y), (twins{}).Dot(x, y); math.Abs(s-w) > 1e-12*float64(n) {
+				t.Errorf("product of %d: %g, want %g", n, s, w)
+			}
 			if s, w := k.Sum(x), (twins{}).Sum(x); math.Abs(s-w) > 1e-12*float64(n) {
 				t.Errorf("sum of %d: %g, want %g", n, s, w)
 			}

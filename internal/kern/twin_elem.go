@@ -101,6 +101,24 @@ func (twins) GateGrad(act Act, rows, dim int, g, u, dg, du []float32, sg int, dh
 	}
 }
 
+func (twins) Act(act Act, rows, dim int, g []float32, sg int, h []float32, sh int) {
+	for r := range rows {
+		for i := range dim {
+			y, _ := activate(act, float64(g[r*sg+i]))
+			h[r*sh+i] = float32(y)
+		}
+	}
+}
+
+func (twins) ActGrad(act Act, rows, dim int, g, dg []float32, sg int, dh []float32, sh int) {
+	for r := range rows {
+		for i := range dim {
+			_, slope := activate(act, float64(g[r*sg+i]))
+			dg[r*sg+i] = float32(float64(dh[r*sh+i]) * slope)
+		}
+	}
+}
+
 func (twins) Softcap(x []float32, c float32) {
 	for i, v := range x {
 		x[i] = float32(capped(float64(v), float64(c)))
@@ -142,6 +160,8 @@ func (twins) Sum(x []float32) float64 {
 	}
 	return s
 }
+
+func (twins) Dot(x, y []float32) float64 { return dot(x, y) }
 
 func (twins) SumSquares(x []float32) float64 { return dot(x, x) }
 
