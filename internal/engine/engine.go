@@ -73,17 +73,21 @@ type MatMul struct {
 	LDAdd          int
 }
 
-// Norm is RMSNorm over vectors of Dim elements: Groups of them in each of Rows rows that lie Stride elements
+// Norm is a norm over vectors of Dim elements: Groups of them in each of Rows rows that lie Stride elements
 // apart (X, Y, DX, DY share Stride; an ordinary norm has Groups 1 and Stride Dim; a per-head norm of packed heads has
-// Groups heads). y = x * rsqrt(mean(x^2) + Eps) * (Gain + PlusOne). Stat [Rows*Groups] keeps the rsqrt for the
-// backward pass. Backward: DX (+)= , DGain +=; Accumulate says whether DX is added to. Y may be X in the forward
-// pass only when XHat-free backward is not needed; DX may be DY.
+// Groups heads). RMSNorm: y = x * rsqrt(mean(x^2) + Eps) * (Gain + PlusOne). LayerNorm: y = (x - mean(x)) *
+// rsqrt(var(x) + Eps) * (Gain + PlusOne) + Bias, with the variance over Dim. Stat [Rows*Groups] keeps the rsqrt, and
+// LayerNorm's Mean [Rows*Groups] the mean, for the backward pass. Backward: DX (+)= , DGain +=, DBias +=; Accumulate says
+// whether DX is added to. Y may be X in the forward pass only when the backward pass is not needed; DX may be DY. RMSNorm
+// ignores Bias, Mean and DBias.
 type Norm struct {
 	Rows, Groups, Dim int
 	StrideX, StrideY  int // StrideX: X and DX; StrideY: Y and DY
 	X, Y, Gain, Stat  Buf
+	Bias, Mean        Buf
 	Eps, PlusOne      float64
-	DX, DY, DGain     Buf
+	DX, DY            Buf
+	DGain, DBias      Buf
 	Accumulate        bool
 }
 
@@ -101,14 +105,34 @@ type Rope struct {
 // Scores are Scale * q.k, then Softcap*tanh(s/Softcap) where Softcap > 0; position t sees u in (t-Window, t], or all u <= t where
 // Window is 0. LSE [B*Heads*T] keeps the log-sum-exp for the backward pass, which overwrites DQ, DK, DV
 // (strides as Q, K, V) and reads O and DO (stride StrideO). Delta [B*Heads*T] is scratch.
+// Heads lie side by side; where q, k and v of each kv head follow each other instead, StepQ is the distance from the
+// query heads of one kv head to those of the next, and StepKV that from one kv head to the next. 0 means side by side.
 type Attention struct {
 	B, T, Heads, KVHeads, HeadDim      int
+	StepQ, StepKV                      int
 	Scale, Softcap                     float64
 	Window                             int
 	Q, K, V, O                         Buf
 	StrideQ, StrideK, StrideV, StrideO int
 	LSE                                Buf
 	DQ, DK, DV, DO, Delta              Buf
+}
+
+// QueryAt is where query head h starts in a row of Q.
+func (a *Attention) QueryAt(h int) int {
+	if a.StepQ == 0 {
+		return h * a.HeadDim
+	}
+	group := a.Heads / a.KVHeads
+	return h/group*a.StepQ + h%group*a.HeadDim
+}
+
+// KeyAt is where kv head h starts in a row of K and of V.
+func (a *Attention) KeyAt(h int) int {
+	if a.StepKV == 0 {
+		return h * a.HeadDim
+	}
+	return h * a.StepKV
 }
 
 // Act is an activation function.
@@ -121,8 +145,8 @@ const (
 	GELU
 )
 
-// Gate computes H = act(G) * U over Rows rows of Dim elements. Backward: DG, DU from DH; DG may be G's memory and DU
-// U's. StrideG serves G, U, DG, DU and StrideH serves H, DH.
+// Gate computes H = act(G) * U over Rows rows of Dim elements, or H = act(G) where U is absent. Backward: DG, DU from
+// DH; DG may be G's memory and DU U's. StrideG serves G, U, DG, DU and StrideH serves H, DH.
 type Gate struct {
 	Rows, Dim        int
 	StrideG, StrideH int
@@ -138,6 +162,31 @@ type Embed struct {
 	Scale            float64
 	Table, IDs, Y    Buf
 	DTable, DY       Buf
+}
+
+// Route sends each of Rows rows to the TopK experts with the highest logits, of equals to the first. P is the softmax of
+// a row's logits over all Experts; the weights are P of the chosen ones, divided by their sum where Normalise is set.
+// Chosen [Rows*TopK] are a row's experts, best first, and Weight [Rows*TopK] their weights. The rows of one expert then
+// stand together, experts in order and rows in order: place s of Rows*TopK is taken by row Source[s], and Place
+// [Rows*TopK] is the place of each row's choices. Counts gets how many places each expert has, on the host.
+// Backward: DLogits is overwritten from DWeight; both passes may share the memory of Logits and DLogits.
+type Route struct {
+	Rows, Experts, TopK   int
+	Normalise             bool
+	Logits, P             Buf // [Rows,Experts]
+	Weight                Buf
+	Chosen, Place, Source Buf // I32
+	Counts                []int
+	DWeight, DLogits      Buf
+}
+
+// Combine adds up what the experts give: Y[r] = Add[r] + the sum over k of Weight[r*TopK+k] * X[Place[r*TopK+k]], rows of Dim
+// elements; Add is optional. Backward: DX[Place[r*TopK+k]] = Weight[r*TopK+k] * DY[r] and DWeight[r*TopK+k] = DY[r] . X[Place[r*TopK+k]].
+type Combine struct {
+	Rows, TopK, Dim  int
+	X, Weight, Place Buf
+	Y, Add           Buf
+	DX, DY, DWeight  Buf
 }
 
 // CrossEntropy turns Rows rows of Vocab logits into losses: Loss[r] = logsumexp(row) - row[target], in nats; a negative
@@ -184,11 +233,17 @@ type Engine interface {
 	BiasGrad(dBias, dY Buf, rows, n, stride int)
 	RMSNorm(*Norm)
 	RMSNormGrad(*Norm)
+	LayerNorm(*Norm)
+	LayerNormGrad(*Norm)
 	Rope(*Rope)
 	Attention(*Attention)
 	AttentionGrad(*Attention)
 	Gate(*Gate)
 	GateGrad(*Gate)
+	Route(*Route)
+	RouteGrad(*Route)
+	Combine(*Combine)
+	CombineGrad(*Combine)
 	Embed(*Embed)
 	EmbedGrad(*Embed)
 	CrossEntropy(*CrossEntropy)

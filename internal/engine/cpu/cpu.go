@@ -52,6 +52,8 @@ type Engine struct {
 		rope    rope
 		gate    gate
 		embed   embed
+		route   route
+		combine combine
 		loss    loss
 		adamw   adamw
 		vec     vector

@@ -5,90 +5,6 @@ import (
 	"famkit/internal/kern"
 )
 
-// chunks is the number of partial sums of a gain's gradient: fixed, so that the result does not depend on threads.
-const chunks = 16
-
-type norm struct {
-	e            *Engine
-	o            engine.Norm
-	x, y, dx, dy []float32
-	gain, stat   []float32
-	partials     []float32
-	backward     bool
-}
-
-func (e *Engine) normTask(o *engine.Norm) *norm {
-	n := &e.tasks.norm
-	*n = norm{e: e, o: *o, x: engine.F32s(o.X), y: engine.F32s(o.Y), dx: engine.F32s(o.DX), dy: engine.F32s(o.DY),
-		gain: engine.F32s(o.Gain)[:o.Dim], stat: engine.F32s(o.Stat)}
-	return n
-}
-
-// RMSNorm splits rows.
-func (e *Engine) RMSNorm(o *engine.Norm) { e.run(e.normTask(o), o.Rows*o.Groups*o.Dim) }
-
-// RMSNormGrad splits rows; the gain's gradient is summed in a fixed number of chunks of rows.
-func (e *Engine) RMSNormGrad(o *engine.Norm) {
-	n := e.normTask(o)
-	n.backward = true
-	if !o.DGain.Nil() {
-		if !e.scratch(&e.partials, chunks*o.Dim) {
-			return
-		}
-		n.partials = e.partials[:chunks*o.Dim]
-	}
-	e.run(n, o.Rows*o.Groups*o.Dim)
-	for c := 0; c < chunks && n.partials != nil; c++ {
-		e.k.Add(engine.F32s(o.DGain)[:o.Dim], n.partials[c*o.Dim:][:o.Dim])
-	}
-}
-
-func (n *norm) part(i, parts int) {
-	if !n.backward {
-		lo, hi := share(n.o.Rows, 1, i, parts)
-		n.forward(lo, hi)
-		return
-	}
-	first, last := share(chunks, 1, i, parts)
-	for c := first; c < last; c++ {
-		lo, hi := share(n.o.Rows, 1, c, chunks)
-		var dgain []float32
-		if n.partials != nil {
-			dgain = n.partials[c*n.o.Dim:][:n.o.Dim]
-			clear(dgain)
-		}
-		n.back(lo, hi, dgain)
-	}
-}
-
-// rowsOf cuts rows [lo,hi) out of a matrix; the last row ends with its last column.
-func rowsOf(s []float32, lo, hi, stride, width int) []float32 {
-	if s == nil || lo >= hi {
-		return nil
-	}
-	return s[lo*stride : (hi-1)*stride+width]
-}
-
-func (n *norm) forward(lo, hi int) {
-	o := &n.o
-	if lo >= hi {
-		return
-	}
-	w := o.Groups * o.Dim
-	n.e.k.RMSNorm(hi-lo, o.Groups, o.Dim, rowsOf(n.x, lo, hi, o.StrideX, w), o.StrideX, rowsOf(n.y, lo, hi, o.StrideY, w), o.StrideY, n.gain,
-		rowsOf(n.stat, lo, hi, o.Groups, o.Groups), float32(o.Eps), float32(o.PlusOne))
-}
-
-func (n *norm) back(lo, hi int, dgain []float32) {
-	o := &n.o
-	if lo >= hi {
-		return
-	}
-	w := o.Groups * o.Dim
-	n.e.k.RMSNormGrad(hi-lo, o.Groups, o.Dim, rowsOf(n.x, lo, hi, o.StrideX, w), o.StrideX, rowsOf(n.dy, lo, hi, o.StrideY, w), o.StrideY, n.gain,
-		rowsOf(n.stat, lo, hi, o.Groups, o.Groups), float32(o.PlusOne), rowsOf(n.dx, lo, hi, o.StrideX, w), dgain, o.Accumulate)
-}
-
 type rope struct {
 	e        *Engine
 	o        engine.Rope
@@ -123,7 +39,7 @@ type gate struct {
 
 var acts = [...]kern.Act{engine.SiLU: kern.SiLU, engine.GELUTanh: kern.GELUTanh, engine.GELU: kern.GELU}
 
-// Gate splits rows.
+// Gate splits rows. Without U it is the activation alone.
 func (e *Engine) Gate(o *engine.Gate) { e.gated(o, false) }
 
 // GateGrad splits rows.
@@ -142,7 +58,14 @@ func (t *gate) part(i, n int) {
 		return
 	}
 	g, u := rowsOf(t.g, lo, hi, o.StrideG, o.Dim), rowsOf(t.u, lo, hi, o.StrideG, o.Dim)
-	if !t.grad {
+	switch {
+	case u == nil && t.grad:
+		t.e.k.ActGrad(t.act, hi-lo, o.Dim, g, rowsOf(t.dg, lo, hi, o.StrideG, o.Dim), o.StrideG, rowsOf(t.dh, lo, hi, o.StrideH, o.Dim), o.StrideH)
+		return
+	case u == nil:
+		t.e.k.Act(t.act, hi-lo, o.Dim, g, o.StrideG, rowsOf(t.h, lo, hi, o.StrideH, o.Dim), o.StrideH)
+		return
+	case !t.grad:
 		t.e.k.Gate(t.act, hi-lo, o.Dim, g, u, o.StrideG, rowsOf(t.h, lo, hi, o.StrideH, o.Dim), o.StrideH)
 		return
 	}

@@ -37,9 +37,19 @@ func newHeads(a *engine.Attention) heads {
 	return heads{a, f64(a.Q), f64(a.K), f64(a.V), f64(a.O), f64(a.DO), f64(a.LSE)}
 }
 
-// at is the vector of one head in one row of a buffer.
+// at is the vector of one head in one row of the output.
 func (h *heads) at(x []float64, row, stride, head int) []float64 {
 	return x[row*stride+head*h.HeadDim:][:h.HeadDim]
+}
+
+// query is the vector of one query head in one row.
+func (h *heads) query(x []float64, row, head int) []float64 {
+	return x[row*h.StrideQ+h.QueryAt(head):][:h.HeadDim]
+}
+
+// key is the vector of one kv head in one row of keys or values.
+func (h *heads) key(x []float64, row, stride, kv int) []float64 {
+	return x[row*stride+h.KeyAt(kv):][:h.HeadDim]
 }
 
 // first is the oldest position that t sees.
@@ -87,10 +97,10 @@ func (e *Engine) Attention(o *engine.Attention) {
 
 func (h *heads) forward(i, row0, t, head int, p []float64) {
 	kv := head / (h.Heads / h.KVHeads)
-	q, out := h.at(h.q, row0+t, h.StrideQ, head), h.at(h.o, row0+t, h.StrideO, head)
+	q, out := h.query(h.q, row0+t, head), h.at(h.o, row0+t, h.StrideO, head)
 	from, top := h.first(t), math.Inf(-1)
 	for u := from; u <= t; u++ {
-		p[u] = h.score(q, h.at(h.k, row0+u, h.StrideK, kv))
+		p[u] = h.score(q, h.key(h.k, row0+u, h.StrideK, kv))
 		top = math.Max(top, p[u])
 	}
 	var sum float64
@@ -100,7 +110,7 @@ func (h *heads) forward(i, row0, t, head int, p []float64) {
 	}
 	clear(out)
 	for u := from; u <= t; u++ {
-		axpy(out, p[u]/sum, h.at(h.v, row0+u, h.StrideV, kv))
+		axpy(out, p[u]/sum, h.key(h.v, row0+u, h.StrideV, kv))
 	}
 	if h.lse != nil {
 		h.lse[i] = top + math.Log(sum)
@@ -117,8 +127,8 @@ func (e *Engine) AttentionGrad(o *engine.Attention) {
 		for i := lo; i < hi; i++ {
 			row0, kv := i/o.KVHeads*o.T, i%o.KVHeads
 			for t := range o.T {
-				clear(h.at(dk, row0+t, o.StrideK, kv))
-				clear(h.at(dv, row0+t, o.StrideV, kv))
+				clear(h.key(dk, row0+t, o.StrideK, kv))
+				clear(h.key(dv, row0+t, o.StrideV, kv))
 			}
 			for head := kv * group; head < (kv+1)*group; head++ {
 				for t := range o.T {
@@ -132,20 +142,20 @@ func (e *Engine) AttentionGrad(o *engine.Attention) {
 func (h *heads) backward(row0, t, head, kv int, dq, dk, dv []float64) {
 	row := row0 + t
 	lse := h.lse[(row0/h.T*h.Heads+head)*h.T+t]
-	q, do := h.at(h.q, row, h.StrideQ, head), h.at(h.do, row, h.StrideO, head)
+	q, do := h.query(h.q, row, head), h.at(h.do, row, h.StrideO, head)
 	delta := dot(do, h.at(h.o, row, h.StrideO, head))
-	dqt := h.at(dq, row, h.StrideQ, head)
+	dqt := h.query(dq, row, head)
 	clear(dqt)
 	for u := h.first(t); u <= t; u++ {
-		k := h.at(h.k, row0+u, h.StrideK, kv)
+		k := h.key(h.k, row0+u, h.StrideK, kv)
 		s := h.score(q, k)
 		p := math.Exp(s - lse)
-		ds := p * (dot(do, h.at(h.v, row0+u, h.StrideV, kv)) - delta)
+		ds := p * (dot(do, h.key(h.v, row0+u, h.StrideV, kv)) - delta)
 		if h.Softcap > 0 {
 			ds *= 1 - (s/h.Softcap)*(s/h.Softcap)
 		}
-		axpy(h.at(dv, row0+u, h.StrideV, kv), p, do)
+		axpy(h.key(dv, row0+u, h.StrideV, kv), p, do)
 		axpy(dqt, ds*h.Scale, k)
-		axpy(h.at(dk, row0+u, h.StrideK, kv), ds*h.Scale, q)
+		axpy(h.key(dk, row0+u, h.StrideK, kv), ds*h.Scale, q)
 	}
 }

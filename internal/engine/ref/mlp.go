@@ -23,14 +23,17 @@ func activate(a engine.Act, x float64) (y, dy float64) {
 	panic("engine ref: unknown activation")
 }
 
-// Gate computes H = act(G) * U.
+// Gate computes H = act(G) * U, or act(G) without U.
 func (e *Engine) Gate(o *engine.Gate) {
 	g, u, h := f64(o.G), f64(o.U), f64(o.H)
 	e.rows(o.Rows, func(lo, hi int) {
 		for r := lo; r < hi; r++ {
 			for j := range o.Dim {
 				y, _ := activate(o.Act, g[r*o.StrideG+j])
-				h[r*o.StrideH+j] = y * u[r*o.StrideG+j]
+				if u != nil {
+					y *= u[r*o.StrideG+j]
+				}
+				h[r*o.StrideH+j] = y
 			}
 		}
 	})
@@ -45,6 +48,10 @@ func (e *Engine) GateGrad(o *engine.Gate) {
 				i := r*o.StrideG + j
 				y, dy := activate(o.Act, g[i])
 				d := dh[r*o.StrideH+j]
+				if u == nil {
+					dg[i] = d * dy
+					continue
+				}
 				dg[i], du[i] = d*u[i]*dy, d*y
 			}
 		}
