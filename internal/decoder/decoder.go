@@ -1,11 +1,20 @@
 // Package decoder runs and differentiates a decoder-only transformer on an engine. There is one decoder: the
-// arch.Model says which tensors it has, which norms and biases, and what each layer sees.
+// arch.Model says which tensors it has, which norms and biases, and what each layer sees. A block is
 //
-// Weights lie in one arena and gradients in another of the same layout. Nothing is allocated after New. A training
+//	m = x + post(attention(pre(x)))
+//	y = m + post(mlp(pre(m)))    or, where attention and MLP are parallel,    y = m + post(mlp(pre(x)))
+//
+// with each of the norms pre and post there or not, and the MLP gated, plain, or a mixture of experts.
+//
+// Weights lie in one arena and gradients in another of the same layout, every tensor as the checkpoint stores it, fused,
+// transposed or interleaved: the products and the attention are told how, so that a parameter, its gradient and
+// its optimizer state have the tensor's own name, shape and order of elements. Nothing is allocated after New. A training
 // decoder keeps for every block what its backward pass reads: the block's input, both normed inputs with their
-// rsqrt, q, k and v (normed and rotated apart from raw where q and k have norms), the attention's output and
-// log-sum-exp, the stream between attention and MLP, gate and up, and their product. Nothing is recomputed but the
-// attention's scores. Per row and layer that is 4*hidden + 2*heads*head_dim + 2*kv*head_dim + 3*ffn elements and a few.
+// statistics, q, k and v (normed and rotated apart from raw where q and k have norms), the attention's output and
+// log-sum-exp, the stream between attention and MLP, gate and up, and their product; before a norm of a branch's output
+// that output, and of a mixture its routing and what each expert gave. Nothing is recomputed but the
+// attention's scores. Per row and layer of a plain block that is 4*hidden + 2*heads*head_dim + 2*kv*head_dim + 3*ffn
+// elements and a few.
 package decoder
 
 import (
@@ -15,34 +24,6 @@ import (
 	"famkit/internal/engine"
 	"famkit/internal/fault"
 )
-
-// linear is a product with a weight stored [out, in], perhaps with a bias, and their gradients.
-type linear struct {
-	w, b, dw, db engine.Buf
-	in, out      int
-}
-
-// gain is a norm's weight and its gradient.
-type gain struct{ w, dw engine.Buf }
-
-// block is the weights of one layer and its saved activations. Without training all layers share activations.
-type block struct {
-	attnNorm, mlpNorm, qNorm, kNorm gain
-	qkv, o, gateUp, down            linear
-	window                          int
-
-	x, mid       engine.Buf // [rows, hidden]: the stream before attention and before the MLP
-	normed1      engine.Buf // [rows, hidden]
-	normed2      engine.Buf
-	stat1, stat2 engine.Buf // [rows]
-	qkvOut       engine.Buf // [rows, (heads+2*kv)*head_dim]
-	qk           engine.Buf // [rows, (heads+kv)*head_dim]: normed and rotated, where q and k have norms
-	qStat, kStat engine.Buf // [rows*heads], [rows*kv]
-	attn         engine.Buf // [rows, heads*head_dim]
-	lse          engine.Buf // [rows*heads]
-	gu           engine.Buf // [rows, 2*ffn]
-	h            engine.Buf // [rows, ffn]
-}
 
 // Decoder holds weights, and where it trains gradients and activations, on one engine. It is not safe for
 // concurrent use.
@@ -54,31 +35,27 @@ type Decoder struct {
 	layout *layout
 	mem    arenas
 
-	act     engine.Act
-	invFreq []float64
-	scale   float64 // of the attention's scores
+	act    engine.Act
+	scale  float64 // of the attention's scores
+	packed packing // of q, k and v in a row of their product
 
 	embed     gain // [vocab, hidden]
+	pos       gain // [positions, hidden], where positions are learned
 	blocks    []block
 	finalNorm gain
 	head      linear
 
 	ids, targets engine.Buf // [rows] of I32
-	cos, sin     engine.Buf // [SeqLen, len(invFreq)]
+	turn, local  turns      // of all layers, and of the sliding ones where they differ
+	tabled       int        // the sequence length that turn is for,
+	elastic      bool       // since the frequencies depend on it
 	last         engine.Buf // [rows, hidden]: the stream after the last block
 	finalOut     engine.Buf // [rows, hidden]: normed
-	finalStat    engine.Buf // [rows]
+	finalStat    stat
 	loss         engine.Buf // [rows]
 
-	dx     engine.Buf // [rows, hidden]: gradient of the residual stream
-	dn     engine.Buf // [rows, hidden]: gradient of a normed input
-	dh     engine.Buf // [rows, ffn]
-	dattn  engine.Buf // [rows, heads*head_dim]
-	dqkv   engine.Buf // as qkvOut
-	dqk    engine.Buf // as qk
-	delta  engine.Buf // [rows*heads]
+	work
 	logits engine.Buf // [chunk, vocab]
-	dfinal engine.Buf // [rows, hidden]
 	chunk  int        // rows of logits at a time
 
 	batch, seq, rows int  // of the batch that is set
@@ -86,16 +63,37 @@ type Decoder struct {
 	ops              ops
 }
 
+// work is what the passes leave nothing in.
+type work struct {
+	dx    engine.Buf // [rows, hidden]: gradient of the residual stream
+	dn    engine.Buf // [rows, hidden]: gradient of a normed input
+	dpost engine.Buf // [rows, hidden]: gradient of what a branch gave before its norm
+	dside engine.Buf // [rows, hidden]: what a parallel MLP adds to the stream's gradient
+
+	dfinal engine.Buf // [rows, hidden]
+
+	dh        engine.Buf // as block.h
+	gathered  engine.Buf // [rows*top_k, hidden]: the inputs of experts
+	dexpert   engine.Buf // [rows*top_k, hidden]: gradient of their outputs, then of their inputs
+	drouting  engine.Buf // [rows*top_k]: of the experts' weights
+	drouted   engine.Buf // [rows, experts]: of the router's output
+	dattn     engine.Buf // [rows, heads*head_dim]
+	dqkv, dqk engine.Buf // as block.qkvOut and block.qk
+	delta     engine.Buf // [rows*heads]
+}
+
 // ops are the arguments of operators, kept here because what passes through an interface would be allocated anew
 // for every call.
 type ops struct {
-	mm    engine.MatMul
-	norm  engine.Norm
-	rope  engine.Rope
-	attn  engine.Attention
-	gate  engine.Gate
-	embed engine.Embed
-	ce    engine.CrossEntropy
+	mm      engine.MatMul
+	norm    engine.Norm
+	rope    engine.Rope
+	attn    engine.Attention
+	gate    engine.Gate
+	embed   engine.Embed
+	route   engine.Route
+	combine engine.Combine
+	ce      engine.CrossEntropy
 }
 
 // New allocates a decoder for m on e, its weights zero. It refuses a model that it cannot run.
@@ -110,7 +108,7 @@ func New(e engine.Engine, m *arch.Model, o Options) (*Decoder, error) {
 		return nil, err
 	}
 	d.take(&d.mem)
-	return d, d.uploadRope()
+	return d, d.uploadTurns(o.SeqLen)
 }
 
 // shape checks the model and fixes everything but memory.
@@ -118,12 +116,18 @@ func shape(m *arch.Model, o Options) (*Decoder, error) {
 	if o.Batch < 1 || o.SeqLen < 1 || o.Batch > math.MaxInt32/o.SeqLen {
 		return nil, fault.Usagef("batch %d of %d tokens: both must be positive and their product below 2^31", o.Batch, o.SeqLen)
 	}
+	if m.LearnedPos && o.SeqLen > m.MaxPos {
+		return nil, fault.Inputf("sequences of %d tokens: the model has learned %d positions", o.SeqLen, m.MaxPos)
+	}
 	d := &Decoder{m: m, o: o, scale: m.Scale()}
 	var err error
 	if d.layout, err = newLayout(m); err != nil {
 		return nil, err
 	}
-	if d.invFreq, err = m.RopeInvFreq(); err != nil {
+	if err := d.planTurns(); err != nil {
+		return nil, err
+	}
+	if err := d.planBlocks(); err != nil {
 		return nil, err
 	}
 	switch m.Act {
@@ -137,21 +141,6 @@ func shape(m *arch.Model, o Options) (*Decoder, error) {
 		return nil, fault.Inputf("config.json: hidden_act %q: the decoder runs %s, %s and %s", m.Act, arch.SiLU, arch.GELUTanh, arch.GELU)
 	}
 	return d, nil
-}
-
-// uploadRope fills the tables of the rotary embedding, computed in float64 for any engine.
-func (d *Decoder) uploadRope() error {
-	cos, sin := make([]float64, d.cos.N), make([]float64, d.sin.N)
-	for t := range d.o.SeqLen {
-		for i, f := range d.invFreq {
-			s, c := math.Sincos(float64(t) * f)
-			cos[t*len(d.invFreq)+i], sin[t*len(d.invFreq)+i] = c, s
-		}
-	}
-	if err := upload(d.e, d.cos, cos); err != nil {
-		return err
-	}
-	return upload(d.e, d.sin, sin)
 }
 
 // Engine is the engine that the decoder runs on.

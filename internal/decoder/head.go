@@ -31,6 +31,11 @@ func (d *Decoder) SetBatch(batch, seq int, ids, targets []int32) error {
 			return fault.Inputf("row %d, position %d: target %d is outside the vocabulary of %d", i/seq, i%seq, id, d.m.Vocab)
 		}
 	}
+	if d.elastic && seq != d.tabled {
+		if err := d.uploadTurns(seq); err != nil {
+			return err
+		}
+	}
 	d.batch, d.seq, d.rows, d.labelled = batch, seq, len(ids), targets != nil
 	d.e.UploadInts(d.ids, ids)
 	if targets != nil {
@@ -55,20 +60,20 @@ func (d *Decoder) headForward(gradScale float64, grad bool) (float64, error) {
 		rows := min(d.chunk, d.rows-first)
 		x, logits := d.logitsOf(first, rows)
 		d.ops.ce = engine.CrossEntropy{Rows: rows, Vocab: d.m.Vocab, Logits: logits, Targets: d.targets.At(first, rows),
-			Loss: d.loss.At(first, rows), Grad: grad, Scale: gradScale}
+			Loss: d.loss.At(first, rows), Grad: grad, Scale: gradScale, Softcap: d.m.FinalSoftcap}
 		d.e.CrossEntropy(&d.ops.ce)
 		if grad {
 			d.backwardRows(&d.head, x, logits, d.dfinal.At(first*d.m.Hidden, rows*d.m.Hidden), rows)
 		}
 	}
 	if grad {
-		d.normBackward(d.last, d.dfinal, d.finalStat, d.finalNorm, false)
+		d.normBackward(d.last, d.dfinal, d.dx, d.finalStat, d.finalNorm, false)
 	}
 	sum := d.e.Sum(d.loss.At(0, d.rows))
 	return sum, d.e.Sync()
 }
 
-// logitsOf computes the logits of some rows of the normed stream, x.
+// logitsOf computes the logits of some rows of the normed stream, x. They are not capped yet.
 func (d *Decoder) logitsOf(first, rows int) (x, logits engine.Buf) {
 	x = d.finalOut.At(first*d.m.Hidden, rows*d.m.Hidden)
 	logits = d.logits.At(0, rows*d.m.Vocab)
@@ -127,6 +132,9 @@ func (d *Decoder) MaxLogitRows() int { return d.chunk }
 // overwritten by the next call.
 func (d *Decoder) LogitRows(first, rows int) (engine.Buf, error) {
 	_, logits := d.logitsOf(first, rows)
+	if d.m.FinalSoftcap > 0 {
+		d.e.Softcap(logits, d.m.FinalSoftcap)
+	}
 	return logits, d.e.Sync()
 }
 
@@ -135,4 +143,25 @@ func (d *Decoder) blocksForward() {
 	for l := range d.blocks {
 		d.BlockForward(l)
 	}
+}
+
+// Residuals is the forward pass up to the last block; sink gets the residual stream [rows, hidden] that leaves the embedding,
+// as layer -1, and each block. The buffer may be overwritten after it returns.
+func (d *Decoder) Residuals(batch, seq int, ids []int32, sink func(layer int, stream engine.Buf) error) error {
+	if err := d.SetBatch(batch, seq, ids, nil); err != nil {
+		return err
+	}
+	d.EmbedForward()
+	for l := range len(d.blocks) + 1 {
+		if l > 0 {
+			d.BlockForward(l - 1)
+		}
+		if err := d.e.Sync(); err != nil {
+			return err
+		}
+		if err := sink(l-1, d.wide(d.stream(l))); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -13,14 +13,14 @@ import (
 )
 
 // Init sets fresh weights as transformers does: matrices and the embedding from a normal distribution of mean 0 and
-// standard deviation InitRange, gains 1, biases 0. An element is a function of (seed, tensor name, index) alone.
+// standard deviation InitRange, gains 1 (stored less GainOffset), biases 0. An element is a function of (seed, tensor name, index) alone.
 func (d *Decoder) Init(seed uint64) error {
 	b := make([]byte, 8*piece)
 	for _, p := range d.Params() {
 		key := streamKey(seed, p.Name)
 		for off := 0; off < p.W.N; off += piece {
 			n := min(piece, p.W.N-off)
-			fill(b[:8*((n+1)&^1)], initial(p, key, off, d.m.InitRange))
+			fill(b[:8*((n+1)&^1)], initial(p, key, off, d.m))
 			if err := d.e.Upload(p.W.At(off, n), b[:8*n], tensor.F64); err != nil {
 				return err
 			}
@@ -30,13 +30,14 @@ func (d *Decoder) Init(seed uint64) error {
 }
 
 // initial gives, for even i, the elements off+i and off+i+1 of p; off is even.
-func initial(p Param, key uint64, off int, std float64) func(i int) (float64, float64) {
+func initial(p Param, key uint64, off int, m *arch.Model) func(i int) (float64, float64) {
 	switch {
 	case strings.HasSuffix(string(p.Role), string(arch.Role("").Bias())):
 		return func(int) (float64, float64) { return 0, 0 }
 	case len(p.Shape) == 1:
-		return func(int) (float64, float64) { return 1, 1 }
+		return func(int) (float64, float64) { return 1 - m.GainOffset, 1 - m.GainOffset }
 	}
+	std := m.InitRange
 	return func(i int) (float64, float64) {
 		x, y := normals(key, uint64(off+i)/2)
 		return std * x, std * y

@@ -13,42 +13,26 @@ const align = 16
 
 func aligned(n int) int { return (n + align - 1) / align * align }
 
-// blockGroups lists the roles that a block may have in the order of the arena. The roles of one group lie side by
-// side, so that one product computes q, k and v, and one gate and up.
-var blockGroups = [][]arch.Role{
-	{arch.AttnNorm},
-	{arch.Q, arch.K, arch.V},
-	{arch.Q.Bias(), arch.K.Bias(), arch.V.Bias()},
-	{arch.QNorm},
-	{arch.KNorm},
-	{arch.O},
-	{arch.O.Bias()},
-	{arch.MLPNorm},
-	{arch.Gate, arch.Up},
-	{arch.Gate.Bias(), arch.Up.Bias()},
-	{arch.Down},
-	{arch.Down.Bias()},
-}
-
 // place is a parameter and where its elements lie in the arenas of weights and gradients.
 type place struct {
-	name   string
-	role   arch.Role
-	layer  int // -1 outside the blocks
+	name string
+	slot
+	spec   *arch.TensorSpec
 	shape  []int
 	off, n int
 }
 
-// layout says where every parameter of a model lies.
+// layout says where every parameter of a model lies. Tensors lie in the arena as the checkpoint stores them.
 type layout struct {
 	places []place // in the checkpoint's order
 	total  int     // elements of an arena
 	index  map[slot]int
 }
 
+// slot names a tensor: -1 is a layer outside the blocks, and the expert of what is not an expert's.
 type slot struct {
-	role  arch.Role
-	layer int
+	role          arch.Role
+	layer, expert int
 }
 
 // newLayout places the tensors that m has. It refuses a model with a tensor that the decoder would not run, or
@@ -60,49 +44,38 @@ func newLayout(m *arch.Model) (*layout, error) {
 			y.list(t)
 		}
 	}
-	placed := 0
-	put := func(layer int, group ...arch.Role) error {
-		n, err := y.put(layer, group)
-		placed += n
-		return err
-	}
-	if err := put(-1, arch.Embed); err != nil {
-		return nil, err
-	}
-	for l := range m.Layers {
-		for _, g := range blockGroups {
-			if err := put(l, g...); err != nil {
-				return nil, err
-			}
+	placed, missing := 0, error(nil)
+	for _, g := range groups(m) {
+		n, err := y.put(g)
+		if err != nil {
+			return nil, err
 		}
-	}
-	if err := put(-1, arch.FinalNorm); err != nil {
-		return nil, err
-	}
-	if err := put(-1, arch.Head); err != nil {
-		return nil, err
+		placed += n
+		if n == 0 && g.needed && missing == nil {
+			missing = fault.Inputf("architecture %s has no tensor of role %q: the decoder cannot run it", m.Spec.Name, g.roles[0])
+		}
 	}
 	if placed != len(y.places) {
 		return nil, y.unplaced()
 	}
-	return y, y.complete(m)
+	return y, missing
 }
 
 // list appends a tensor that has no place yet.
 func (y *layout) list(t arch.Slot) {
-	p := place{name: t.Name, role: t.Spec.Role, layer: t.Layer, shape: t.Shape, off: -1, n: 1}
+	p := place{name: t.Name, slot: slot{t.Spec.Role, t.Layer, t.Expert}, spec: t.Spec, shape: t.Shape, off: -1, n: 1}
 	for _, d := range p.shape {
 		p.n *= d
 	}
-	y.index[slot{p.role, p.layer}] = len(y.places)
+	y.index[p.slot] = len(y.places)
 	y.places = append(y.places, p)
 }
 
-// put gives the roles of one group adjacent places: all of them or none.
-func (y *layout) put(layer int, group []arch.Role) (int, error) {
+// put gives the roles of one group adjacent places: all of them or none. It gives how many it placed.
+func (y *layout) put(g group) (int, error) {
 	n := 0
-	for _, r := range group {
-		i, ok := y.index[slot{r, layer}]
+	for _, r := range g.roles {
+		i, ok := y.index[slot{r, g.layer, g.expert}]
 		if !ok {
 			continue
 		}
@@ -110,8 +83,8 @@ func (y *layout) put(layer int, group []arch.Role) (int, error) {
 		y.total += y.places[i].n
 		n++
 	}
-	if n != 0 && n != len(group) {
-		return n, fault.Inputf("layer %d has only some of the tensors %v: they are computed together", layer, group)
+	if n != 0 && n != len(g.roles) {
+		return n, fault.Inputf("layer %d has only some of the tensors %v: they are computed together", g.layer, g.roles)
 	}
 	y.total = aligned(y.total)
 	return n, nil
@@ -119,41 +92,25 @@ func (y *layout) put(layer int, group []arch.Role) (int, error) {
 
 func (y *layout) unplaced() error {
 	i := slices.IndexFunc(y.places, func(p place) bool { return p.off < 0 })
-	return fault.Inputf("tensor %q: the decoder does not run tensors of role %q", y.places[i].name, y.places[i].role)
+	return fault.Inputf("tensor %q: the decoder does not run tensors of role %q here", y.places[i].name, y.places[i].role)
 }
 
-// complete checks that what every model needs is there.
-func (y *layout) complete(m *arch.Model) error {
-	need := func(layer int, roles ...arch.Role) error {
-		for _, r := range roles {
-			if _, ok := y.index[slot{r, layer}]; !ok {
-				return fault.Inputf("architecture %s has no tensor of role %q: the decoder cannot run it", m.Spec.Name, r)
-			}
-		}
-		return nil
+// find gives the tensor of a role, nil where the model has none.
+func (y *layout) find(s slot) *place {
+	if i, ok := y.index[s]; ok {
+		return &y.places[i]
 	}
-	for l := range m.Layers {
-		if err := need(l, arch.AttnNorm, arch.Q, arch.O, arch.MLPNorm, arch.Gate, arch.Down); err != nil {
-			return err
-		}
-	}
-	if !m.Tied {
-		if err := need(-1, arch.Head); err != nil {
-			return err
-		}
-	}
-	return need(-1, arch.Embed, arch.FinalNorm)
+	return nil
 }
 
 // span is the place of a group of roles, from the first to the last; ok is false where the model has none of them.
-func (y *layout) span(layer int, group ...arch.Role) (off, n int, ok bool) {
-	for _, r := range group {
-		i, have := y.index[slot{r, layer}]
-		if !have {
+func (y *layout) span(layer, expert int, roles ...arch.Role) (off, n int, ok bool) {
+	for _, r := range roles {
+		p := y.find(slot{r, layer, expert})
+		if p == nil {
 			return 0, 0, false
 		}
-		p := y.places[i]
-		if r == group[0] {
+		if r == roles[0] {
 			off = p.off
 		}
 		n = p.off + p.n - off

@@ -2,10 +2,6 @@ package decoder
 
 import "famkit/internal/arch"
 
-// logitElems bounds the logits that exist at a time: 64 MB in float32. Fewer would read and write the head's
-// gradient more often, once per chunk.
-const logitElems = 16 << 20
-
 // take hands out all memory. It runs twice: once to count, once to build.
 func (d *Decoder) take(a *arenas) {
 	d.takeWeights(a)
@@ -13,115 +9,142 @@ func (d *Decoder) take(a *arenas) {
 	d.takeWork(a)
 }
 
+// weights gives views of the arenas of weights and gradients.
+type weights struct {
+	*layout
+	w, g  *arena
+	train bool
+}
+
+func (v *weights) tensor(layer, expert int, roles ...arch.Role) (t gain) {
+	off, n, ok := v.span(layer, expert, roles...)
+	if !ok || v.w.buf.Nil() {
+		return t
+	}
+	t.w = v.w.buf.At(off, n)
+	if v.train {
+		t.dw = v.g.buf.At(off, n)
+	}
+	return t
+}
+
+func (v *weights) norm(layer int, role arch.Role) gain {
+	t, b := v.tensor(layer, -1, role), v.tensor(layer, -1, role.Bias())
+	t.b, t.db = b.w, b.dw
+	return t
+}
+
+// product fills in a product's sizes and memory.
+func (v *weights) product(p *linear, layer, expert, in, out int, roles ...arch.Role) {
+	w, b := v.tensor(layer, expert, roles...), v.tensor(layer, expert, biases(roles)...)
+	p.w, p.dw, p.b, p.db, p.in, p.out = w.w, w.dw, b.w, b.dw, in, out
+}
+
 func (d *Decoder) takeWeights(a *arenas) {
-	m, y := d.m, d.layout
-	w, g := a.weights.take(y.total), a.grads.take(0)
+	m, v := d.m, &weights{d.layout, &a.weights, &a.grads, d.o.Train}
+	a.weights.take(d.layout.total)
 	if d.o.Train {
-		g = a.grads.take(y.total)
+		a.grads.take(d.layout.total)
 	}
-	vector := func(layer int, roles ...arch.Role) (v gain) {
-		off, n, ok := y.span(layer, roles...)
-		if !ok || w.Nil() {
-			return v
-		}
-		v.w = w.At(off, n)
-		if d.o.Train {
-			v.dw = g.At(off, n)
-		}
-		return v
-	}
-	product := func(layer, in, out int, roles ...arch.Role) linear {
-		biases := make([]arch.Role, len(roles))
-		for i, r := range roles {
-			biases[i] = r.Bias()
-		}
-		p, b := vector(layer, roles...), vector(layer, biases...)
-		return linear{p.w, b.w, p.dw, b.dw, in, out}
-	}
-	d.embed = vector(-1, arch.Embed)
-	d.finalNorm = vector(-1, arch.FinalNorm)
-	d.head = product(-1, m.Hidden, m.Vocab, arch.Head)
+	d.embed, d.pos = v.tensor(-1, -1, arch.Embed), v.tensor(-1, -1, arch.PosTable)
+	d.finalNorm = v.norm(-1, arch.FinalNorm)
+	v.product(&d.head, -1, -1, m.Hidden, m.Vocab, arch.Head)
 	if m.Tied {
-		d.head = linear{w: d.embed.w, dw: d.embed.dw, in: m.Hidden, out: m.Vocab}
+		d.head.w, d.head.dw = d.embed.w, d.embed.dw
 	}
-	d.blocks = make([]block, m.Layers)
 	for l := range d.blocks {
 		b := &d.blocks[l]
-		b.attnNorm, b.mlpNorm = vector(l, arch.AttnNorm), vector(l, arch.MLPNorm)
-		b.qNorm, b.kNorm = vector(l, arch.QNorm), vector(l, arch.KNorm)
-		b.qkv = product(l, m.Hidden, d.qkvWidth(), arch.Q, arch.K, arch.V)
-		b.o = product(l, d.qWidth(), m.Hidden, arch.O)
-		b.gateUp = product(l, m.Hidden, 2*m.FFN, arch.Gate, arch.Up)
-		b.down = product(l, m.FFN, m.Hidden, arch.Down)
-		if len(m.Window) > 0 {
-			b.window = m.Window[l]
+		b.attnNorm, b.attnPost = v.norm(l, arch.AttnNorm), v.norm(l, arch.AttnPostNorm)
+		b.mlpNorm, b.mlpPost = v.norm(l, arch.MLPNorm), v.norm(l, arch.MLPPostNorm)
+		b.qNorm, b.kNorm = v.tensor(l, -1, arch.QNorm), v.tensor(l, -1, arch.KNorm)
+		v.product(&b.qkv, l, -1, m.Hidden, d.qkvWidth(), joined(m, l, -1, arch.QKV, arch.Q, arch.K, arch.V)...)
+		v.product(&b.o, l, -1, d.qWidth(), m.Hidden, arch.O)
+		first := -1
+		if b.mixture {
+			first = 0
+			v.product(&b.router, l, -1, m.Hidden, m.MoE.Experts, arch.Router)
+		}
+		ffn, _ := d.inner(b)
+		for x := range b.mlps {
+			v.product(&b.mlps[x].in, l, first+x, m.Hidden, d.halves()*ffn, inner(m, l, first+x)...)
+			v.product(&b.mlps[x].down, l, first+x, ffn, m.Hidden, arch.Down)
 		}
 	}
 }
-
-// Widths of the packed heads of a row.
-func (d *Decoder) qWidth() int   { return d.m.Heads * d.m.HeadDim }
-func (d *Decoder) kvWidth() int  { return d.m.KVHeads * d.m.HeadDim }
-func (d *Decoder) qkWidth() int  { return d.qWidth() + d.kvWidth() }
-func (d *Decoder) qkvWidth() int { return d.qWidth() + 2*d.kvWidth() }
 
 func (d *Decoder) takeActivations(a *arenas) {
 	m, rows := d.m, d.o.Batch*d.o.SeqLen
 	for l := range d.blocks {
 		b := &d.blocks[l]
 		if l > 0 && !d.o.Train {
-			b.share(&d.blocks[0])
+			b.saved = d.blocks[0].saved
 			continue
 		}
-		b.x, b.mid = a.acts.take(rows*m.Hidden), a.acts.take(rows*m.Hidden)
-		b.normed1, b.normed2 = a.acts.take(rows*m.Hidden), a.acts.take(rows*m.Hidden)
-		b.stat1, b.stat2 = a.acts.take(rows), a.acts.take(rows)
+		d.takeStream(a, b)
 		b.qkvOut = a.acts.take(rows * d.qkvWidth())
-		if m.QKNorm {
+		if d.normsQK() {
 			b.qk = a.acts.take(rows * d.qkWidth())
 			b.qStat, b.kStat = a.acts.take(rows*m.Heads), a.acts.take(rows*m.KVHeads)
 		}
 		b.attn, b.lse = a.acts.take(rows*d.qWidth()), a.acts.take(rows*m.Heads)
-		b.gu, b.h = a.acts.take(rows*2*m.FFN), a.acts.take(rows*m.FFN)
+		d.takeMLP(a, b)
 	}
 	if d.o.Train || m.Layers == 0 {
 		d.last = a.acts.take(rows * m.Hidden)
 	} else {
 		d.last = d.blocks[0].x
 	}
-	d.finalOut, d.finalStat, d.loss = a.acts.take(rows*m.Hidden), a.acts.take(rows), a.acts.take(rows)
+	d.finalOut, d.loss = a.acts.take(rows*m.Hidden), a.acts.take(rows)
+	d.finalStat = d.takeStat(a)
 }
 
-// share makes a block that keeps nothing use the activations of another.
-func (b *block) share(o *block) {
-	b.x, b.mid, b.normed1, b.normed2, b.stat1, b.stat2 = o.x, o.mid, o.normed1, o.normed2, o.stat1, o.stat2
-	b.qkvOut, b.qk, b.qStat, b.kStat, b.attn, b.lse = o.qkvOut, o.qk, o.qStat, o.kStat, o.attn, o.lse
-	b.gu, b.h = o.gu, o.h
-}
-
-// takeWork lays out what no pass leaves behind. The backward passes of the head, the MLP and the attention run one
-// after the other, so that their temporaries lie over each other.
-func (d *Decoder) takeWork(a *arenas) {
-	m, rows := d.m, d.o.Batch*d.o.SeqLen
-	d.ids, d.targets = a.ints.take(rows), a.ints.take(rows)
-	d.cos, d.sin = a.work.take(d.o.SeqLen*len(d.invFreq)), a.work.take(d.o.SeqLen*len(d.invFreq))
-	if d.o.Train {
-		d.dx, d.dn = a.work.take(rows*m.Hidden), a.work.take(rows*m.Hidden)
+// takeStream takes what stands along the residual stream.
+func (d *Decoder) takeStream(a *arenas, b *block) {
+	n := d.o.Batch * d.o.SeqLen * d.m.Hidden
+	b.x, b.mid = a.acts.take(n), a.acts.take(n)
+	b.normed1, b.normed2 = b.x, d.besideMLP(b)
+	if d.m.PreNorm {
+		b.normed1, b.normed2 = a.acts.take(n), a.acts.take(n)
+		b.stat1, b.stat2 = d.takeStat(a), d.takeStat(a)
 	}
-	start := a.work.off
-	chunks := (rows*m.Vocab + logitElems - 1) / logitElems
-	d.chunk = (rows + chunks - 1) / chunks
-	d.logits = a.work.take(d.chunk * m.Vocab)
-	if !d.o.Train {
+	if d.m.PostNorm {
+		b.attnOut, b.mlpOut = a.acts.take(n), a.acts.take(n)
+		b.postStat1, b.postStat2 = d.takeStat(a), d.takeStat(a)
+	}
+}
+
+func (d *Decoder) takeStat(a *arenas) (s stat) {
+	rows := d.o.Batch * d.o.SeqLen
+	s.scale = a.acts.take(rows)
+	if d.m.LayerNorm {
+		s.mean = a.acts.take(rows)
+	}
+	return s
+}
+
+// widest gives the rows times inner size of the MLPs that may use b's memory, which all do without training, and whether some
+// are mixtures.
+func (d *Decoder) widest(b *block) (n int, mixture bool) {
+	for l := range d.blocks {
+		c := &d.blocks[l]
+		if d.o.Train && b != c {
+			continue
+		}
+		ffn, slots := d.inner(c)
+		n, mixture = max(n, d.o.Batch*d.o.SeqLen*slots*ffn), mixture || c.mixture
+	}
+	return n, mixture
+}
+
+func (d *Decoder) takeMLP(a *arenas, b *block) {
+	n, mixture := d.widest(b)
+	b.gu, b.h = a.acts.take(d.halves()*n), a.acts.take(n)
+	if !mixture {
 		return
 	}
-	d.dfinal = a.work.take(rows * m.Hidden)
-	a.work.off = start
-	d.dh = a.work.take(rows * m.FFN)
-	a.work.off = start
-	d.dattn, d.dqkv = a.work.take(rows*d.qWidth()), a.work.take(rows*d.qkvWidth())
-	if m.QKNorm {
-		d.dqk = a.work.take(rows * d.qkWidth())
-	}
-	d.delta = a.work.take(rows * m.Heads)
+	m, rows := d.m.MoE, d.o.Batch*d.o.SeqLen
+	b.routed, b.chances, b.routing = a.acts.take(rows*m.Experts), a.acts.take(rows*m.Experts), a.acts.take(rows*m.TopK)
+	b.chosen, b.place, b.source = a.ints.take(rows*m.TopK), a.ints.take(rows*m.TopK), a.ints.take(rows*m.TopK)
+	b.expertOut = a.acts.take(rows * m.TopK * d.m.Hidden)
+	b.counts = make([]int, m.Experts)
 }

@@ -12,20 +12,22 @@ import (
 	"famkit/internal/tensor"
 )
 
-// Param is one tensor of the model: its weights and, where the decoder trains, its gradients, row-major.
+// Param is one tensor of the model: its weights and, where the decoder trains, its gradients, row-major as the checkpoint
+// stores it. A fused tensor is one parameter of its own role, a transposed one has its stored shape [in, out].
 type Param struct {
-	Name  string
-	Role  arch.Role
-	Layer int // -1 outside the blocks
-	Shape []int
-	W, G  engine.Buf
+	Name   string
+	Role   arch.Role
+	Layer  int // -1 outside the blocks
+	Expert int // -1 where the tensor is not one of an expert's
+	Shape  []int
+	W, G   engine.Buf
 }
 
 // Params lists the tensors in the checkpoint's order. A tied head appears once, as the embedding.
 func (d *Decoder) Params() []Param {
 	out := make([]Param, len(d.layout.places))
 	for i, p := range d.layout.places {
-		out[i] = Param{Name: p.name, Role: p.role, Layer: p.layer, Shape: slices.Clone(p.shape), W: d.mem.weights.buf.At(p.off, p.n)}
+		out[i] = Param{Name: p.name, Role: p.role, Layer: p.layer, Expert: p.expert, Shape: slices.Clone(p.shape), W: d.mem.weights.buf.At(p.off, p.n)}
 		if d.o.Train {
 			out[i].G = d.mem.grads.buf.At(p.off, p.n)
 		}
@@ -46,8 +48,12 @@ const piece = 1 << 20
 // Load reads the weights from a checkpoint of the same model, a piece at a time.
 func (d *Decoder) Load(ck *arch.Checkpoint) error {
 	var buf []byte
+	bound := map[slot]arch.Bound{}
+	for _, t := range ck.Tensors {
+		bound[slot{t.Spec.Role, t.Layer, t.Expert}] = t
+	}
 	for _, p := range d.Params() {
-		t, ok := ck.Find(p.Role, p.Layer)
+		t, ok := bound[slot{p.Role, p.Layer, p.Expert}]
 		if !ok {
 			return fault.Inputf("tensor %q is missing", p.Name)
 		}

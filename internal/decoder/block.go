@@ -1,0 +1,158 @@
+package decoder
+
+import (
+	"famkit/internal/arch"
+	"famkit/internal/engine"
+	"famkit/internal/fault"
+)
+
+// linear is a product with a weight stored [out, in], or [in, out], perhaps with a bias, and their gradients.
+type linear struct {
+	w, b, dw, db engine.Buf
+	in, out      int
+	transposed   bool // stored [in, out]
+}
+
+// gain is a norm's weight and bias, or a table, and its gradients.
+type gain struct{ w, b, dw, db engine.Buf }
+
+// stat is what a norm keeps for its backward pass.
+type stat struct{ scale, mean engine.Buf }
+
+// mlp is the two products of an MLP: gate and up in one, or up alone; and down.
+type mlp struct{ in, down linear }
+
+// block is the weights of one layer and its saved activations. Without training all layers share activations.
+type block struct {
+	attnNorm, attnPost, mlpNorm, mlpPost, qNorm, kNorm gain
+
+	qkv, o linear
+	mlps   []mlp  // one, or one for each expert
+	router linear // of a mixture
+
+	mixture bool
+	window  int
+	turn    *turns // nil without a rotary embedding
+	saved
+}
+
+// saved is what the backward pass of a block reads.
+type saved struct {
+	x, mid           engine.Buf // [rows, hidden]: the stream before attention and after it
+	normed1, normed2 engine.Buf // [rows, hidden]: what the branches read; the stream itself without norms before them
+	stat1, stat2     stat
+	qkvOut           engine.Buf // [rows, (heads+2*kv)*head_dim]
+	qk               engine.Buf // [rows, (heads+kv)*head_dim]: normed and rotated, where q and k have norms
+	qStat, kStat     engine.Buf // [rows*heads], [rows*kv]
+	attn             engine.Buf // [rows, heads*head_dim]
+	lse              engine.Buf // [rows*heads]
+	gu               engine.Buf // [rows, 2*ffn], of a mixture [rows*top_k, 2*ffn]; [.., ffn] where there is no gate
+	h                engine.Buf // [rows, ffn], of a mixture [rows*top_k, ffn]
+
+	attnOut, mlpOut      engine.Buf // [rows, hidden]: what the branches gave, where it is normed
+	postStat1, postStat2 stat
+
+	routed                engine.Buf // [rows, experts]: the router's output
+	chances               engine.Buf // [rows, experts]: its softmax
+	routing               engine.Buf // [rows*top_k]: weights of the chosen experts
+	chosen, place, source engine.Buf // [rows*top_k] of I32: see engine.Route
+	counts                []int      // [experts], on the host
+	expertOut             engine.Buf // [rows*top_k, hidden]
+}
+
+// packing is where q, k and v stand in a row of their product.
+type packing struct {
+	k, v          int // elements before the first key and value
+	stepQ, stepKV int // see engine.Attention
+}
+
+// Widths of the packed heads of a row.
+func (d *Decoder) qWidth() int   { return d.m.Heads * d.m.HeadDim }
+func (d *Decoder) kvWidth() int  { return d.m.KVHeads * d.m.HeadDim }
+func (d *Decoder) qkWidth() int  { return d.qWidth() + d.kvWidth() }
+func (d *Decoder) qkvWidth() int { return d.qWidth() + 2*d.kvWidth() }
+
+// normsQK tells whether q and k have norms.
+func (d *Decoder) normsQK() bool { return d.m.QKNorm || d.m.QKNormFull }
+
+// halves is how many products the MLP's first one joins.
+func (d *Decoder) halves() int {
+	if d.m.Gated {
+		return 2
+	}
+	return 1
+}
+
+// inner is the size of a block's MLP, or of one of its experts, and slots the rows that it works on for each row of the batch.
+func (d *Decoder) inner(b *block) (ffn, slots int) {
+	if b.mixture {
+		return d.m.MoE.FFN, d.m.MoE.TopK
+	}
+	return d.m.FFN, 1
+}
+
+// planBlocks fixes what the blocks are, and how their products are stored.
+func (d *Decoder) planBlocks() error {
+	m := d.m
+	if m.MoE != nil && (m.MoE.TopK < 1 || m.MoE.TopK > m.MoE.Experts) {
+		return fault.Inputf("config.json: %d experts for a token: wanted 1 to %d", m.MoE.TopK, m.MoE.Experts)
+	}
+	d.blocks = make([]block, m.Layers)
+	d.packed = packing{k: d.qWidth(), v: d.qkWidth()}
+	for l := range d.blocks {
+		b := &d.blocks[l]
+		b.mixture = m.Mixture(l)
+		b.turn = d.turnsOf(l)
+		if len(m.Window) > 0 {
+			b.window = m.Window[l]
+		}
+		if err := d.planAttention(l, b); err != nil {
+			return err
+		}
+		if err := d.planMLP(l, b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Decoder) planAttention(l int, b *block) error {
+	m := d.m
+	qkv, err := d.layout.formOf(l, -1, joined(m, l, -1, arch.QKV, arch.Q, arch.K, arch.V))
+	if err != nil {
+		return err
+	}
+	if qkv.turns {
+		step := (m.Heads/m.KVHeads + 2) * m.HeadDim
+		d.packed = packing{k: step - 2*m.HeadDim, v: step - m.HeadDim, stepQ: step, stepKV: step}
+	}
+	if qkv.turns && d.normsQK() {
+		return fault.Inputf("layer %d: the decoder runs no norms of q and k that take turns in one tensor", l)
+	}
+	o, err := d.layout.formOf(l, -1, []arch.Role{arch.O})
+	b.qkv.transposed, b.o.transposed = qkv.transposed, o.transposed
+	return err
+}
+
+func (d *Decoder) planMLP(l int, b *block) error {
+	m, y := d.m, d.layout
+	first, n := -1, 1
+	if b.mixture {
+		first, n = 0, m.MoE.Experts
+	}
+	b.mlps = make([]mlp, n)
+	for x := range b.mlps {
+		in, err := y.formOf(l, first+x, inner(m, l, first+x))
+		if err != nil {
+			return err
+		}
+		down, err := y.formOf(l, first+x, []arch.Role{arch.Down})
+		if err != nil {
+			return err
+		}
+		b.mlps[x].in.transposed, b.mlps[x].down.transposed = in.transposed, down.transposed
+	}
+	router, err := y.formOf(l, -1, []arch.Role{arch.Router})
+	b.router.transposed = router.transposed
+	return err
+}
