@@ -400,6 +400,29 @@ func TestWriteRefusals(t *testing.T) {
 	sameSource(t, h, sample(1, 3, 100))
 }
 
+// Admit says what Write would, and leaves nothing behind.
+func TestAdmit(t *testing.T) {
+	dir := t.TempDir()
+	dst := filepath.Join(dir, "a", "out")
+	if err := Admit(dst, one("w", 1), WriteOptions{}); err != nil {
+		t.Error(err)
+	}
+	onlyThese(t, dir)
+	writeOpen(t, dst, one("w", 1), WriteOptions{})
+	for what, err := range map[string]error{
+		"exists already": Admit(dst, one("w", 1), WriteOptions{}),
+		"is the input":   Admit(dst, one("w", 1), WriteOptions{Force: true, Inputs: []string{dst}}),
+		"cannot be":      Admit(filepath.Join(dir, "b"), one(metadataKey, 1), WriteOptions{}),
+	} {
+		if err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%v, want %q", err, what)
+		}
+	}
+	if err := Admit(dst, one("w", 1), WriteOptions{Force: true}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWriteForce(t *testing.T) {
 	for _, name := range []string{"out", "out.safetensors"} {
 		dir := t.TempDir()
