@@ -9,6 +9,7 @@ import ctypes
 import glob
 import json
 import os
+import re
 
 import safetensors
 
@@ -42,7 +43,7 @@ def verdict(path):
         safetensors.deserialize(data)
         return None
     except Exception as e:
-        return str(e)
+        return re.sub(r"`w\d+`", "`w?`", str(e))  # of equal ranges the crate names any
 
 
 here = os.path.dirname(os.path.abspath(__file__))
