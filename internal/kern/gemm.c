@@ -1,7 +1,7 @@
 #include "kern.h"
 
 // Block sizes: KC*(MR or NR) floats of a panel pass through the first-level cache, MC*KC lie in the second, NC*KC in the third.
-enum { GEMM_KC = 384, GEMM_MC = 280, GEMM_NC = 2048 };
+enum { GEMM_KC = 384, GEMM_MC = 280, GEMM_NC = 2048, PACK_ROWS = 16 };
 
 #if defined(__x86_64__)
 #include <immintrin.h>
