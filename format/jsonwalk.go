@@ -12,7 +12,7 @@ import (
 const depthCap = 125
 
 // walker reads JSON token by token, for headers and indexes. encoding/json would accept duplicate names and replace bad surrogates, and it
-// decodes a large header tens of times slower. Errors carry the byte offset within the header.
+// decodes a large header ten times slower. Errors carry the byte offset within the header.
 type walker struct {
 	text []byte
 	pos  int
