@@ -18,9 +18,6 @@ type AxisMap struct {
 	Write []float64 // nil: 1 everywhere
 }
 
-// identityMap keeps an axis of n as it is.
-func identityMap(n int) AxisMap { return copyMap(n, n) }
-
 // copyMap grows an axis by copies: the whole axis again and again, the last time in part.
 func copyMap(from, to int) AxisMap {
 	m := AxisMap{Src: make([]int32, to)}
@@ -52,19 +49,6 @@ func (m AxisMap) counts(n int) []int32 {
 		c[s]++
 	}
 	return c
-}
-
-// identity reports whether the axis stays as it is.
-func (m AxisMap) identity(from int) bool {
-	if len(m.Src) != from || m.Write != nil {
-		return false
-	}
-	for t, s := range m.Src {
-		if int(s) != t {
-			return false
-		}
-	}
-	return true
 }
 
 // exact reports whether every write scale, and its inverse, is a power of two: multiplying by it never rounds.
