@@ -40,9 +40,6 @@ type AxisMap struct {
 	Fill  Fill
 }
 
-// identityMap keeps an axis of n as it is.
-func identityMap(n int) AxisMap { return copyMap(n, n) }
-
 // copyMap grows an axis by copies: the whole axis again and again, the last time in part.
 func copyMap(from, to int) AxisMap {
 	m := AxisMap{Src: make([]int32, to)}
@@ -123,19 +120,6 @@ func (m AxisMap) counts(n int) []int32 {
 		}
 	}
 	return c
-}
-
-// identity reports whether the axis stays as it is.
-func (m AxisMap) identity(from int) bool {
-	if len(m.Src) != from || m.Write != nil || m.Read != nil {
-		return false
-	}
-	for t, s := range m.Src {
-		if int(s) != t {
-			return false
-		}
-	}
-	return true
 }
 
 // powers reports whether every scale, and so its inverse, is a power of two: multiplying by it never rounds.

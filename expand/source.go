@@ -14,6 +14,9 @@ import (
 // ConfigFile is the name of a model's configuration.
 const ConfigFile = "config.json"
 
+// proofFile is a proof that travels with a checkpoint.
+const proofFile = "proof.json"
+
 // child is the grown checkpoint as a view of its parent: no tensor is computed before it is read.
 type child struct {
 	names   []string
@@ -48,7 +51,9 @@ func (p *Plan) Apply(ck *arch.Checkpoint) (Grown, error) {
 		c.tensors[e.Info.Name] = newGrown(e, parents)
 	}
 	for name, data := range ck.Source.Files() {
-		c.files[name] = data
+		if name != proofFile { // it speaks of the parent
+			c.files[name] = data
+		}
 	}
 	if ck.Config != nil {
 		cfg, err := p.config(ck)

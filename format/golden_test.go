@@ -71,7 +71,7 @@ func TestWritesWhatTheCrateWrites(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(h.entries) != 28 || h.meta["format"] != "pt" {
+	if len(h.entries) != 29 || h.meta["format"] != "pt" {
 		t.Errorf("%d tensors, metadata %v", len(h.entries), h.meta)
 	}
 	var list []placed

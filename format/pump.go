@@ -18,6 +18,8 @@ const (
 	chunkBytes = 4 << 20
 	// poolBytes bounds the buffers of all workers together.
 	poolBytes = 48 << 20
+	// writebackBytes is the smallest chunk that the disk is asked to take at once, while the next ones are computed.
+	writebackBytes = 1 << 20
 )
 
 // pump moves tensors to their places, chunk by chunk: each worker takes the next chunk in file order, asks the tensor for
@@ -132,6 +134,9 @@ func (p *pump) move(ctx context.Context, c chunk, buf []byte) error {
 	if c.out != nil {
 		if _, err := c.out.WriteAt(buf, c.base+c.off); err != nil {
 			return fault.Failedf("tensor %q: writing: %w", c.info.Name, err)
+		}
+		if c.n >= writebackBytes {
+			startWriteback(c.out, c.base+c.off, c.n)
 		}
 	}
 	if p.digest && !c.add(ctx, buf) {

@@ -53,6 +53,11 @@ func reserve(f *os.File, size int64) error {
 	return err
 }
 
+// startWriteback asks for a part of a file to be written to disk without waiting for it: a final sync then has less to do.
+func startWriteback(f *os.File, off, n int64) {
+	_ = unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WRITE) // the sync at the end reports what fails
+}
+
 // freeDisk is the number of bytes that may still be written below dir.
 func freeDisk(dir string) (int64, error) {
 	var st unix.Statfs_t

@@ -43,20 +43,21 @@ func run(args []string, out, errw io.Writer) int {
 
 func newApp(u *ui) *cli.App {
 	app := &cli.App{
-		Name:                   "famkit",
-		Usage:                  "grow, prove and train families of language models",
-		UsageText:              "famkit COMMAND SRC [DST] [flags]",
-		Description:            appDescription,
-		HideVersion:            true,
-		HideHelpCommand:        true,
-		Writer:                 u.out,
-		ErrWriter:              u.err,
-		UseShortOptionHandling: false,
-		ExitErrHandler:         func(*cli.Context, error) {},
-		OnUsageError:           usageError,
-		CommandNotFound:        nil,
-		Flags:                  []cli.Flag{cli.HelpFlag}, // cli adds it only where there is no help command
-		Action:                 func(c *cli.Context) error { return rootAction(u, c) },
+		Name:                      "famkit",
+		Usage:                     "grow, prove and train families of language models",
+		UsageText:                 "famkit COMMAND SRC [DST] [flags]",
+		Description:               appDescription,
+		HideVersion:               true,
+		HideHelpCommand:           true,
+		Writer:                    u.out,
+		ErrWriter:                 u.err,
+		DisableSliceFlagSeparator: true, // a path may hold a comma
+		UseShortOptionHandling:    false,
+		ExitErrHandler:            func(*cli.Context, error) {},
+		OnUsageError:              usageError,
+		CommandNotFound:           nil,
+		Flags:                     []cli.Flag{cli.HelpFlag}, // cli adds it only where there is no help command
+		Action:                    func(c *cli.Context) error { return rootAction(u, c) },
 	}
 	for _, build := range commands {
 		app.Commands = append(app.Commands, prepare(u, build(u)))

@@ -9,6 +9,7 @@ import ctypes
 import glob
 import json
 import os
+import re
 
 import safetensors
 
@@ -28,7 +29,7 @@ def crate_file():
 
     for i, (dtype, bits) in enumerate(DTYPES.items()):
         add("t.%s" % dtype, dtype, [3, 1], bytes((i * 31 + k) % 251 for k in range(3 * bits // 8)))
-    names = ["a<b>&c", "__zz", "ZZ", "tab\there", 'quote"back\\slash', "line\u2028sep", "\u00e9\u4f60\U0001f600", "\x01\x1f\x7f", "/slash", ""]
+    names = ["a<b>&c", "__zz", "ZZ", "tab\there", 'quote"back\\slash', "line\u2028sep", "\u00e9\u4f60\U0001f600", "\x01\x1f\x7f", "/slash", "\b\f\n\r", ""]
     for i, name in enumerate(names):
         add(name, "float32", [] if i % 2 else [1, 1], bytes([i, 1, 2, 3]))
     add("empty", "float16", [0, 7], b"")
@@ -42,7 +43,7 @@ def verdict(path):
         safetensors.deserialize(data)
         return None
     except Exception as e:
-        return str(e)
+        return re.sub(r"`w\d+`", "`w?`", str(e))  # of equal ranges the crate names any
 
 
 here = os.path.dirname(os.path.abspath(__file__))

@@ -155,6 +155,7 @@ func TestFamiliesRefuse(t *testing.T) {
 		{"gpt_neox", `"rotary_pct": 0.5, "partial_rotary_factor": 0.25`, "partial_rotary_factor says 0.25, but rotary_pct says 0.5"},
 		{"gpt_neox", `"rotary_pct": 0.01`, "found 0 of 12 elements"},
 		{"gpt_neox", `"rotary_pct": 0.5, "rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.25}`, "but rotary_pct says 0.5"},
+		{"gpt_neox", `"rotary_pct": 0.5, "head_dim": 16`, "head_dim: wanted 12, hidden_size / num_attention_heads, found 16"},
 		{"phi3", `"rope_scaling": {"type": "linear", "factor": 2.0}`, `rotary scaling "linear" is not supported, known are default, longrope`},
 		{"phi3", `"head_dim": 8, "rope_scaling": {"type": "longrope", "short_factor": [1, 2, 3, 4], "long_factor": [1, 2, 3, 4]}`, "short_factor: wanted 6 numbers for hidden_size 48 and 4 heads, as transformers insists for phi3, found 4"},
 		{"phi3", `"rope_scaling": {"type": "longrope", "original_max_position_embeddings": 64, "short_factor": [1], "long_factor": [1]}`, "original_max_position_embeddings says 4096, config.json: rope_scaling says 64"},

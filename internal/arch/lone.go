@@ -17,8 +17,8 @@ import (
 // known. Heads, KVHeads and HeadDim are not, and stay 0 (HeadDim is known where q and k have norms), nor are
 // MaxPos, Eps, Act, Rope, Window, LayerType, DType and the token ids. So the checkpoint can be listed, converted
 // and grown in depth, never run or widened, and TensorSpec.Shape and Model.Check must not be asked about it.
-// Llama and Mistral files look the same and are called llama; q, k and v biases without one on o mean qwen2,
-// norms on q and k qwen3. The checkpoint's Config is nil.
+// Llama, Mistral and Gemma files look the same and are called llama; q, k and v biases without one on o mean qwen2,
+// norms on q and k qwen3. The other families' files need their config. The checkpoint's Config is nil.
 func BindLone(src format.Source) (*Checkpoint, error) {
 	l := &lone{src: src, have: map[string]tensor.Tensor{}}
 	ck, err := l.bind()

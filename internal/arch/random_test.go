@@ -57,7 +57,8 @@ var alternatives = map[string][]string{
 var spoilers = map[string]string{
 	"partial_rotary_factor": "phi3 gpt_neox", "rope_local_base_freq": "gemma3_text", "attn_logit_softcapping": "gemma2",
 	"rotary_pct": "gpt_neox", "rotary_emb_base": "gpt_neox", "num_experts": "mixtral qwen3_moe", "num_local_experts": "mixtral qwen3_moe",
-	"head_dim": "llama mistral qwen2 qwen3 gemma gemma2 gemma3_text olmo2 phi3 mixtral qwen3_moe", "original_max_position_embeddings": "llama phi3",
+	"head_dim":                         "llama mistral qwen2 qwen3 gemma gemma2 gemma3_text olmo2 phi3 mixtral qwen3_moe",
+	"original_max_position_embeddings": "llama phi3",
 }
 
 const (
@@ -108,6 +109,7 @@ func TestRandomConfigs(t *testing.T) {
 			t.Fatalf("config was\n%s", c.Bytes())
 		}
 	}
+	t.Logf("configs understood and written back: %v", good)
 	for _, s := range registry {
 		if good[s.Name] < 100 {
 			t.Errorf("%s: only %d configs were understood", s.Name, good[s.Name])

@@ -81,7 +81,8 @@ func (d *Decoder) logitsOf(first, rows int) (x, logits engine.Buf) {
 	return x, logits
 }
 
-// Loss is the forward pass alone: the sum of the losses in nats and the number of targets that count.
+// Loss is the forward pass alone: the sum of the losses in nats and the number of targets that count. It leaves gradients as they are,
+// but not the activations that a backward pass would read.
 func (d *Decoder) Loss(batch, seq int, ids, targets []int32) (sum float64, n int, err error) {
 	if err := d.SetBatch(batch, seq, ids, targets); err != nil {
 		return 0, 0, err

@@ -53,7 +53,7 @@ func run(parentLog, grownLog, dir string, out io.Writer) error {
 		Series: []report.Series{
 			{Name: "grown, trained on", Points: ge, Dots: true},
 			{Name: "parent, trained on with the same batches", Points: pe, Dots: true},
-			{Name: "grown, loss of each batch", Points: report.Losses(grown, "step")},
+			{Name: "grown, loss of each batch", Points: report.Losses(grown, "step"), Faint: true},
 			{Name: "the parent as it was", Points: []report.Point{{X: 0, Y: pe[0].Y}, {X: pe[len(pe)-1].X, Y: pe[0].Y}}, Dashed: true},
 		}}
 	if err := draw(c, table, dir); err != nil {

@@ -32,5 +32,5 @@ echo
 echo "SmolLM2-135M-Instruct, $(machine)"
 losses=$(sed -n 's/.*"type":"step".*"loss":\([0-9.]*\).*/\1/p' "$WORK/log.jsonl")
 [ -n "$losses" ] || die "the training log has no step"
-echo "training loss: $(head -n 1 <<<"$losses") at the first step, $(tail -n 1 <<<"$losses") at the last of $(wc -l <<<"$losses")"
+printf 'training loss: %.4f at the first step, %.4f at the last of %d\n' "$(head -n 1 <<<"$losses")" "$(tail -n 1 <<<"$losses")" "$(wc -l <<<"$losses")"
 awk -F '\t' 'BEGIN { printf "%-42s %10s %14s\n", "step", "wall, s", "peak RSS, MiB" } { printf "%-42s %10.2f %14d\n", $1, $2, $3 }' "$table"

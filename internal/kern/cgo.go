@@ -109,6 +109,7 @@ func (k simd) Gemm(g *Gemm, m0, m1, n0, n1 int, work []float32) {
 		return
 	}
 	checkGemm(g, m0, m1, n0, n1)
+	_ = work[:k.GemmWork()]
 	mode := 0
 	if g.BF16 {
 		mode = 1
@@ -122,12 +123,14 @@ func (k simd) Gemm(g *Gemm, m0, m1, n0, n1 int, work []float32) {
 
 func (k simd) Attention(a *Attn, work []float32) {
 	checkAttn(a, false)
+	_ = work[:k.AttnWork(a.T, a.HeadDim)]
 	C.kern_attn(k.isa, C.long(a.T), C.long(a.HeadDim), C.float(a.Scale), C.float(a.Softcap), C.long(a.Window), fp(a.Q), C.long(a.StrideQ),
 		fp(a.K), C.long(a.StrideK), fp(a.V), C.long(a.StrideV), fp(a.O), C.long(a.StrideO), fp(a.LSE), fp(work))
 }
 
 func (k simd) AttentionGrad(a *Attn, work []float32) {
 	checkAttn(a, true)
+	_ = work[:k.AttnWork(a.T, a.HeadDim)]
 	C.kern_attn_grad(k.isa, C.long(a.T), C.long(a.HeadDim), C.long(a.Group), C.float(a.Scale), C.float(a.Softcap), C.long(a.Window),
 		fp(a.Q), C.long(a.StrideQ), fp(a.K), C.long(a.StrideK), fp(a.V), C.long(a.StrideV), fp(a.O), fp(a.DO), C.long(a.StrideO), fp(a.LSE),
 		fp(a.DQ), fp(a.DK), fp(a.DV), fp(a.Delta), fp(work))

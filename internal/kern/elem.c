@@ -6,7 +6,7 @@
 
 int kern_best_isa(void)
 {
-#if defined(__x86_64__)
+#if KERN_X86
 	__builtin_cpu_init();
 	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
 		__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd"))
@@ -19,7 +19,7 @@ int kern_best_isa(void)
 
 int kern_has_bf16(void)
 {
-#if defined(__x86_64__)
+#if KERN_X86
 	return kern_best_isa() == ISA_AVX512 && __builtin_cpu_supports("avx512bf16");
 #else
 	return 0;

@@ -1,9 +1,9 @@
 #include "kern.h"
 
 // Block sizes: KC*(MR or NR) floats of a panel pass through the first-level cache, MC*KC lie in the second, NC*KC in the third.
-enum { GEMM_KC = 384, GEMM_MC = 280, GEMM_NC = 2048 };
+enum { GEMM_KC = 384, GEMM_MC = 280, GEMM_NC = 2048, PACK_ROWS = 16 };
 
-#if defined(__x86_64__)
+#if KERN_X86
 #include <immintrin.h>
 static void pack_rows_bf16(float *dst, long pw, const float *src, long ld, long n, long kc, long k);
 static void pack_cols_bf16(float *dst, long pw, const float *src, long ld, long n, long kc, long k);
@@ -13,7 +13,7 @@ static void run_tile_bf16(long mr, long kc, const float *a, const float *b, cons
 #define BODY "gemm_body.h"
 #include "isa.h"
 
-#if defined(__x86_64__)
+#if KERN_X86
 #include "gemm_bf16.h"
 #endif
 

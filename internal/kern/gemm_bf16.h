@@ -18,6 +18,7 @@ static inline __attribute__((always_inline)) void tile_bf16(const int mr, const 
 	const tile_out_avx512 *o, long ncol)
 {
 	EACH_ROW(DECLARE)
+	EACH_ROW(FETCH)
 	for (long k = 0; k < kc; k++, A += 14, B += 32) {
 		__m512bh b0 = (__m512bh)_mm512_loadu_si512(B), b1 = nv > 1 ? (__m512bh)_mm512_loadu_si512(B + 16) : b0;
 		EACH_ROW(STEP)
@@ -45,27 +46,29 @@ static void run_tile_bf16(long mr, long kc, const float *a, const float *b, cons
 #undef STEP
 #undef CASE
 
-// k is the number of rows that the source has from here on, kc the pairs wanted: an odd last row is paired with zeros.
+// k is the number of rows that the source has from here on, kc the pairs wanted: an odd last row is paired with zeros. A few pairs of
+// rows at a time, so that both sides stay in the first-level cache.
 static void pack_rows_bf16(float *dst, long pw, const float *src, long ld, long n, long kc, long k)
 {
 	unsigned short order[32];
 	for (int i = 0; i < 16; i++) order[2 * i] = i, order[2 * i + 1] = 16 + i;
 	__m512i idx = _mm512_loadu_si512(order);
-	for (long q = 0; q < kc; q++) {
-		const float *s = src + 2 * q * ld;
-		int odd = 2 * q + 1 < k;
-		for (long p = 0; p < n; p += pw) {
-			float *d = dst + p * kc + q * pw;
+	for (long q0 = 0; q0 < kc; q0 += PACK_ROWS) {
+		long q1 = q0 + PACK_ROWS < kc ? q0 + PACK_ROWS : kc;
+		for (long p = 0; p < n; p += pw)
 			for (long h = 0; h < pw; h += 16) {
-				long w = n - p - h;
-				__mmask16 m = w <= 0 ? 0 : w >= 16 ? 0xffff : (1u << w) - 1;
-				if (pw - h < 16) m &= (1u << (pw - h)) - 1;
-				__m512 lo = _mm512_maskz_loadu_ps(m, s + p + h);
-				__m512 hi = _mm512_maskz_loadu_ps(odd ? m : 0, s + ld + p + h);
-				__m512i v = _mm512_permutexvar_epi16(idx, (__m512i)_mm512_cvtne2ps_pbh(hi, lo));
-				_mm512_mask_storeu_epi32(d + h, pw - h < 16 ? (1u << (pw - h)) - 1 : 0xffff, v);
+				long w = n - p - h, width = pw - h < 16 ? pw - h : 16;
+				w = w < 0 ? 0 : w > width ? width : w;
+				__mmask16 m = (1u << w) - 1, keep = (1u << width) - 1;
+				const float *s = src + 2 * q0 * ld + p + h;
+				float *d = dst + p * kc + q0 * pw + h;
+				for (long q = q0; q < q1; q++, s += 2 * ld, d += pw) {
+					__m512 lo = _mm512_maskz_loadu_ps(m, s);
+					__m512 hi = _mm512_maskz_loadu_ps(2 * q + 1 < k ? m : 0, s + ld);
+					__m512i v = _mm512_permutexvar_epi16(idx, (__m512i)_mm512_cvtne2ps_pbh(hi, lo));
+					_mm512_mask_storeu_epi32(d, keep, v);
+				}
 			}
-		}
 	}
 }
 

@@ -40,25 +40,24 @@ static void FN(pack_cols)(float *dst, long pw, const float *src, long ld, long n
 	}
 }
 #else
+// A few rows at a time, so that both sides stay in the first-level cache.
 static void FN(pack_rows)(float *dst, long pw, const float *src, long ld, long n, long kc)
 {
-	long whole = pw == NR ? n / NR * NR : 0;
-	for (long k = 0; k < kc && whole; k++) {
-		const float *s = src + k * ld;
-		for (long p = 0; p < whole; p += NR) {
-			float *d = dst + p * kc + k * NR;
-			FN(store)(d, FN(load)(s + p));
-			FN(store)(d + VW, FN(load)(s + p + VW));
-		}
-	}
-	for (long p = whole; p < n; p += pw) {
-		long w = n - p < pw ? n - p : pw;
-		__mmask16 m0 = w >= 16 ? 0xffff : (1u << w) - 1, m1 = w >= 32 ? 0xffff : w > 16 ? (1u << (w - 16)) - 1 : 0;
-		float *d = dst + p * kc;
-		const float *s = src + p;
-		for (long k = 0; k < kc; k++, d += pw, s += ld) { // a panel of MR: each store's surplus is overwritten by the next
-			_mm512_storeu_ps(d, _mm512_maskz_loadu_ps(m0, s));
-			if (pw == NR) _mm512_storeu_ps(d + 16, _mm512_maskz_loadu_ps(m1, s + 16));
+	for (long k0 = 0; k0 < kc; k0 += PACK_ROWS) {
+		long k1 = k0 + PACK_ROWS < kc ? k0 + PACK_ROWS : kc;
+		for (long p = 0; p < n; p += pw) {
+			long w = n - p < pw ? n - p : pw;
+			__mmask16 m0 = w >= 16 ? 0xffff : (1u << w) - 1, m1 = w >= 32 ? 0xffff : w > 16 ? (1u << (w - 16)) - 1 : 0;
+			float *d = dst + p * kc + k0 * pw;
+			const float *s = src + k0 * ld + p;
+			if (pw == NR) {
+				for (long k = k0; k < k1; k++, d += NR, s += ld) {
+					_mm512_storeu_ps(d, _mm512_maskz_loadu_ps(m0, s));
+					_mm512_storeu_ps(d + 16, _mm512_maskz_loadu_ps(m1, s + 16));
+				}
+				continue;
+			}
+			for (long k = k0; k < k1; k++, d += MR, s += ld) _mm512_mask_storeu_ps(d, (1 << MR) - 1, _mm512_maskz_loadu_ps(m0, s));
 		}
 	}
 }

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#if defined(__x86_64__)
+#if KERN_X86
 #include <immintrin.h>
 
 #pragma GCC push_options
@@ -46,7 +46,7 @@
 #undef MR
 #undef BQ
 
-#if defined(__x86_64__)
+#if KERN_X86
 #define PICK(isa, f) ((isa) == ISA_AVX512 ? f##_avx512 : (isa) == ISA_AVX2 ? f##_avx2 : f##_portable)
 #else
 #define PICK(isa, f) ((void)(isa), f##_portable)

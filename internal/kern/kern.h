@@ -3,6 +3,13 @@
 #ifndef FAMKIT_KERN_H
 #define FAMKIT_KERN_H
 
+// The vector paths need gcc's way to choose instruction sets within a file; other compilers get the portable path.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(KERN_PORTABLE_ONLY)
+#define KERN_X86 1
+#else
+#define KERN_X86 0
+#endif
+
 enum { ISA_PORTABLE = 1, ISA_AVX2 = 2, ISA_AVX512 = 3 };
 
 // kern_best_isa asks the processor; kern_has_bf16 whether it multiplies bfloat16 pairs itself.

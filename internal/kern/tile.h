@@ -3,6 +3,7 @@
 // Spelt out by macros: the accumulators must be named variables to stay in registers.
 #undef EACH_ROW
 #undef PLAIN
+#undef FETCH
 #undef ADDED
 #undef SPILL
 #undef FINISH
@@ -42,6 +43,10 @@ static __attribute__((noinline)) void FN(finish)(const float *t, const tile_out 
 
 #define DECLARE(i) vf x##i = {}, y##i = {};
 #define STEP(i) if (i < mr) { vf a##i = FN(set1)(A[i * rs]); x##i += a##i * b0; if (nv > 1) y##i += a##i * b1; }
+// The tile's place in C is fetched while the products run.
+#define FETCH(i) if (i < mr) { \
+	__builtin_prefetch(o->c + i * o->ldc, 1); \
+	if (nv > 1) __builtin_prefetch(o->c + i * o->ldc + 2 * VW - 1, 1); }
 #define PLAIN(i) if (i < mr) { \
 	FN(store)(o->c + i * o->ldc, x##i); \
 	if (nv > 1) FN(store)(o->c + i * o->ldc + VW, y##i); }
@@ -63,6 +68,7 @@ INL void FN(tile)(const int mr, const int nv, long K, const float *A, const long
 	const tile_out *o, long ncol)
 {
 	EACH_ROW(DECLARE)
+	EACH_ROW(FETCH)
 	for (long k = 0; k < K; k++, A += cs, B += ldb) {
 		vf b0 = FN(load)(B), b1 = nv > 1 ? FN(load)(B + VW) : b0;
 		EACH_ROW(STEP)

@@ -18,6 +18,7 @@ type Series struct {
 	Points []Point
 	Dashed bool
 	Dots   bool // mark each point: for series of few values
+	Faint  bool // thin and pale: for series of many noisy values
 }
 
 // Chart is a line chart.
@@ -132,7 +133,11 @@ func (f frame) line(b *strings.Builder, s Series, colour string) {
 	if s.Dashed {
 		dash = ` stroke-dasharray="6 4"`
 	}
-	fmt.Fprintf(b, `<path d="%s" fill="none" stroke="%s" stroke-width="1.8"%s/>`+"\n", d.String(), colour, dash)
+	stroke := `stroke-width="1.8"`
+	if s.Faint {
+		stroke = `stroke-width="1" stroke-opacity="0.35"`
+	}
+	fmt.Fprintf(b, `<path d="%s" fill="none" stroke="%s" %s%s/>`+"\n", d.String(), colour, stroke, dash)
 }
 
 func (f frame) key(b *strings.Builder, s Series, colour string, i int) {
