@@ -40,6 +40,9 @@ type AxisMap struct {
 	Fill  Fill
 }
 
+// identityMap keeps an axis of n as it is.
+func identityMap(n int) AxisMap { return copyMap(n, n) }
+
 // copyMap grows an axis by copies: the whole axis again and again, the last time in part.
 func copyMap(from, to int) AxisMap {
 	m := AxisMap{Src: make([]int32, to)}
