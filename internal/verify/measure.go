@@ -72,9 +72,9 @@ func storedRounding(types []tensor.DType) float64 {
 func unitRoundoff(d tensor.DType) float64 {
 	switch d {
 	case tensor.BF16:
-		return 0x1p-9
+		return 0x1p-8
 	case tensor.F16:
-		return 0x1p-12 * 2
+		return 0x1p-11
 	case tensor.F32:
 		return 0x1p-24
 	}

@@ -1,0 +1,190 @@
+package verify
+
+import (
+	"fmt"
+	"math"
+
+	"famkit/expand"
+	"famkit/internal/arch"
+)
+
+// Claim is what is said about how a child grew: for each of its layers the parent's layer that it computes, noSource where
+// it adds nothing, and for each axis where its indices come from. It is only said: a wrong claim makes the proof fail.
+type Claim struct {
+	Layers []int                        `json:"layers"`
+	Maps   map[arch.Axis]expand.AxisMap `json:"maps,omitempty"`
+	// Shards is into how many experts a dense MLP was cut; 0 or 1 for whole ones.
+	Shards int `json:"shards,omitempty"`
+}
+
+// noSource marks a layer or an index that nothing of the parent stands behind.
+const noSource = -1
+
+// ClaimOf takes the maps from a plan.
+func ClaimOf(p *expand.Plan) *Claim {
+	c := &Claim{Maps: p.Maps}
+	if p.Upcycle != nil {
+		c.Shards = p.Upcycle.Shards
+	}
+	for _, l := range p.Layers {
+		if l.Silent {
+			c.Layers = append(c.Layers, noSource)
+		} else {
+			c.Layers = append(c.Layers, l.Src)
+		}
+	}
+	return c
+}
+
+// Then is the claim of a growth by c whose child grew by next.
+func (c *Claim) Then(next *Claim) (*Claim, error) {
+	out := &Claim{Maps: map[arch.Axis]expand.AxisMap{}, Shards: max(c.Shards, next.Shards)}
+	for i, l := range next.Layers {
+		if l >= len(c.Layers) {
+			return nil, fmt.Errorf("layer %d: source layer %d of %d", i, l, len(c.Layers))
+		}
+		if l >= 0 {
+			l = c.Layers[l]
+		}
+		out.Layers = append(out.Layers, l)
+	}
+	for a, m := range c.Maps {
+		out.Maps[a] = m
+	}
+	for a, m := range next.Maps {
+		first, ok := c.Maps[a]
+		if !ok {
+			out.Maps[a] = m
+			continue
+		}
+		both, err := compose(first, m)
+		if err != nil {
+			return nil, fmt.Errorf("axis %s: %w", a, err)
+		}
+		out.Maps[a] = both
+	}
+	return out, nil
+}
+
+func compose(first, next expand.AxisMap) (expand.AxisMap, error) {
+	out := expand.AxisMap{Fill: next.Fill}
+	if out.Fill == expand.FillNone {
+		out.Fill = first.Fill
+	}
+	scaled := first.Write != nil || next.Write != nil
+	for t, s := range next.Src {
+		k := 1.0
+		if next.Write != nil {
+			k = next.Write[t]
+		}
+		from := int32(noSource)
+		if s >= 0 {
+			if int(s) >= len(first.Src) {
+				return out, fmt.Errorf("source index %d of %d", s, len(first.Src))
+			}
+			from = first.Src[s]
+			if first.Write != nil {
+				k *= first.Write[s]
+			}
+		}
+		out.Src = append(out.Src, from)
+		if scaled {
+			out.Write = append(out.Write, k)
+		}
+	}
+	return out, nil
+}
+
+// relation says what the child's elements of a space are: element t is k[t] times the parent's element src[t], or, at
+// noSource, something else.
+type relation struct {
+	from int
+	src  []int32
+	k    []float64 // nil: 1
+}
+
+func sameRelation(n int) *relation {
+	r := &relation{from: n, src: make([]int32, n)}
+	for t := range r.src {
+		r.src[t] = int32(t)
+	}
+	return r
+}
+
+func (r *relation) to() int { return len(r.src) }
+
+func (r *relation) scale(t int) float64 {
+	if r.k == nil {
+		return 1
+	}
+	return r.k[t]
+}
+
+// scaled is r with other scales.
+func (r *relation) scaled(k []float64) *relation { return &relation{r.from, r.src, k} }
+
+// copies counts the child's elements of each source.
+func (r *relation) copies() []int {
+	n := make([]int, r.from)
+	for _, s := range r.src {
+		if s >= 0 {
+			n[s]++
+		}
+	}
+	return n
+}
+
+// fresh reports whether some element has no source.
+func (r *relation) fresh() bool {
+	for _, s := range r.src {
+		if s < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// times is the product of two spaces, r the outer one.
+func (r *relation) times(inner *relation) *relation {
+	out := &relation{from: r.from * inner.from, src: make([]int32, 0, r.to()*inner.to())}
+	for _, o := range r.src {
+		for _, i := range inner.src {
+			if o < 0 || i < 0 {
+				out.src = append(out.src, noSource)
+			} else {
+				out.src = append(out.src, o*int32(inner.from)+i)
+			}
+		}
+	}
+	return out
+}
+
+// axis reads the claim about an axis; a map that is none of these sizes is an error.
+func (c *Claim) axis(a arch.Axis, from, to int) (*relation, error) {
+	m, ok := c.Maps[a]
+	if !ok {
+		if from != to {
+			return nil, fmt.Errorf("axis %s has %d indices in the parent and %d in the child, and nothing says where they come from", a, from, to)
+		}
+		return sameRelation(from), nil
+	}
+	if len(m.Src) != to || m.Write != nil && len(m.Write) != to {
+		return nil, fmt.Errorf("axis %s: the map has %d indices and %d scales, the child %d", a, len(m.Src), len(m.Write), to)
+	}
+	r := &relation{from: from, src: make([]int32, to)}
+	for t, s := range m.Src {
+		if int(s) >= from {
+			return nil, fmt.Errorf("axis %s: index %d comes from %d, the parent has %d", a, t, s, from)
+		}
+		r.src[t] = max(s, noSource)
+	}
+	if a == arch.Hidden && m.Write != nil {
+		r.k = m.Write
+		for t, k := range r.k {
+			if !(math.Abs(k) > 0x1p-500 && math.Abs(k) < 0x1p500) {
+				return nil, fmt.Errorf("axis %s: index %d is scaled by %v", a, t, k)
+			}
+		}
+	}
+	return r, nil
+}

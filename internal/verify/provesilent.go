@@ -1,0 +1,106 @@
+package verify
+
+import (
+	"context"
+	"slices"
+
+	"famkit/internal/arch"
+)
+
+// branch is one of the two halves of a block: the tensors that write what it adds to the stream, and the norm, if any,
+// through which it is added.
+type branch struct {
+	name     string
+	writers  []arch.Role
+	postNorm arch.Role
+}
+
+var branches = []branch{
+	{"attention", []arch.Role{arch.O, arch.O.Bias()}, arch.AttnPostNorm},
+	{"mlp", []arch.Role{arch.Down, arch.Down.Bias()}, arch.MLPPostNorm},
+}
+
+// silentTensor reads a tensor of a layer that has no source. It must be finite: zero times infinity is not zero.
+func (p *prover) silentTensor(w *worker, order int, b arch.Bound) error {
+	bad, first, n, err := scan(w, b)
+	if err != nil {
+		return err
+	}
+	if r := trimBias(b.Spec.Role); r == arch.AttnPostNorm || r == arch.MLPPostNorm {
+		if first, err = p.gainSet(b); err != nil {
+			return err
+		}
+	}
+	p.mu.Lock()
+	p.bytes += n
+	p.mu.Unlock()
+	if bad != nil {
+		p.refuse(condIdentity, order, bad)
+		return nil
+	}
+	if first != nil {
+		l := p.layers[b.Layer]
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if old := l.loud[b.Spec.Role]; old == nil {
+			l.loud[b.Spec.Role] = first
+		}
+	}
+	return nil
+}
+
+// gainSet gives the first effective gain, or norm's bias, that is not zero.
+func (p *prover) gainSet(b arch.Bound) (*Counterexample, error) {
+	v, err := vector(b.Tensor)
+	if err != nil {
+		return nil, err
+	}
+	offset := p.parent.Model.GainOffset
+	if isBias(b.Spec.Role) {
+		offset = 0
+	}
+	i := slices.IndexFunc(v, func(x float64) bool { return x+offset != 0 })
+	if i < 0 {
+		return nil, nil
+	}
+	return &Counterexample{Where: b.Info().Name, Index: []int{i}, Text: "is not zero"}, nil
+}
+
+// silentLayer: what a layer without a source adds to the stream is zero, in both branches.
+func (p *prover) silentLayer(ctx context.Context, layer int) error {
+	for _, h := range branches {
+		loud := p.layers[layer].loudest(h, p.child.Model.PostNorm)
+		if loud == nil {
+			p.hold(condIdentity)
+			continue
+		}
+		why, err := p.cancels(ctx, layer, h)
+		switch {
+		case err != nil:
+			return err
+		case why == "":
+			p.hold(condIdentity)
+		default:
+			bad := *loud
+			bad.Text += ", but the layer has no source, and what its " + h.name + " writes does not cancel" + why
+			p.refuse(condIdentity, layer, &bad)
+		}
+	}
+	return nil
+}
+
+// loudest gives what makes a branch add something: nil where its writers are all zero, or the norm behind them is.
+func (l *layerState) loudest(h branch, postNorm bool) *Counterexample {
+	if postNorm && l.loud[h.postNorm] == nil && l.loud[h.postNorm.Bias()] == nil {
+		return nil
+	}
+	for _, r := range h.writers {
+		if l.loud[r] != nil {
+			return l.loud[r]
+		}
+	}
+	if postNorm && l.loud[h.postNorm.Bias()] != nil {
+		return l.loud[h.postNorm.Bias()]
+	}
+	return nil
+}

@@ -1,0 +1,453 @@
+package verify
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"famkit/internal/tensor"
+)
+
+// segment is a stretch of a row that is compared as bytes: n elements of the parent from `from`, and where their copies
+// start in the child.
+type segment struct {
+	from, n int
+	to      []int
+}
+
+// segment finds the stretches of the columns. Where they are short, or scaled, bytes do not pay.
+func (c *checking) segment() {
+	if c.colScale != nil {
+		for _, k := range c.colScale {
+			if k != 1 {
+				return
+			}
+		}
+	}
+	if c.cols.reads {
+		c.segmentReads()
+	} else {
+		c.segmentWrites()
+	}
+	c.fast = len(c.segments) <= max(4, c.cols.from/16)
+}
+
+func (c *checking) segmentWrites() {
+	src := c.cols.src
+	for t := 0; t < len(src); {
+		if src[t] < 0 {
+			t++
+			continue
+		}
+		k := t + 1
+		for k < len(src) && src[k] == src[k-1]+1 {
+			k++
+		}
+		c.segments = append(c.segments, segment{int(src[t]), k - t, []int{t}})
+		t = k
+	}
+}
+
+func (c *checking) segmentReads() {
+	start, list := invert(c.cols.relation)
+	follows := func(s int) bool { // the copies of s stand right after those of s-1
+		a, b := list[start[s-1]:start[s]], list[start[s]:start[s+1]]
+		if len(a) != len(b) {
+			return false
+		}
+		for i := range a {
+			if b[i] != a[i]+1 {
+				return false
+			}
+		}
+		return true
+	}
+	for s := 0; s < c.cols.from; {
+		k := s + 1
+		for k < c.cols.from && follows(k) {
+			k++
+		}
+		seg := segment{from: s, n: k - s}
+		for _, t := range list[start[s]:start[s+1]] {
+			seg.to = append(seg.to, int(t))
+		}
+		c.segments = append(c.segments, seg)
+		s = k
+	}
+}
+
+// group compares the child's rows list, read as one where they are copies that add up, with the parent's row s.
+func (c *checking) group(s int, in []byte, list []int32, rows [][]byte) {
+	if c.fast && len(rows) == 1 && c.rows.scale(int(list[0])) == 1 && c.asBytes(in, rows[0]) {
+		return
+	}
+	c.asNumbers(s, in, list, rows)
+}
+
+// asBytes reports whether bytes alone show that the row is right.
+func (c *checking) asBytes(in, row []byte) bool {
+	e := c.size
+	for _, g := range c.segments {
+		if len(g.to) == 0 && c.cols.partial {
+			continue
+		}
+		a := in[g.from*e : (g.from+g.n)*e]
+		switch len(g.to) {
+		case 1:
+			if !bytes.Equal(a, row[g.to[0]*e:(g.to[0]+g.n)*e]) {
+				return false
+			}
+		case 2:
+			if !chosen(a, row[g.to[0]*e:(g.to[0]+g.n)*e], row[g.to[1]*e:(g.to[1]+g.n)*e], e) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	if c.cols.fresh != anything {
+		for _, r := range c.freshCols {
+			if !allZero(row[r.at*e : (r.at+r.n)*e]) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func allZero(b []byte) bool {
+	for len(b) >= 8 {
+		if binary.LittleEndian.Uint64(b) != 0 {
+			return false
+		}
+		b = b[8:]
+	}
+	for _, x := range b {
+		if x != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// lanes have the highest bit of each element of 2, 4 or 8 bytes in a word.
+var lanes = map[int]uint64{2: 0x8000800080008000, 4: 0x8000000080000000, 8: 0x8000000000000000}
+
+// chosen reports whether every element of w stands whole in a or in b, the other one being zero.
+func chosen(w, a, b []byte, size int) bool {
+	high := lanes[size]
+	n := len(w) &^ 7
+	for i := 0; i < n; i += 8 {
+		x, y := binary.LittleEndian.Uint64(a[i:]), binary.LittleEndian.Uint64(b[i:])
+		if x^y != binary.LittleEndian.Uint64(w[i:]) || set(x, high)&set(y, high) != 0 {
+			return false
+		}
+	}
+	var tail [3][8]byte
+	copy(tail[0][:], w[n:])
+	copy(tail[1][:], a[n:])
+	copy(tail[2][:], b[n:])
+	x, y := binary.LittleEndian.Uint64(tail[1][:]), binary.LittleEndian.Uint64(tail[2][:])
+	return x^y == binary.LittleEndian.Uint64(tail[0][:]) && set(x, high)&set(y, high) == 0
+}
+
+// set has the highest bit of each element that is not zero.
+func set(x, high uint64) uint64 { return (x&^high + ^high | x) & high }
+
+// addColumns adds a row of the parent to the sums of its columns.
+func (c *checking) addColumns(in []byte) {
+	c.src = grow2(c.src, c.cols.from)
+	tensor.Decode(c.src, in, c.d)
+	for i, x := range c.src {
+		c.columns[i].add(x)
+	}
+}
+
+// asNumbers compares sums.
+func (c *checking) asNumbers(s int, in []byte, list []int32, rows [][]byte) {
+	c.src = grow2(c.src, c.cols.from)
+	tensor.Decode(c.src, in, c.d)
+	ko, exact := 1.0, true
+	kr := func(i int) float64 { return c.rows.scale(int(list[i])) }
+	if !c.rows.reads {
+		ko = kr(0)
+	}
+	for i := range list {
+		exact = exact && isPower(kr(i))
+	}
+	c.fold(list, rows)
+	if c.out.bad != nil {
+		return
+	}
+	var parentMean sum
+	if c.cols.fresh == mean && len(c.freshCols) > 0 {
+		parentMean = meanOf(c.src)
+	}
+	row := s
+	if len(list) > 0 {
+		row = int(list[0])
+	}
+	for i := range c.wide {
+		if at(c.missing, i) {
+			continue
+		}
+		want, k, sure := sum{}, ko, exact && (c.colExact == nil || c.colExact[i])
+		from := i
+		if !c.cols.reads {
+			k *= c.cols.scale(i)
+			from = int(c.cols.src[i])
+		}
+		switch {
+		case from >= 0:
+			want.addProduct(c.src[from], k)
+		case c.cols.fresh == mean:
+			want, sure = parentMean.times(k), false
+		case c.cols.fresh == zeros:
+		default:
+			continue
+		}
+		if c.compare(c.sums[i], want, sure) {
+			continue
+		}
+		if sure && (c.sums[i].lossy || want.lossy) && c.exactly(i, from, k, list, rows) {
+			continue
+		}
+		c.refuse(row, c.column(i), "%s", c.wanted(want, c.sums[i], s, from))
+		return
+	}
+}
+
+// wanted says what a number should have been.
+func (c *checking) wanted(want, got sum, row, col int) string {
+	from := c.parent.Info().Name
+	if col < 0 {
+		return fmt.Sprintf("wanted %v as nothing of the parent stands behind it, found %v", want.hi, got.hi)
+	}
+	return fmt.Sprintf("wanted %v of %s [%d %d], found %v", want.hi, from, row, col, got.hi)
+}
+
+// column is a child's column that belongs to place i of the domain.
+func (c *checking) column(i int) int {
+	if !c.cols.reads {
+		return i
+	}
+	for t, s := range c.cols.src {
+		if int(s) == i {
+			return t
+		}
+	}
+	return i
+}
+
+// fold sums the child's rows into sums: over copies of columns where they are read, column by column where written.
+func (c *checking) fold(list []int32, rows [][]byte) {
+	c.sums = grow2(c.sums, c.wide)
+	clear(c.sums)
+	c.vals = grow2(c.vals, c.cols.to())
+	for r, row := range rows {
+		tensor.Decode(c.vals, row, c.d)
+		k := 1.0
+		if c.rows.reads {
+			k = c.rows.scale(int(list[r]))
+		}
+		c.foldRow(int(list[r]), k)
+	}
+}
+
+func (c *checking) foldRow(row int, k float64) {
+	if !c.cols.reads {
+		for t, x := range c.vals {
+			c.sums[t].addProduct(x, k)
+		}
+	} else {
+		for t, x := range c.vals {
+			s := c.cols.src[t]
+			if s >= 0 {
+				c.sums[s].addProduct(x, k*c.cols.scale(t))
+			}
+		}
+	}
+	if c.cols.fresh != zeros && c.cols.fresh != noted {
+		return
+	}
+	for _, r := range c.freshCols {
+		for t := r.at; t < r.at+r.n; t++ {
+			if c.vals[t] == 0 {
+				continue
+			}
+			if c.cols.fresh == noted {
+				c.out.colSet[t] = true
+			} else if c.cols.reads {
+				c.refuse(row, t, "wanted 0 as nothing of the parent stands behind it, found %v", c.vals[t])
+				return
+			}
+		}
+	}
+}
+
+// compare reports whether a sum is what is wanted: exactly, or to one rounding where the scales are rounded themselves.
+func (c *checking) compare(got, want sum, exact bool) bool {
+	diff := math.Abs(got.minus(want))
+	if exact {
+		return diff == 0 && !got.lossy && !want.lossy
+	}
+	if diff == 0 {
+		return true
+	}
+	size := math.Max(got.size, want.size)
+	if !(diff <= roundingBound(c.d, size)+c.loose*size+want.slack) {
+		return false
+	}
+	c.out.rounded = true
+	if ulp := diff / ulpOf(size, c.d); ulp > c.out.worst {
+		c.out.worst = ulp
+	}
+	return true
+}
+
+// ulpOf is a unit in the last place of v in type d.
+func ulpOf(v float64, d tensor.DType) float64 {
+	_, e := math.Frexp(v)
+	return math.Max(math.Ldexp(2*unitRoundoff(d), e-1), smallestOf(d))
+}
+
+// exactly compares without any bound on precision: for sums that two float64 numbers cannot hold.
+func (c *checking) exactly(i, from int, k float64, list []int32, rows [][]byte) bool {
+	total := newBigSum()
+	for r, row := range rows {
+		tensor.Decode(c.vals, row, c.d)
+		kr := 1.0
+		if c.rows.reads {
+			kr = c.rows.scale(int(list[r]))
+		}
+		for t, x := range c.vals {
+			if c.place(t) == i {
+				kc := 1.0
+				if c.cols.reads {
+					kc = c.cols.scale(t)
+				}
+				total.addProduct(x, kr, kc)
+			}
+		}
+	}
+	if from >= 0 {
+		total.addProduct(-c.src[from], k)
+	}
+	return total.v.Sign() == 0
+}
+
+func (c *checking) place(t int) int {
+	if c.cols.reads {
+		return int(c.cols.src[t])
+	}
+	return t
+}
+
+// meanOf is the mean of finite numbers to about twice float64's precision.
+func meanOf(v []float64) sum {
+	var s sum
+	for _, x := range v {
+		s.add(x)
+	}
+	return s.over(float64(len(v)))
+}
+
+// times is a mean, scaled; whoever computes it in float64 may miss it by a little of what is added up.
+func (s sum) times(k float64) sum {
+	out := sum{slack: claimError * s.size * math.Abs(k)}
+	out.addProduct(s.hi, k)
+	out.addProduct(s.lo, k)
+	return out
+}
+
+// over is s / n.
+func (s sum) over(n float64) sum {
+	q := s.hi / n
+	p, e := twoProduct(q, n)
+	return sum{hi: q, lo: (s.hi - p - e + s.lo) / n, size: s.size / n}
+}
+
+// freshRows looks at the child's rows that have no source.
+func (c *checking) freshRows() error {
+	width := c.cols.to() * c.size
+	for t := 0; t < c.rows.to(); {
+		if c.rows.src[t] >= 0 {
+			t++
+			continue
+		}
+		n := 1
+		for t+n < c.rows.to() && c.rows.src[t+n] < 0 && (n+1)*width <= blockBytes {
+			n++
+		}
+		c.its = grow2(c.its, n*width)
+		if err := readChunk(c.child, c.its, int64(t)*int64(width)); err != nil {
+			return err
+		}
+		c.out.bytes += int64(len(c.its))
+		c.finite(c.its, t)
+		for i := 0; i < n && c.out.bad == nil; i++ {
+			c.freshRow(t+i, c.its[i*width:(i+1)*width])
+		}
+		if c.out.bad != nil {
+			return c.ctx.Err()
+		}
+		t += n
+	}
+	return c.ctx.Err()
+}
+
+func (c *checking) freshRow(t int, row []byte) {
+	switch c.rows.fresh {
+	case anything:
+		if c.cols.fresh == noted || c.cols.fresh == zeros {
+			// what a fresh row reads does not matter: nothing reads the row
+			return
+		}
+	case noted, zeros:
+		if allZero(row) {
+			return
+		}
+		c.vals = grow2(c.vals, c.cols.to())
+		tensor.Decode(c.vals, row, c.d)
+		for i, x := range c.vals {
+			if x == 0 {
+				continue
+			}
+			if c.rows.fresh == zeros {
+				c.refuse(t, i, "wanted 0 as nothing of the parent stands behind it, found %v", x)
+			} else {
+				c.out.rowSet[t] = true
+			}
+			return
+		}
+	case mean:
+		c.meanRow(t, row)
+	}
+}
+
+// meanRow compares a row with the mean of the parent's.
+func (c *checking) meanRow(t int, row []byte) {
+	c.fold([]int32{int32(t)}, [][]byte{row})
+	for i := range c.wide {
+		if c.out.bad != nil {
+			return
+		}
+		from := i
+		if !c.cols.reads {
+			from = int(c.cols.src[i])
+		}
+		if from < 0 {
+			continue
+		}
+		m := c.columns[from].over(float64(c.rows.from))
+		k := c.rows.scale(t)
+		if !c.cols.reads {
+			k *= c.cols.scale(i)
+		}
+		want := m.times(k)
+		if !c.compare(c.sums[i], want, false) {
+			c.refuse(t, c.column(i), "wanted %v, the mean over the rows of %s, found %v", want.hi, c.parent.Info().Name, c.sums[i].hi)
+		}
+	}
+}
