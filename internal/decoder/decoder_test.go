@@ -303,6 +303,14 @@ func (silent) MatMul(*engine.MatMul)                         {}
 func (silent) BiasGrad(_, _ engine.Buf, _, _, _ int)         {}
 func (silent) RMSNorm(*engine.Norm)                          {}
 func (silent) RMSNormGrad(*engine.Norm)                      {}
+func (silent) LayerNorm(*engine.Norm)                        {}
+func (silent) LayerNormGrad(*engine.Norm)                    {}
+func (silent) Route(*engine.Route)                           {}
+func (silent) RouteGrad(*engine.Route)                       {}
+func (silent) Combine(*engine.Combine)                       {}
+func (silent) CombineGrad(*engine.Combine)                   {}
+func (silent) AddTo(_, _ engine.Buf)                         {}
+func (silent) Copy(_, _ engine.Buf)                          {}
 func (silent) Rope(*engine.Rope)                             {}
 func (silent) Attention(*engine.Attention)                   {}
 func (silent) AttentionGrad(*engine.Attention)               {}

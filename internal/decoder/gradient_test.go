@@ -32,7 +32,7 @@ func TestGradients(t *testing.T) {
 				w, g := values(t, e, p.W), values(t, e, p.G)
 				var norm, off float64
 				for i, v := range w {
-					const h = 1e-4
+					const h = 2e-5
 					at := func(step float64) float64 {
 						set(t, e, p.W.At(i, 1), []float64{v + step})
 						return loss()

@@ -28,7 +28,7 @@ func attentions(r *rand.Rand) []check {
 	var out []check
 	for i, o := range attentionCases {
 		o.Scale = 2 / math.Sqrt(float64(o.HeadDim))
-		out = append(out, packedAttention(r, o, i%2, i%3), apartAttention(r, o))
+		out = append(out, packedAttention(r, o, i%2, i%3), apartAttention(r, o), turnsAttention(r, o))
 	}
 	return out
 }
@@ -56,6 +56,80 @@ func packedAttention(r *rand.Rand, o engine.Attention, off, pad int) check {
 			e.AttentionGrad(&p)
 			return nil
 		}}
+}
+
+// turnsAttention has the queries, key and value of each kv head follow each other. Both passes must do what they do on heads side by side.
+func turnsAttention(r *rand.Rand, o engine.Attention) check {
+	rows, q, kv, group := o.B*o.T, o.Heads*o.HeadDim, o.KVHeads*o.HeadDim, o.Heads/o.KVHeads*o.HeadDim
+	stats, width := o.B*o.Heads*o.T, q+2*kv
+	apart := o
+	apart.StrideQ, apart.StrideK, apart.StrideV, apart.StrideO = q, kv, kv, q
+	step := group + 2*o.HeadDim
+	o.StepQ, o.StepKV, o.StrideQ, o.StrideK, o.StrideV, o.StrideO = step, step, width, width, width, q
+	x := random(r, rows*width)
+	return check{name: attentionName(&o, "AttentionGrad/turns"),
+		bufs: []data{{f: x, off: 1}, {f: poison(rows * q)}, {f: poison(stats), private: true}, {f: poison(rows * width), off: 2},
+			{f: random(r, rows*q)}, {f: poison(stats), private: true}},
+		run: func(e engine.Engine, b []engine.Buf) []float64 {
+			p := o
+			cut := func(x engine.Buf, at int) engine.Buf { return x.At(at, x.N-at) }
+			p.Q, p.K, p.V = b[0], cut(b[0], group), cut(b[0], group+o.HeadDim)
+			p.O, p.LSE, p.DO, p.Delta = b[1], b[2], b[4], b[5]
+			p.DQ, p.DK, p.DV = b[3], cut(b[3], group), cut(b[3], group+o.HeadDim)
+			e.Attention(&p)
+			e.AttentionGrad(&p)
+			return nil
+		},
+		plain: func(x [][]float64) []float64 {
+			ref, err := engine.New("ref", engine.Options{})
+			if err != nil {
+				panic(err)
+			}
+			defer func() { _ = ref.Close() }()
+			sides := sideBySide(&o, x[0], rows)
+			var b []engine.Buf
+			for _, v := range [][]float64{sides[0], sides[1], sides[2], x[1], x[2], sides[0], sides[1], sides[2], x[4], x[5]} {
+				buf, err := ref.Alloc(engine.F64, len(v))
+				if err != nil {
+					panic(err)
+				}
+				write(ref, buf, v)
+				b = append(b, buf)
+			}
+			p := apart
+			p.Q, p.K, p.V, p.O, p.LSE, p.DQ, p.DK, p.DV, p.DO, p.Delta = b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9]
+			ref.Attention(&p)
+			ref.AttentionGrad(&p)
+			copy(x[1], read(ref, p.O))
+			inTurns(&o, x[3], [3][]float64{read(ref, p.DQ), read(ref, p.DK), read(ref, p.DV)}, rows)
+			return nil
+		}}
+}
+
+// turnsAt calls f with where each head of a row stands in turns and side by side; part is 0 for q, 1 for k, 2 for v.
+func turnsAt(o *engine.Attention, rows int, f func(part, turns, apart int)) {
+	group := o.Heads / o.KVHeads
+	for row := range rows {
+		for kv := range o.KVHeads {
+			at := row*o.StrideQ + kv*o.StepKV
+			for g := range group {
+				f(0, at+g*o.HeadDim, (row*o.Heads+kv*group+g)*o.HeadDim)
+			}
+			f(1, at+group*o.HeadDim, (row*o.KVHeads+kv)*o.HeadDim)
+			f(2, at+(group+1)*o.HeadDim, (row*o.KVHeads+kv)*o.HeadDim)
+		}
+	}
+}
+
+func sideBySide(o *engine.Attention, x []float64, rows int) [3][]float64 {
+	kv := rows * o.KVHeads * o.HeadDim
+	out := [3][]float64{make([]float64, rows*o.Heads*o.HeadDim), make([]float64, kv), make([]float64, kv)}
+	turnsAt(o, rows, func(part, turns, apart int) { copy(out[part][apart:], x[turns:][:o.HeadDim]) })
+	return out
+}
+
+func inTurns(o *engine.Attention, x []float64, parts [3][]float64, rows int) {
+	turnsAt(o, rows, func(part, turns, apart int) { copy(x[turns:], parts[part][apart:][:o.HeadDim]) })
 }
 
 // apartAttention has q, k and v in buffers of their own and runs the forward pass.

@@ -72,7 +72,7 @@ func RunAll(t *testing.T, create func(engine.Options) (engine.Engine, error), to
 func checks() []check {
 	r := rand.New(rand.NewPCG(1, 2))
 	var all []check
-	for _, f := range []func(*rand.Rand) []check{matmuls, vectors, norms, ropes, attentions, gates, embeds, crossEntropies, adams} {
+	for _, f := range []func(*rand.Rand) []check{matmuls, vectors, norms, layerNorms, ropes, attentions, gates, mixtures, embeds, crossEntropies, adams} {
 		all = append(all, f(r)...)
 	}
 	return all
@@ -161,6 +161,21 @@ func (d *data) place(t reporter, e engine.Engine) engine.Buf {
 		t.Fatal(err)
 	}
 	return b
+}
+
+func write(e engine.Engine, b engine.Buf, x []float64) {
+	if err := e.Upload(b, encode(x, tensor.F64), tensor.F64); err != nil {
+		panic(err)
+	}
+}
+
+func read(e engine.Engine, b engine.Buf) []float64 {
+	raw, x := make([]byte, 8*b.N), make([]float64, b.N)
+	if err := e.Download(raw, tensor.F64, b); err != nil {
+		panic(err)
+	}
+	tensor.Decode(x, raw, tensor.F64)
+	return x
 }
 
 func encode(x []float64, d tensor.DType) []byte {

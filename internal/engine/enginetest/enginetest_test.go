@@ -31,6 +31,11 @@ type defect struct {
 	loss    func(*engine.CrossEntropy)
 	adam    func(*engine.AdamW)
 	embed   func(*engine.Embed)
+	layer   func(*engine.Norm)
+	layer2  func(*engine.Norm)
+	route   func(*engine.Route)
+	route2  func(*engine.Route)
+	combine func(*engine.Combine)
 	spoiled bool // BiasGrad overwrites, AddTo skips the last element
 }
 
@@ -54,6 +59,12 @@ func (d *defect) CrossEntropy(p *engine.CrossEntropy) { d.Engine.CrossEntropy(ch
 func (d *defect) AdamW(p *engine.AdamW)               { d.Engine.AdamW(change(p, d.adam)) }
 func (d *defect) Embed(p *engine.Embed)               { d.Engine.Embed(change(p, d.embed)) }
 func (d *defect) EmbedGrad(p *engine.Embed)           { d.Engine.EmbedGrad(change(p, d.embed)) }
+func (d *defect) LayerNorm(p *engine.Norm)            { d.Engine.LayerNorm(change(p, d.layer)) }
+func (d *defect) LayerNormGrad(p *engine.Norm)        { d.Engine.LayerNormGrad(change(p, d.layer2)) }
+func (d *defect) Route(p *engine.Route)               { d.Engine.Route(change(p, d.route)) }
+func (d *defect) RouteGrad(p *engine.Route)           { d.Engine.RouteGrad(change(p, d.route2)) }
+func (d *defect) Combine(p *engine.Combine)           { d.Engine.Combine(change(p, d.combine)) }
+func (d *defect) CombineGrad(p *engine.Combine)       { d.Engine.CombineGrad(change(p, d.combine)) }
 func (d *defect) BiasGrad(b, y engine.Buf, r, n, s int) {
 	if d.spoiled {
 		d.Zero(b)
@@ -93,6 +104,20 @@ func TestChecksBite(t *testing.T) {
 		"gradient not accumulated":    {name: "RMSNormGrad/", grad: func(p *engine.Norm) { p.Accumulate = false }},
 		"gradient always added":       {name: "RMSNormGrad/", grad: func(p *engine.Norm) { p.Accumulate = true }},
 		"gain's gradient left out":    {name: "RMSNormGrad/", grad: func(p *engine.Norm) { p.DGain = engine.Buf{} }},
+		"layer norm's eps":            {name: "LayerNorm/", layer: func(p *engine.Norm) { p.Eps *= 1.1 }},
+		"layer norm's bias":           {name: "LayerNorm/", layer: func(p *engine.Norm) { p.Bias = p.Gain }},
+		"layer norm's gain":           {name: "LayerNorm/", layer: func(p *engine.Norm) { p.PlusOne = 0 }},
+		"layer norm not accumulated":  {name: "LayerNormGrad/", layer2: func(p *engine.Norm) { p.Accumulate = false }},
+		"bias's gradient":             {name: "LayerNormGrad/", layer2: func(p *engine.Norm) { p.DGain, p.DBias = p.DBias, p.DGain }},
+		"mean forgotten":              {name: "LayerNormGrad/", layer2: func(p *engine.Norm) { p.Mean = p.Stat }},
+		"weights always normalised":   {name: "Route/", route: func(p *engine.Route) { p.Normalise = true }},
+		"weights never normalised":    {name: "Route/", route: func(p *engine.Route) { p.Normalise = false }},
+		"router's gradient":           {name: "RouteGrad/", route2: func(p *engine.Route) { p.Normalise = true }},
+		"router's other gradient":     {name: "RouteGrad/", route2: func(p *engine.Route) { p.Normalise = false }},
+		"addend of a mixture":         {name: "Combine/", combine: func(p *engine.Combine) { p.Add = engine.Buf{} }},
+		"last row of a mixture":       {name: "CombineGrad/", combine: func(p *engine.Combine) { p.Rows-- }},
+		"heads side by side":          {name: "AttentionGrad/turns", back: func(p *engine.Attention) { p.StepKV = 0 }},
+		"up left out":                 {name: "Gate/act", gate: func(p *engine.Gate) { p.U = engine.Buf{} }},
 		"rotated back":                {name: "Rope/", rope: func(p *engine.Rope) { p.Inverse = !p.Inverse }},
 		"positions repeat early":      {name: "Rope/", rope: func(p *engine.Rope) { p.T = min(p.T, 4) }},
 		"window too wide by one":      {name: "Attention/", attn: func(p *engine.Attention) { p.Window += min(p.Window, 1) }},

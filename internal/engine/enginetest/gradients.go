@@ -69,9 +69,10 @@ func hold(t *testing.T, e engine.Engine, x []float64) engine.Buf {
 }
 
 func derivatives(t *testing.T, e engine.Engine, r *rand.Rand) []derivative {
-	out := []derivative{normDerivative(t, e, r), ropeDerivative(t, e, r)}
+	out := []derivative{normDerivative(t, e, r), layerNormDerivative(t, e, r), ropeDerivative(t, e, r),
+		mixtureDerivative(t, e, r, false), mixtureDerivative(t, e, r, true)}
 	for _, a := range []engine.Act{engine.SiLU, engine.GELUTanh, engine.GELU} {
-		out = append(out, gateDerivative(r, a))
+		out = append(out, gateDerivative(r, a), actDerivative(r, a))
 	}
 	for _, a := range []engine.Attention{
 		{B: 2, T: 6, Heads: 4, KVHeads: 2, HeadDim: 3},
@@ -130,6 +131,22 @@ func gateDerivative(r *rand.Rand, act engine.Act) derivative {
 		backward: func(e engine.Engine, in []engine.Buf, _, dout engine.Buf, din []engine.Buf) {
 			p := o
 			p.G, p.U, p.DH, p.DG, p.DU = in[0], in[1], dout, din[0], din[1]
+			e.GateGrad(&p)
+		}}
+}
+
+// actDerivative has no up projection.
+func actDerivative(r *rand.Rand, act engine.Act) derivative {
+	o := engine.Gate{Rows: 3, Dim: 7, StrideG: 7, StrideH: 7, Act: act}
+	return derivative{name: "Gate alone", inputs: [][]float64{scaled(random(r, 21), 4)}, out: 21,
+		forward: func(e engine.Engine, in []engine.Buf, out engine.Buf) {
+			p := o
+			p.G, p.H = in[0], out
+			e.Gate(&p)
+		},
+		backward: func(e engine.Engine, in []engine.Buf, _, dout engine.Buf, din []engine.Buf) {
+			p := o
+			p.G, p.DH, p.DG = in[0], dout, din[0]
 			e.GateGrad(&p)
 		}}
 }

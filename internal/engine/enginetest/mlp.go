@@ -21,7 +21,7 @@ func gates(r *rand.Rand) []check {
 	for _, act := range []engine.Act{engine.SiLU, engine.GELUTanh, engine.GELU} {
 		for _, s := range [][3]int{{1, 1, 0}, {3, 17, 0}, {40, 112, 0}, {7, 33, 5}} {
 			o := engine.Gate{Rows: s[0], Dim: s[1], StrideG: 2*s[1] + s[2], StrideH: s[1] + s[2], Act: act}
-			out = append(out, gateForward(r, o), gateBackward(r, o))
+			out = append(out, gateForward(r, o), gateBackward(r, o), actForward(r, o), actBackward(r, o))
 		}
 	}
 	return out
@@ -43,6 +43,38 @@ func gateForward(r *rand.Rand, o engine.Gate) check {
 					x[1][row*o.StrideH+j] = plainAct(o.Act, g) * u
 				}
 			}
+			return nil
+		}}
+}
+
+// actForward has no up projection.
+func actForward(r *rand.Rand, o engine.Gate) check {
+	return check{name: fmt.Sprintf("Gate/alone/act=%d/%dx%d", o.Act, o.Rows, o.Dim), terms: 1,
+		bufs: []data{{f: scaled(random(r, o.Rows*o.StrideG), 16), off: 1}, {f: poison(o.Rows * o.StrideH), off: 2}},
+		run: func(e engine.Engine, b []engine.Buf) []float64 {
+			p := o
+			p.G, p.H = b[0], b[1]
+			e.Gate(&p)
+			return nil
+		},
+		plain: func(x [][]float64) []float64 {
+			for row := range o.Rows {
+				for j := range o.Dim {
+					x[1][row*o.StrideH+j] = plainAct(o.Act, x[0][row*o.StrideG+j])
+				}
+			}
+			return nil
+		}}
+}
+
+// actBackward writes DG over G, as the decoder does.
+func actBackward(r *rand.Rand, o engine.Gate) check {
+	return check{name: fmt.Sprintf("GateGrad/alone/act=%d/%dx%d", o.Act, o.Rows, o.Dim), terms: 1,
+		bufs: []data{{f: scaled(random(r, o.Rows*o.StrideG), 8), off: 1}, {f: random(r, o.Rows*o.StrideH), off: 2}},
+		run: func(e engine.Engine, b []engine.Buf) []float64 {
+			p := o
+			p.G, p.DG, p.DH = b[0], b[0], b[1]
+			e.GateGrad(&p)
 			return nil
 		}}
 }
