@@ -61,7 +61,7 @@ func (c *rowMaker) element(t int) float64 {
 	}
 	s := e.cols.source(t)
 	if s == Fresh { // the mean of the columns
-		return (mean(c.src)+e.offset)*(c.scale*e.cols.scaleAt(t)) - e.offset
+		return c.shared(mean(c.src), Fresh, t)
 	}
 	w := c.src[s]
 	if e.Next != "" && (laterCopy(e.rows, c.r) || laterCopy(e.cols, t)) {
