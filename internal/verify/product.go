@@ -48,7 +48,6 @@ type product struct {
 type outcome struct {
 	rounded bool
 	worst   float64 // in ulp of the stored type
-	at      []int   // of the worst
 	bad     *Counterexample
 	// rowSet and colSet tell, where the rule is noted, which fresh rows and columns are not zero.
 	rowSet, colSet []bool
@@ -112,6 +111,7 @@ type checking struct {
 	rowStart, rowList []int32 // child rows of each source
 	segments          []segment
 	fast              bool      // rows can be compared as bytes
+	colStart, colList []int32   // child columns of each source, where they are asked for
 	missing, lost     []bool    // columns and rows of sources that stand elsewhere
 	colExact          []bool    // for each column of the domain: its scales are powers of two
 	freshCols         []colRun  // runs of columns without a source

@@ -158,7 +158,7 @@ func (l *ledger) refused() bool {
 	return false
 }
 
-const boundText = "one rounding of each stored number to its type, where its scale is no power of two"
+const boundText = "one rounding of each stored number to its type where its scale is no power of two, and one more of equal shares among copies that are no power of two"
 
 // proof sums up.
 func (l *ledger) proof(claim *Claim) *Proof {

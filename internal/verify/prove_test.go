@@ -59,3 +59,73 @@ func TestProveGrowths(t *testing.T) {
 	}
 	t.Logf("%d growths proved", n)
 }
+
+// expertRequests are growths that make or copy experts.
+func expertRequests(t testing.TB) map[string]expand.Request {
+	size := func(s string) expand.Change { return change(t, s) }
+	return map[string]expand.Request{
+		"upcycle":           {Experts: size("4"), TopK: size("2")},
+		"upcycle, wider":    {Experts: size("3"), TopK: size("2"), Hidden: size("x1.5"), FFN: size("x1.5"), Depth: size("+1")},
+		"upcycle in shards": {Experts: size("8"), TopK: size("4"), Shards: 2},
+		"shards and depth":  {Experts: size("4"), TopK: size("2"), Shards: 2, Depth: size("2x"), Hidden: size("2x")},
+		"copies of experts": {Experts: size("2x"), Width: size("2x")},
+		"expert neurons":    {ExpertFFN: size("x1.5"), Methods: []string{"fresh"}},
+	}
+}
+
+// TestProveEveryMethod: every exact method on every model, every way of sharing, is proved.
+func TestProveEveryMethod(t *testing.T) {
+	done := 0
+	all := axisRequests(t)
+	for what, r := range expertRequests(t) {
+		all[what] = r
+	}
+	for name, config := range archtest.Configs {
+		for i, d := range []tensor.DType{tensor.F32, tensor.BF16, tensor.F64} {
+			ck := random(t, 4, config, d)
+			for what, r := range all {
+				r.Split, r.Seed = expand.Splits[(done+i)%len(expand.Splits)], uint64(done)
+				if _, err := expand.Compile(ck, r); err != nil {
+					continue
+				}
+				plan, child := grow(t, ck, r)
+				p := prove(t, plan, ck, child)
+				if !p.Holds() {
+					t.Errorf("%s %s, %s, %s: refused:\n%s", name, d, what, r.Split, p)
+				}
+				if plan.Exact() && p.Verdict != Exact {
+					t.Errorf("%s %s, %s, %s: %s, but the plan rounds nothing:\n%s", name, d, what, r.Split, p.Verdict, p)
+				}
+				done++
+			}
+		}
+	}
+	t.Logf("%d growths proved", done)
+}
+
+// TestProveRefusesInexact: what changes the function on purpose is not proved.
+func TestProveRefusesInexact(t *testing.T) {
+	size := func(s string) expand.Change { return change(t, s) }
+	for what, r := range map[string]expand.Request{
+		"halve":           {Depth: size("2x"), Methods: []string{"halve"}},
+		"stack":           {Depth: size("2x"), Methods: []string{"stack"}},
+		"solar":           {Depth: size("+1"), Methods: []string{"solar"}},
+		"interpolate":     {Depth: size("2x"), Methods: []string{"interpolate"}},
+		"fpi":             {Hidden: size("2x"), Methods: []string{"fpi"}},
+		"aki":             {FFN: size("2x"), Depth: size("2x"), Methods: []string{"aki"}},
+		"aki-pro":         {Hidden: size("2x"), Depth: size("2x"), Methods: []string{"aki-pro"}},
+		"rope":            {Rope: "linear:2"},
+		"drop-upcycling":  {Experts: size("4"), TopK: size("2"), Methods: []string{"drop-upcycle"}},
+		"qk norm and dim": {HeadDim: size("2x"), AllowInexact: true},
+	} {
+		model := "llama"
+		if r.AllowInexact {
+			model = "qwen3"
+		}
+		ck := random(t, 4, archtest.Configs[model], tensor.F64)
+		plan, child := grow(t, ck, r)
+		if p := prove(t, plan, ck, child); p.Holds() {
+			t.Errorf("%s: %s:\n%s", what, p.Verdict, p)
+		}
+	}
+}

@@ -210,7 +210,7 @@ func (c *checking) asNumbers(s int, in []byte, list []int32, rows [][]byte) {
 		if c.compare(c.sums[i], want, sure) {
 			continue
 		}
-		if sure && (c.sums[i].lossy || want.lossy) && c.exactly(i, from, k, list, rows) {
+		if c.closely(i, from, k, want, sure, list, rows) {
 			continue
 		}
 		c.refuse(row, c.column(i), "%s", c.wanted(want, c.sums[i], s, from))
@@ -299,11 +299,15 @@ func (c *checking) compare(got, want sum, exact bool) bool {
 	if !(diff <= roundingBound(c.d, size)+c.loose*size+want.slack) {
 		return false
 	}
+	c.noteRounding(diff, size)
+	return true
+}
+
+func (c *checking) noteRounding(diff, size float64) {
 	c.out.rounded = true
 	if ulp := diff / ulpOf(size, c.d); ulp > c.out.worst {
 		c.out.worst = ulp
 	}
-	return true
 }
 
 // ulpOf is a unit in the last place of v in type d.
@@ -312,36 +316,74 @@ func ulpOf(v float64, d tensor.DType) float64 {
 	return math.Max(math.Ldexp(2*unitRoundoff(d), e-1), smallestOf(d))
 }
 
-// exactly compares without any bound on precision: for sums that two float64 numbers cannot hold.
-func (c *checking) exactly(i, from int, k float64, list []int32, rows [][]byte) bool {
-	total := newBigSum()
-	for r, row := range rows {
-		tensor.Decode(c.vals, row, c.d)
-		kr := 1.0
+// term is one of the child's numbers that are summed, and its scale.
+type term struct{ x, k float64 }
+
+// terms lists what is summed at place i.
+func (c *checking) terms(i int, list []int32, rows [][]byte) []term {
+	var out []term
+	add := func(r int, t int) {
+		k := 1.0
 		if c.rows.reads {
-			kr = c.rows.scale(int(list[r]))
+			k = c.rows.scale(int(list[r]))
 		}
-		for t, x := range c.vals {
-			if c.place(t) == i {
-				kc := 1.0
-				if c.cols.reads {
-					kc = c.cols.scale(t)
-				}
-				total.addProduct(x, kr, kc)
-			}
+		if c.cols.reads {
+			k *= c.cols.scale(t)
+		}
+		var x [1]float64
+		tensor.Decode(x[:], rows[r][t*c.size:(t+1)*c.size], c.d)
+		out = append(out, term{x[0], k})
+	}
+	if c.cols.reads && c.colStart == nil {
+		c.colStart, c.colList = invert(c.cols.relation)
+	}
+	for r := range rows {
+		if !c.cols.reads {
+			add(r, i)
+			continue
+		}
+		for _, t := range c.colList[c.colStart[i]:c.colStart[i+1]] {
+			add(r, int(t))
 		}
 	}
-	if from >= 0 {
-		total.addProduct(-c.src[from], k)
-	}
-	return total.v.Sign() == 0
+	return out
 }
 
-func (c *checking) place(t int) int {
-	if c.cols.reads {
-		return int(c.cols.src[t])
+// closely judges what the plain comparison has refused: sums that two float64 numbers cannot hold, and equal shares of a
+// number of copies that is no power of two, each of which is rounded.
+func (c *checking) closely(i, from int, k float64, want sum, exact bool, list []int32, rows [][]byte) bool {
+	all := c.terms(i, list, rows)
+	if exact && (c.sums[i].lossy || want.lossy) {
+		total := newBigSum()
+		for _, t := range all {
+			total.addProduct(t.x, t.k)
+		}
+		if from >= 0 {
+			total.addProduct(-c.src[from], k)
+		}
+		if total.v.Sign() == 0 {
+			return true
+		}
 	}
-	return t
+	if len(all)&(len(all)-1) == 0 {
+		return false
+	}
+	for _, t := range all {
+		if t != all[0] {
+			return false
+		}
+	}
+	roundings := 1.0
+	if !exact {
+		roundings = 2 // the scaled number, and its shares
+	}
+	size := math.Max(c.sums[i].size, want.size)
+	diff := math.Abs(c.sums[i].minus(want))
+	if !(diff <= roundings*roundingBound(c.d, size)+c.loose*size+want.slack) {
+		return false
+	}
+	c.noteRounding(diff, size)
+	return true
 }
 
 // meanOf is the mean of finite numbers to about twice float64's precision.
