@@ -63,6 +63,8 @@ const maxSize = 1 << 30
 func (c Change) Of(what string, n int) (int, error) {
 	to := n
 	switch {
+	case c.factor != nil && n == 0 && what == "experts":
+		return 0, fault.Usagef("--%s %s: there are none to multiply, give a number", what, c.text)
 	case c.factor != nil:
 		f := new(big.Rat).Mul(c.factor, big.NewRat(int64(n), 1))
 		f.Add(f, big.NewRat(1, 2))

@@ -60,6 +60,7 @@ func expandCommand(u *ui) *cli.Command {
 			&cli.StringFlag{Name: "split", Value: string(expand.SplitChoice), Usage: "how copies share what reads them: `choice`, shares, noise or even"},
 			&cli.StringFlag{Name: "rope", Usage: "another rotary scaling, not function-preserving: `TYPE:FACTOR`, such as linear:2"},
 			&cli.BoolFlag{Name: "allow-inexact", Usage: "allow growths that differ by a term that the plan names"},
+			&cli.StringFlag{Name: "optimizer", Usage: "what becomes of a training's optimizer state: `keep` (where there is one), asymmetric, reset or drop"},
 			&cli.Uint64Flag{Name: "seed", Usage: "seed of all that is drawn"},
 			&cli.StringFlag{Name: "max-shard", Usage: "largest weights file: `SIZE`, such as 5GB", Value: "50GB"},
 			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "replace DST"},
@@ -104,7 +105,12 @@ func runExpand(u *ui, c *cli.Context) error {
 	if c.Bool("dry-run") {
 		return dryExpand(u, c, ck, plan, dst, o)
 	}
-	return writeExpand(c.Context, u, ck, plan, parent, dst, o)
+	state, err := openTraining(parent, c.String("optimizer"))
+	if err != nil {
+		return err
+	}
+	defer state.close()
+	return writeExpand(c.Context, u, ck, plan, state, parent, dst, o)
 }
 
 // expandAnswer is what expand prints.
@@ -169,7 +175,7 @@ func parameters(src format.Source) (int64, error) {
 	return total, nil
 }
 
-func writeExpand(ctx context.Context, u *ui, ck *arch.Checkpoint, plan *expand.Plan, parent, dst string, o format.WriteOptions) error {
+func writeExpand(ctx context.Context, u *ui, ck *arch.Checkpoint, plan *expand.Plan, state *training, parent, dst string, o format.WriteOptions) error {
 	// A refusal to write should not wait for the parent's digest.
 	trial, err := plan.Apply(ck)
 	if err != nil {
@@ -182,6 +188,10 @@ func writeExpand(ctx context.Context, u *ui, ck *arch.Checkpoint, plan *expand.P
 		return err
 	}
 	out, err := plan.Apply(ck)
+	if err != nil {
+		return err
+	}
+	src, err := state.grow(ck, plan, out, &o)
 	if err != nil {
 		return err
 	}
@@ -201,7 +211,7 @@ func writeExpand(ctx context.Context, u *ui, ck *arch.Checkpoint, plan *expand.P
 			return err
 		}
 	}
-	written, err := format.Write(ctx, dst, out, o)
+	written, err := format.Write(ctx, dst, src, o)
 	bar.finish()
 	if err != nil {
 		return err
