@@ -37,6 +37,7 @@ type Condition struct {
 type Named struct {
 	Path   string `json:"path,omitempty"`
 	Digest string `json:"digest,omitempty"`
+	Config string `json:"config,omitempty"` // digest of config.json
 }
 
 // ProofSchema is the version of a stored proof's layout.
@@ -158,7 +159,7 @@ func (l *ledger) refused() bool {
 	return false
 }
 
-const boundText = "one rounding of each stored number to its type where its scale is no power of two, and one more of equal shares among copies that are no power of two"
+const boundText = "one rounding of each stored number to its type where its scale is no power of two, and one more of shares that are no numbers of the type"
 
 // proof sums up.
 func (l *ledger) proof(claim *Claim) *Proof {

@@ -62,6 +62,13 @@ type Report struct {
 	Child  string  `json:"child"`
 	Equal  bool    `json:"equal"`
 	Checks []Check `json:"checks"`
+	// Inexact is why the plan says that the child's function is another; Allowed that this was asked for, and that nothing
+	// else is wrong.
+	Inexact []string `json:"inexact,omitempty"`
+	Allowed bool     `json:"allowed,omitempty"`
+	Proof   *Proof   `json:"proof,omitempty"`
+	// Layers compares the residual streams, where the models differ.
+	Layers []LayerMatch `json:"layers,omitempty"`
 }
 
 func (r *Report) add(c Check) {
@@ -71,8 +78,12 @@ func (r *Report) add(c Check) {
 
 // settle sets Equal from the checks.
 func (r *Report) settle() {
-	r.Equal = len(r.Checks) > 0
+	r.Equal, r.Allowed = len(r.Checks) > 0, r.Allowed && len(r.Inexact) > 0
 	for _, c := range r.Checks {
 		r.Equal = r.Equal && c.Passed
+		r.Allowed = r.Allowed && (c.Passed || c.Match != nil || c.Name == provedCheck)
 	}
 }
+
+// provedCheck is the name of the check that is a proof.
+const provedCheck = "proved"

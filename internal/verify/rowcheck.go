@@ -349,8 +349,8 @@ func (c *checking) terms(i int, list []int32, rows [][]byte) []term {
 	return out
 }
 
-// closely judges what the plain comparison has refused: sums that two float64 numbers cannot hold, and equal shares of a
-// number of copies that is no power of two, each of which is rounded.
+// closely judges what the plain comparison has refused: sums that two float64 numbers cannot hold, and equal shares
+// that are no numbers of the type, so that each is rounded: of three copies, or below the type's normal range.
 func (c *checking) closely(i, from int, k float64, want sum, exact bool, list []int32, rows [][]byte) bool {
 	all := c.terms(i, list, rows)
 	if exact && (c.sums[i].lossy || want.lossy) {
@@ -365,13 +365,8 @@ func (c *checking) closely(i, from int, k float64, want sum, exact bool, list []
 			return true
 		}
 	}
-	if len(all)&(len(all)-1) == 0 {
+	if !c.equalShares(all, want) {
 		return false
-	}
-	for _, t := range all {
-		if t != all[0] {
-			return false
-		}
 	}
 	roundings := 1.0
 	if !exact {
@@ -379,11 +374,26 @@ func (c *checking) closely(i, from int, k float64, want sum, exact bool, list []
 	}
 	size := math.Max(c.sums[i].size, want.size)
 	diff := math.Abs(c.sums[i].minus(want))
-	if !(diff <= roundings*roundingBound(c.d, size)+c.loose*size+want.slack) {
+	tiny := float64(len(all)) * smallestOf(c.d) * math.Abs(all[0].k)
+	if !(diff <= roundings*roundingBound(c.d, size)+c.loose*size+want.slack+tiny) {
 		return false
 	}
 	c.noteRounding(diff, size)
 	return true
+}
+
+// equalShares reports whether all terms are the same share, and the share that they should be is no number of the type.
+func (c *checking) equalShares(all []term, want sum) bool {
+	if len(all) == 0 {
+		return false
+	}
+	for _, t := range all {
+		if t != all[0] {
+			return false
+		}
+	}
+	share := want.hi / (float64(len(all)) * all[0].k)
+	return !isPower(float64(len(all))) || !isPower(all[0].k) || want.lo != 0 || !representable(share, 0, c.d)
 }
 
 // meanOf is the mean of finite numbers to about twice float64's precision.

@@ -25,6 +25,14 @@ type Options struct {
 	Threads    int
 	// Available is the memory in bytes that measuring may take; 0 means no bound.
 	Available int64
+	// Claim says where the child's weights come from, instead of the plan.
+	Claim *Claim
+	// ProofOnly leaves the measurements out.
+	ProofOnly bool
+	// Digests writes into the proof which checkpoints it is about; both are read once more.
+	Digests bool
+	// AllowInexact accepts a child whose plan says that it is inexact on purpose, when it follows that plan.
+	AllowInexact bool
 	// Note, when set, is told what is left out and why.
 	Note func(string)
 }
@@ -32,7 +40,7 @@ type Options struct {
 // Models runs every check on a parent and its child. plan is nil where the child has none. An error means that the
 // question could not be answered; a difference is no error.
 func Models(ctx context.Context, parent, child format.Source, plan *expand.Plan, o Options) (*Report, error) {
-	r := &Report{Schema: 1}
+	r := &Report{Schema: 1, Allowed: o.AllowInexact}
 	pck, pfs := wellFormed(parent)
 	cck, cfs := wellFormed(child)
 	r.add(formCheck("parent well-formed", pck, pfs))
@@ -41,35 +49,63 @@ func Models(ctx context.Context, parent, child format.Source, plan *expand.Plan,
 		r.settle()
 		return r, nil
 	}
-	var rounded []tensor.DType
-	if plan != nil {
-		fs, n, err := Follows(ctx, plan, pck, cck)
-		if err != nil {
-			return nil, err
-		}
-		r.add(Check{Name: "follows its plan", Passed: true, Findings: fs, Summary: fmt.Sprintf("%d bytes compared", n)})
-		for _, x := range plan.Rounding {
-			d, err := tensor.ParseDType(x.DType)
-			if err != nil {
-				return nil, fault.Inputf("%s: %w", expand.PlanFile, err)
-			}
-			rounded = append(rounded, d)
-		}
+	rounded, err := r.follows(ctx, plan, pck, cck)
+	if err != nil {
+		return nil, err
 	}
-	if pck.Config == nil || cck.Config == nil {
-		if plan == nil {
-			return nil, fault.Hint(fault.Inputf("nothing to compare: without config.json the models cannot be run, and the child has no plan"),
-				"put config.json beside the weights")
-		}
-		o.note("not measured: without config.json the models cannot be run")
+	lone := pck.Config == nil || cck.Config == nil
+	claim := o.Claim
+	if claim == nil && plan != nil {
+		claim = ClaimOf(plan)
+	}
+	switch {
+	case lone && plan == nil:
+		return nil, fault.Hint(fault.Inputf("nothing to compare: without config.json the models cannot be run, and the child has no plan"),
+			"put config.json beside the weights")
+	case lone:
+		o.note("not proved and not measured: without config.json the models are not known")
 		r.settle()
 		return r, nil
+	case claim != nil:
+		if err := r.prove(ctx, claim, pck, cck, o.Digests); err != nil {
+			return nil, err
+		}
+		if r.Proof.Verdict == Rounded && len(rounded) == 0 {
+			rounded = append(rounded, cck.DType())
+		}
+	case o.ProofOnly:
+		return nil, fault.Hint(fault.Inputf("nothing to prove: the child has no plan that says where its weights come from"), "--infer finds out")
 	}
-	if err := r.measure(ctx, pck, cck, storedRounding(rounded), o); err != nil {
-		return nil, err
+	if !o.ProofOnly {
+		if err := r.measure(ctx, pck, cck, storedRounding(rounded), o); err != nil {
+			return nil, err
+		}
 	}
 	r.settle()
 	return r, nil
+}
+
+// follows adds the check that the child is what its plan makes of the parent, byte for byte, and gives the types of
+// the numbers that the plan rounds.
+func (r *Report) follows(ctx context.Context, plan *expand.Plan, parent, child *arch.Checkpoint) ([]tensor.DType, error) {
+	if plan == nil {
+		return nil, nil
+	}
+	r.Inexact = plan.Inexact
+	fs, n, err := Follows(ctx, plan, parent, child)
+	if err != nil {
+		return nil, err
+	}
+	r.add(Check{Name: "follows its plan", Passed: true, Findings: fs, Summary: fmt.Sprintf("%d bytes compared", n)})
+	var rounded []tensor.DType
+	for _, x := range plan.Rounding {
+		d, err := tensor.ParseDType(x.DType)
+		if err != nil {
+			return nil, fault.Inputf("%s: %w", expand.PlanFile, err)
+		}
+		rounded = append(rounded, d)
+	}
+	return rounded, nil
 }
 
 func (o *Options) note(format string, a ...any) {
@@ -125,6 +161,11 @@ func (r *Report) measure(ctx context.Context, parent, child *arch.Checkpoint, st
 		}
 		done++
 		r.add(Check{Name: "measured in " + m.Precision, Passed: m.Equal(), Match: m, Summary: matchSummary(m)})
+		if !m.Equal() && r.Layers == nil {
+			if r.Layers, err = Layers(ctx, how.engine, engine.Options{Threads: o.Threads}, parent, child, ids, r.claim(child.Model)); err != nil {
+				return fmt.Errorf("comparing layers in %s: %w", p, err)
+			}
+		}
 	}
 	if done == 0 {
 		return fault.Failedf("the models could not be measured in any precision")
