@@ -48,29 +48,20 @@ var topics = map[string]string{
 `,
 	"axes": `Axes and sizes
 
-   --depth    layers (transformer blocks)
-   --hidden   hidden size: the width of the residual stream
-   --ffn      intermediate size of the MLP
-   --heads    query heads; --kv key/value heads (whole groups)
-   --width    hidden, ffn, heads and kv heads together
+   --depth       layers (transformer blocks)
+   --hidden      hidden size: the width of the residual stream
+   --ffn         intermediate size of the MLP
+   --heads       query heads; --kv key/value heads (whole groups)
+   --width       hidden, ffn, heads and kv heads together
+   --head-dim    elements of each head: a whole multiple where there is a rotary embedding
+   --vocab       vocabulary; --vocab-multiple 64 rounds it up
+   --positions   context length
+   --experts     experts, --top-k of which a token uses; --expert-ffn the size of one
 
-A size is absolute (--hidden 768), a factor (2x, x1.5) or an increment (+2).
-Axes without a flag keep their size; head_dim never changes.
+A size is absolute (--hidden 768), a factor (2x, x1.5) or an increment (+2). Axes without a flag keep their size.
+--like CONFIG.json takes all sizes from another model; --params 2x or 250M proposes them.
 `,
-	"growth": `Growth
-
-Every growth keeps the function: for every input the grown model's logits equal its parent's, up to the rounding
-that the plan states (none at all where every scale is a power of two).
-
-   layers   identity blocks: a copy of a neighbour whose o_proj and down_proj are zero (--place interleave|top|bottom)
-   hidden   copies of residual channels, written with scale a = sqrt(d'/(d c)), c the copies of a channel; gains divided by a
-   ffn      copies of neurons; down_proj's columns shared among the copies
-   kv       copies of whole groups (a key/value head and its query heads); o_proj's columns shared
-   heads    copies of query heads inside their group; o_proj's columns shared
-
-Symmetry is broken by choice: of the copies of a column each row takes exactly one, drawn by --seed, so that no
-rounding happens and no two copies get the same gradient. docs/growth.md has the algebra.
-`,
+	"growth": growthTopic,
 	"environment": `Environment
 
    FAMKIT_KERNELS  avx512, avx2, portable or go: force a path of the CPU kernels (default: the best that the processor has)
@@ -90,6 +81,9 @@ func helpCommand(u *ui, app *cli.App) *cli.Command {
 				return cli.ShowAppHelp(c)
 			}
 			if text, ok := topics[name]; ok {
+				if name == "growth" {
+					return printGrowth(u.out)
+				}
 				_, err := fmt.Fprint(u.out, text)
 				return err
 			}
