@@ -18,13 +18,21 @@ import (
 )
 
 const verifyDescription = `Shows whether CHILD computes the function of PARENT: both are well-formed, CHILD follows the plan of its growth
-byte for byte (when it has one), and their logits, measured on seeded tokens or on a text, agree within a tolerance that is
-derived and printed. With CHILD alone its plan.json names the parent.
+byte for byte (when it has one), a proof from the stored numbers holds for every input, and their logits, measured on
+seeded tokens or on a text, agree within a tolerance that is derived and printed. With CHILD alone its plan.json names
+the parent. PARENT may also be the parent's parent: the plans in between are followed.
+
+The proof checks linear conditions tensor by tensor, sums taken exactly (docs/proof.md). It says exact, within rounding
+(and the worst, in units in the last place), or different (and the first number that is wrong). The plan is a claim that
+it uses and does not trust. --infer finds the claim itself, for a CHILD that another tool has grown by copies, zero padding
+or identity blocks.
 
 Examples:
    famkit verify small/ big/
-   famkit verify big/
+   famkit verify big/ --proof-only
    famkit verify small/ big/ --text article.txt --precision f32
+   famkit verify small/ others/ --infer --write-proof proof.json
+   famkit verify --proof proof.json
 
 Exit status: 0 equal, 1 not equal, 2 wrong usage, 3 input refused, 4 could not finish, 130 interrupted (famkit help exit-codes)`
 
@@ -40,6 +48,11 @@ func verifyCommand(u *ui) *cli.Command {
 			&cli.Uint64Flag{Name: "seed", Usage: "seed of the token ids to measure on"},
 			&cli.IntFlag{Name: "tokens", Usage: "seeded tokens to measure on (default: as suits the model's size)"},
 			&cli.StringFlag{Name: "precision", Usage: "`f64`, f32 or both", Value: "both"},
+			&cli.BoolFlag{Name: "proof-only", Usage: "prove, measure nothing"},
+			&cli.BoolFlag{Name: "infer", Usage: "find out where CHILD's weights come from instead of reading its plan"},
+			&cli.StringFlag{Name: "write-proof", Usage: "write the proof, with the digests of both checkpoints, to `FILE`"},
+			&cli.StringFlag{Name: "proof", Usage: "check the proof in `FILE` again; it names PARENT and CHILD"},
+			&cli.BoolFlag{Name: "allow-inexact", Usage: "exit 0 for a growth whose plan says that it is inexact on purpose, if it follows its plan"},
 			&cli.IntFlag{Name: "threads", Usage: "threads of the cpu engine (default: one per processor)"},
 		},
 		Action: func(c *cli.Context) error { return runVerify(u, c) },
@@ -50,6 +63,9 @@ func runVerify(u *ui, c *cli.Context) error {
 	o, err := verifyOptions(u, c)
 	if err != nil {
 		return err
+	}
+	if c.IsSet("proof") {
+		return recheckProof(u, c)
 	}
 	var parentPath, childPath string
 	switch c.NArg() {
@@ -79,8 +95,11 @@ func runVerify(u *ui, c *cli.Context) error {
 		return err
 	}
 	defer func() { _ = parent.Close() }()
-	if plan == nil {
-		u.note("%s has no plan: only form and logits are compared", childPath)
+	if plan, err = claimFor(u, c, parentPath, parent, child, planFile, plan, &o); err != nil {
+		return err
+	}
+	if plan == nil && o.Claim == nil {
+		u.note("%s has no plan: only form and logits are compared; --infer looks for a proof", childPath)
 	}
 	if err := verifyIDs(c, parent, &o); err != nil {
 		return err
@@ -90,17 +109,26 @@ func runVerify(u *ui, c *cli.Context) error {
 		return err
 	}
 	r.Parent, r.Child = parentPath, childPath
+	if err := writeProof(u, c, r); err != nil {
+		return err
+	}
+	return u.verdict(r)
+}
+
+// verdict shows the report; models that are not equal are an error of their own kind.
+func (u *ui) verdict(r *verify.Report) error {
 	if err := u.answer(r, func(w io.Writer) { printReport(w, r) }); err != nil {
 		return err
 	}
-	if !r.Equal {
-		return &fault.Error{Kind: fault.No, Err: fmt.Errorf("%s and %s are not equal", parentPath, childPath)}
+	if !r.Equal && !r.Allowed {
+		return &fault.Error{Kind: fault.No, Err: fmt.Errorf("%s and %s are not equal", r.Parent, r.Child)}
 	}
 	return nil
 }
 
 func verifyOptions(u *ui, c *cli.Context) (verify.Options, error) {
 	o := verify.Options{Seed: c.Uint64("seed"), Tokens: c.Int("tokens"), Threads: c.Int("threads"), Available: mem.Available(),
+		ProofOnly: c.Bool("proof-only"), AllowInexact: c.Bool("allow-inexact"), Digests: c.IsSet("write-proof"),
 		Note: func(s string) { u.note("%s", s) }}
 	switch p := c.String("precision"); p {
 	case "both":
@@ -201,32 +229,4 @@ func textIDs(path string, parent format.Source, o *verify.Options) error {
 	}
 	o.IDs = &verify.IDs{Batch: 1, Seq: len(ids), Data: ids, From: path}
 	return nil
-}
-
-// shownFindings bounds what text shows of one check; --json has all.
-const shownFindings = 20
-
-func printReport(w io.Writer, r *verify.Report) {
-	for _, c := range r.Checks {
-		mark := "ok"
-		if !c.Passed {
-			mark = "FAILED"
-		}
-		_, _ = fmt.Fprintf(w, "%-7s %s: %s\n", mark, c.Name, c.Summary)
-		for i, f := range c.Findings {
-			if i == shownFindings {
-				_, _ = fmt.Fprintf(w, "        ... and %d more\n", len(c.Findings)-i)
-				break
-			}
-			_, _ = fmt.Fprintf(w, "        %s: %s\n", f.Level, f)
-		}
-		if c.Match != nil {
-			_, _ = fmt.Fprintf(w, "        tolerance: %s\n", c.Match.Why)
-		}
-	}
-	verdict := "not equal"
-	if r.Equal {
-		verdict = "equal"
-	}
-	_, _ = fmt.Fprintf(w, "%s and %s: %s\n", r.Parent, r.Child, verdict)
 }

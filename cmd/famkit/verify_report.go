@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"famkit/internal/verify"
+)
+
+// shownFindings bounds what text shows of one check; --json has all.
+const shownFindings = 20
+
+func printReport(w io.Writer, r *verify.Report) {
+	for _, c := range r.Checks {
+		mark := "ok"
+		if !c.Passed {
+			mark = "FAILED"
+		}
+		_, _ = fmt.Fprintf(w, "%-7s %s: %s\n", mark, c.Name, c.Summary)
+		for i, f := range c.Findings {
+			if i == shownFindings {
+				_, _ = fmt.Fprintf(w, "        ... and %d more\n", len(c.Findings)-i)
+				break
+			}
+			_, _ = fmt.Fprintf(w, "        %s: %s\n", f.Level, f)
+		}
+		if c.Match != nil {
+			_, _ = fmt.Fprintf(w, "        tolerance: %s\n", c.Match.Why)
+		}
+	}
+	printLayers(w, r.Layers)
+	for _, why := range r.Inexact {
+		_, _ = fmt.Fprintf(w, "inexact on purpose: %s\n", why)
+	}
+	verdict := "not equal"
+	switch {
+	case r.Equal && r.Proof != nil:
+		verdict = "equal, " + string(r.Proof.Verdict)
+	case r.Equal:
+		verdict = "equal"
+	case r.Allowed:
+		verdict = "not equal, as the plan says"
+	}
+	_, _ = fmt.Fprintf(w, "%s and %s: %s\n", r.Parent, r.Child, verdict)
+}
+
+// printLayers says where the residual streams part.
+func printLayers(w io.Writer, layers []verify.LayerMatch) {
+	if len(layers) == 0 {
+		return
+	}
+	first, differs := verify.FirstDifference(layers)
+	switch {
+	case !differs:
+		_, _ = fmt.Fprintf(w, "residual stream: equal after every layer; what differs is the head\n")
+		return
+	case first.Layer < 0:
+		_, _ = fmt.Fprintf(w, "residual stream: differs from the embedding on, by %.2g of its largest element\n", first.Delta)
+		return
+	}
+	_, _ = fmt.Fprintf(w, "residual stream: first differs after layer %d, by %.2g of its largest element", first.Layer, first.Delta)
+	if last := layers[len(layers)-1]; last.Layer != first.Layer {
+		_, _ = fmt.Fprintf(w, "; after the last, %d, by %.2g", last.Layer, last.Delta)
+	}
+	_, _ = fmt.Fprintln(w)
+}

@@ -1,0 +1,48 @@
+package verify
+
+import (
+	"context"
+	"testing"
+
+	"famkit/expand"
+	"famkit/internal/arch/archtest"
+	"famkit/internal/tensor"
+)
+
+// TestInfer: the maps of every growth by copies, padding, fresh parts and identity blocks are found from the weights alone,
+// and the proof holds as it does with the plan.
+func TestInfer(t *testing.T) {
+	requests := map[string]expand.Request{}
+	for i, sizes := range growths {
+		requests[string(rune('a'+i))] = request(t, uint64(i), expand.Interleave, sizes)
+	}
+	for what, r := range axisRequests(t) {
+		requests[what] = r
+	}
+	done := 0
+	for name, config := range archtest.Configs {
+		for _, d := range []tensor.DType{tensor.F32, tensor.BF16} {
+			ck := random(t, 4, config, d)
+			for what, r := range requests {
+				r.Seed = uint64(done)
+				if _, err := expand.Compile(ck, r); err != nil {
+					continue
+				}
+				plan, child := grow(t, ck, r)
+				claim, err := Infer(context.Background(), ck, child)
+				if err != nil {
+					t.Fatal(err)
+				}
+				p, err := ProveClaim(context.Background(), claim, ck, child)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want := prove(t, plan, ck, child).Verdict; p.Verdict != want {
+					t.Errorf("%s %s, %s %+v: %s, with the plan %s:\n%s", name, d, what, r, p.Verdict, want, p)
+				}
+				done++
+			}
+		}
+	}
+	t.Logf("%d growths inferred", done)
+}
