@@ -13,7 +13,7 @@ func choose[E [2]byte | [4]byte | [8]byte](out, in []byte, cols *gather, c choic
 	}
 }
 
-func chooseRun[E [2]byte | [4]byte | [8]byte](dst, src []E, slot, count []int32, from int, c choice, zero E) {
+func chooseRun[E [2]byte | [4]byte | [8]byte | float64](dst, src []E, slot, count []int32, from int, c choice, zero E) {
 	block, bits := -1, uint64(0)
 	for i := range src {
 		s := from + i

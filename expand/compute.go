@@ -18,13 +18,16 @@ func (g *grown) compute(out, in, next []byte, r int) {
 	default:
 		clear(c.src)
 	}
-	copy(c.also, c.src)
 	if next != nil {
 		tensor.Decode(c.also, next, e.Info.DType)
 	}
 	dst := (*vals)[2*n:]
-	for t := range dst {
-		dst[t] = c.element(t)
+	if c.plain() {
+		c.fill(dst)
+	} else {
+		for t := range dst {
+			dst[t] = c.element(t)
+		}
 	}
 	tensor.Encode(out, dst, e.Info.DType)
 }
