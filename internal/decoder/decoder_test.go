@@ -127,12 +127,37 @@ func TestNewRefuses(t *testing.T) {
 		return m
 	}
 	o := decoder.Options{Batch: 1, SeqLen: 4}
+	fused := func(f func(*arch.Dim)) *arch.Model {
+		_, m := tinyConfig(t, tiny["gpt2"])
+		spec := *m.Spec
+		spec.Block = slices.Clone(spec.Block)
+		m.Spec = &spec
+		for i := range spec.Block {
+			if spec.Block[i].Role == arch.QKV {
+				spec.Block[i].Dims = slices.Clone(spec.Block[i].Dims)
+				f(&spec.Block[i].Dims[1])
+			}
+		}
+		return m
+	}
 	for want, m := range map[string]*arch.Model{
-		"hidden_act":               change(func(m *arch.Model) { m.Act = "relu2" }),
-		"rotary scaling":           change(func(m *arch.Model) { m.Rope.Type = "yarn2" }),
-		`of role "sinks"`:          change(func(m *arch.Model) { m.Spec.Block[0].Role = "sinks" }),
-		"only some":                change(func(m *arch.Model) { m.Spec.Block[1].When = func(*arch.Model, int) bool { return false } }),
-		`no tensor of role "gate"`: change(func(m *arch.Model) { m.Spec.Block = m.Spec.Block[:12] }),
+		`role "attn_norm" here`:          change(func(m *arch.Model) { m.PreNorm = false }),
+		`no tensor of role "attn_post_`:  change(func(m *arch.Model) { m.PostNorm = true }),
+		`no tensor of role "attn_norm.`:  change(func(m *arch.Model) { m.LayerNorm = true }),
+		`role "gate" here`:               change(func(m *arch.Model) { m.Gated = false }),
+		`mlp.gate_proj.weight": the dec`: change(func(m *arch.Model) { m.MoE = &arch.MoE{Experts: 2, TopK: 1, FFN: 4, Layer: []bool{true, true}} }),
+		"3 experts for a token":          change(func(m *arch.Model) { m.MoE = &arch.MoE{Experts: 2, TopK: 3, FFN: 4, Layer: make([]bool, 2)} }),
+		"apart from": change(func(m *arch.Model) {
+			d := m.Spec.Block[1].Dims
+			m.Spec.Block[1].Dims = []arch.Dim{d[1], d[0]}
+		}),
+		"its parts [v k q] in this order": fused(func(d *arch.Dim) { d.Parts = []arch.Part{d.Parts[2], d.Parts[1], d.Parts[0]} }),
+		"its parts [q k v] in this order": fused(func(d *arch.Dim) { d.Interleave = arch.HeadDim }),
+		"hidden_act":                      change(func(m *arch.Model) { m.Act = "relu2" }),
+		"rotary scaling":                  change(func(m *arch.Model) { m.Rope.Type = "yarn2" }),
+		`of role "sinks"`:                 change(func(m *arch.Model) { m.Spec.Block[0].Role = "sinks" }),
+		"only some":                       change(func(m *arch.Model) { m.Spec.Block[1].When = func(*arch.Model, int) bool { return false } }),
+		`no tensor of role "gate"`:        change(func(m *arch.Model) { m.Spec.Block = m.Spec.Block[:12] }),
 	} {
 		_, err := decoder.New(e, m, o)
 		if err == nil || !strings.Contains(err.Error(), want) || fault.KindOf(err) != fault.Input {
