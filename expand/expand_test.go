@@ -223,10 +223,20 @@ func TestHostilePlans(t *testing.T) {
 		"map too short":   func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-19"} },
 		"source too high": func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-18 99-119"} },
 		"source lost":     func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-18 0-18 0 1"} },
-		"huge run":        func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-99999999999"} },
-		"bad run":         func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "5-3"} },
-		"odd axis":        func(m map[string]any) { m["maps"].(map[string]any)["depth"] = map[string]any{"src": "0-30"} },
-		"negative size":   func(m map[string]any) { m["to"].(map[string]any)["kv_heads"] = -1 },
+		"unknown fill": func(m map[string]any) {
+			m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-19 *20", "fill": "sand"}
+		},
+		"fresh unfilled": func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-19 *20"} },
+		"huge repeat":    func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0*99999999999"} },
+		"bad repeat":     func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "-3*4"} },
+		"pairs unsaid":   func(m map[string]any) { m["layers"].([]any)[1].(map[string]any)["pairs"] = true },
+		"loud pairs":     func(m map[string]any) { m["layers"].([]any)[0].(map[string]any)["pairs"] = true },
+		"scaled layer":   func(m map[string]any) { m["layers"].([]any)[0].(map[string]any)["writers"] = 0.5 },
+		"bad upcycle":    func(m map[string]any) { m["upcycle"] = map[string]any{"shards": 0} },
+		"huge run":       func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-99999999999"} },
+		"bad run":        func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "5-3"} },
+		"odd axis":       func(m map[string]any) { m["maps"].(map[string]any)["depth"] = map[string]any{"src": "0-30"} },
+		"negative size":  func(m map[string]any) { m["to"].(map[string]any)["kv_heads"] = -1 },
 		"negative scale": func(m map[string]any) {
 			m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-19 0-19", "write": []any{[]any{-1, 40}}}
 		},
