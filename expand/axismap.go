@@ -93,23 +93,20 @@ func paddedMap(from, to, q int, fill Fill) AxisMap {
 	return m
 }
 
-// headDimMap grows the elements of a head, of which the first rotary are turned in pairs (j, j + rotary/2). Pair j moves to
-// pair r j, whose frequency in the larger head is the same; the pairs between are fresh.
-func headDimMap(from, to, rotary int) AxisMap {
-	if rotary == 0 {
+// headDimMap grows the elements of a head, of which the first turned are turned in pairs (j, j + turned/2), and toTurned in
+// the child. Pair j moves to pair r j, whose frequency in the larger head is the same; the pairs between are fresh.
+func headDimMap(from, to, turned, toTurned int) AxisMap {
+	if turned == 0 {
 		return freshMap(from, to, FillRotary)
 	}
 	r := to / from
-	half := rotary * r / 2
-	m := AxisMap{Src: make([]int32, to), Fill: FillRotary}
-	for t := range m.Src {
-		m.Src[t] = Fresh
-		switch rest := t - 2*half; {
-		case t < 2*half && t%half%r == 0:
-			m.Src[t] = int32(t/half*rotary/2 + t%half/r)
-		case rest >= 0 && rotary+rest < from:
-			m.Src[t] = int32(rotary + rest)
-		}
+	m := AxisMap{Src: slices.Repeat([]int32{Fresh}, to), Fill: FillRotary}
+	for j := range turned / 2 {
+		m.Src[r*j] = int32(j)
+		m.Src[r*j+toTurned/2] = int32(j + turned/2)
+	}
+	for rest := range from - turned {
+		m.Src[toTurned+rest] = int32(turned + rest)
 	}
 	return m
 }

@@ -6,7 +6,9 @@ import "famkit/internal/arch"
 var headDim = method{"head-dim", "head_dim: rotary pairs keep their frequency, new rows of k and columns of o_proj are zero; exact", []arch.Axis{arch.HeadDim},
 	func(b *builder, a arch.Axis) error {
 		from, to := b.sizes(a)
-		b.p.Maps[a] = headDimMap(from, to, b.m.RotaryDim)
+		child := *b.m
+		child.RotaryDim *= to / from
+		b.p.Maps[a] = headDimMap(from, to, b.m.Turned(), child.Turned())
 		if b.m.QKNorm {
 			b.inexact("the norms of each head's q and k take their mean over more elements, so their epsilon weighs more: a term of eps, and the new rows of q and k start at zero both")
 		}

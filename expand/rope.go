@@ -46,25 +46,36 @@ func (b *builder) checkFrequencies() error {
 		return nil
 	}
 	c := b.p.ChildModel(b.m)
-	for _, f := range []func(*arch.Model) ([]float64, error){(*arch.Model).RopeInvFreq, (*arch.Model).LocalRopeInvFreq} {
-		was, err := f(b.m)
-		if err != nil {
+	at := func(tokens int) func(*arch.Model) ([]float64, error) {
+		return func(m *arch.Model) ([]float64, error) { return m.RopeInvFreqAt(tokens) }
+	}
+	// Some scalings have other frequencies beyond a context.
+	for _, f := range []func(*arch.Model) ([]float64, error){at(0), at(b.m.MaxPos), at(b.m.MaxPos + 1), at(c.MaxPos), at(4 * c.MaxPos), (*arch.Model).LocalRopeInvFreq} {
+		if err := b.compareFrequencies(c, f); err != nil {
 			return err
-		}
-		now, err := f(c)
-		if err != nil {
-			return err
-		}
-		r := len(now) / len(was)
-		for j, w := range was {
-			if n := now[j*r]; math.Abs(n-w) > 1e-12*w {
-				return fault.Inputf("the %s scaling of the rotary embedding gives pair %d the frequency %.6g in a head of %d, %.6g in one of %d with %d positions",
-					b.m.Rope.Type, j, w, b.m.HeadDim, n, c.HeadDim, c.MaxPos)
-			}
 		}
 	}
 	if x, y := b.m.RopeAttentionFactor(), c.RopeAttentionFactor(); x != y {
 		return fault.Inputf("the rotary embedding's attention factor would become %v instead of %v", y, x)
+	}
+	return nil
+}
+
+func (b *builder) compareFrequencies(c *arch.Model, of func(*arch.Model) ([]float64, error)) error {
+	was, err := of(b.m)
+	if err != nil {
+		return err
+	}
+	now, err := of(c)
+	if err != nil {
+		return err
+	}
+	r := c.RotaryDim / b.m.RotaryDim
+	for j, w := range was {
+		if n := now[j*r]; math.Abs(n-w) > 1e-12*w {
+			return fault.Inputf("the %s scaling of the rotary embedding gives pair %d the frequency %.6g in a head of %d with %d positions, %.6g in one of %d with %d",
+				b.m.Rope.Type, j, w, b.m.HeadDim, b.m.MaxPos, n, c.HeadDim, c.MaxPos)
+		}
 	}
 	return nil
 }
