@@ -27,6 +27,7 @@ INL void FN(act_grad_of)(const int act, long rows, long dim, const float *g, flo
 
 static void FN(act_silu)(long rows, long dim, const float *g, long sg, float *h, long sh) { FN(act_of)(0, rows, dim, g, sg, h, sh); }
 static void FN(act_gelu)(long rows, long dim, const float *g, long sg, float *h, long sh) { FN(act_of)(1, rows, dim, g, sg, h, sh); }
+static void FN(act_erf)(long rows, long dim, const float *g, long sg, float *h, long sh) { FN(act_of)(2, rows, dim, g, sg, h, sh); }
 static void FN(act_silu_grad)(long rows, long dim, const float *g, float *dg, long sg, const float *dh, long sh)
 {
 	FN(act_grad_of)(0, rows, dim, g, dg, sg, dh, sh);
@@ -34,4 +35,8 @@ static void FN(act_silu_grad)(long rows, long dim, const float *g, float *dg, lo
 static void FN(act_gelu_grad)(long rows, long dim, const float *g, float *dg, long sg, const float *dh, long sh)
 {
 	FN(act_grad_of)(1, rows, dim, g, dg, sg, dh, sh);
+}
+static void FN(act_erf_grad)(long rows, long dim, const float *g, float *dg, long sg, const float *dh, long sh)
+{
+	FN(act_grad_of)(2, rows, dim, g, dg, sg, dh, sh);
 }

@@ -7,9 +7,7 @@ void kern_gate(int isa, int act, long rows, long dim, const float *g, const floa
 {
 	if (act == 0) PICK(isa, gate_silu)(rows, dim, g, u, sg, h, sh);
 	else if (act == 1) PICK(isa, gate_gelu)(rows, dim, g, u, sg, h, sh);
-	else
-		for (long r = 0; r < rows; r++)
-			for (long i = 0; i < dim; i++) h[r * sh + i] = gelu_erf(g[r * sg + i]).y * u[r * sg + i];
+	else PICK(isa, gate_erf)(rows, dim, g, u, sg, h, sh);
 }
 
 void kern_gate_grad(int isa, int act, long rows, long dim, const float *g, const float *u, float *dg, float *du, long sg,
@@ -17,32 +15,21 @@ void kern_gate_grad(int isa, int act, long rows, long dim, const float *g, const
 {
 	if (act == 0) PICK(isa, gate_silu_grad)(rows, dim, g, u, dg, du, sg, dh, sh);
 	else if (act == 1) PICK(isa, gate_gelu_grad)(rows, dim, g, u, dg, du, sg, dh, sh);
-	else
-		for (long r = 0; r < rows; r++)
-			for (long i = 0; i < dim; i++) {
-				gelu_result a = gelu_erf(g[r * sg + i]);
-				float d = dh[r * sh + i], uu = u[r * sg + i];
-				dg[r * sg + i] = d * uu * a.d;
-				du[r * sg + i] = d * a.y;
-			}
+	else PICK(isa, gate_erf_grad)(rows, dim, g, u, dg, du, sg, dh, sh);
 }
 
 void kern_act(int isa, int act, long rows, long dim, const float *g, long sg, float *h, long sh)
 {
 	if (act == 0) PICK(isa, act_silu)(rows, dim, g, sg, h, sh);
 	else if (act == 1) PICK(isa, act_gelu)(rows, dim, g, sg, h, sh);
-	else
-		for (long r = 0; r < rows; r++)
-			for (long i = 0; i < dim; i++) h[r * sh + i] = gelu_erf(g[r * sg + i]).y;
+	else PICK(isa, act_erf)(rows, dim, g, sg, h, sh);
 }
 
 void kern_act_grad(int isa, int act, long rows, long dim, const float *g, float *dg, long sg, const float *dh, long sh)
 {
 	if (act == 0) PICK(isa, act_silu_grad)(rows, dim, g, dg, sg, dh, sh);
 	else if (act == 1) PICK(isa, act_gelu_grad)(rows, dim, g, dg, sg, dh, sh);
-	else
-		for (long r = 0; r < rows; r++)
-			for (long i = 0; i < dim; i++) dg[r * sg + i] = dh[r * sh + i] * gelu_erf(g[r * sg + i]).d;
+	else PICK(isa, act_erf_grad)(rows, dim, g, dg, sg, dh, sh);
 }
 
 void kern_softcap(int isa, float *x, long n, float cap) { PICK(isa, softcap)(x, n, cap); }

@@ -77,7 +77,7 @@ func activate(act Act, g float64) (y, slope float64) {
 		t := math.Tanh(c * (g + k*g*g*g))
 		return 0.5 * g * (1 + t), 0.5*(1+t) + 0.5*g*(1-t*t)*c*(1+3*k*g*g)
 	}
-	cdf := 0.5 * (1 + math.Erf(g/math.Sqrt2))
+	cdf := 0.5 * math.Erfc(-g/math.Sqrt2) // 1+erf would cancel for negative g
 	return g * cdf, cdf + g*math.Exp(-g*g/2)/math.Sqrt(2*math.Pi)
 }
 
