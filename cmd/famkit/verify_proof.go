@@ -57,14 +57,12 @@ func samePath(a, b string) bool {
 	return err == nil && os.SameFile(x, y)
 }
 
-// longestChain bounds the growths between two models.
-const longestChain = 64
 
 // plansFrom collects the plans from ancestor down to the plan, the first growth first; just the plan where they do not
 // lead there.
 func plansFrom(ancestor, planFile string, plan *expand.Plan) ([]*expand.Plan, error) {
 	plans := []*expand.Plan{plan}
-	for range longestChain {
+	for range verify.LongestChain {
 		path := planParent(planFile, plans[0])
 		if samePath(path, ancestor) {
 			return plans, nil

@@ -15,7 +15,16 @@ type Claim struct {
 	Maps   map[arch.Axis]expand.AxisMap `json:"maps,omitempty"`
 	// Shards is into how many experts a dense MLP was cut; 0 or 1 for whole ones.
 	Shards int `json:"shards,omitempty"`
+	// Roundings is how often a number may have been rounded, once for each of several growths that round; 0 for one growth,
+	// which rounds nothing but what its scales make it round.
+	Roundings int `json:"roundings,omitempty"`
 }
+
+// rounds is how many roundings a number may differ by.
+func (c *Claim) rounds() float64 { return float64(max(1, min(c.Roundings, LongestChain))) }
+
+// LongestChain bounds the growths that a claim may stand for.
+const LongestChain = 64
 
 // noSource marks a layer or an index that nothing of the parent stands behind.
 const noSource = -1
@@ -64,6 +73,27 @@ func (c *Claim) Then(next *Claim) (*Claim, error) {
 		out.Maps[a] = both
 	}
 	return out, nil
+}
+
+// Chain is the claim of several growths, one after the other, the first one first.
+func Chain(plans []*expand.Plan) (*Claim, error) {
+	claim, rounding := ClaimOf(plans[0]), 0
+	for i, p := range plans {
+		if !p.Exact() {
+			rounding++
+		}
+		if i == 0 {
+			continue
+		}
+		var err error
+		if claim, err = claim.Then(ClaimOf(p)); err != nil {
+			return nil, err
+		}
+	}
+	if rounding > 0 && len(plans) > 1 {
+		claim.Roundings = rounding
+	}
+	return claim, nil
 }
 
 func compose(first, next expand.AxisMap) (expand.AxisMap, error) {

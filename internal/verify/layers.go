@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 
-	"famkit/expand"
 	"famkit/internal/arch"
 	"famkit/internal/decoder"
 	"famkit/internal/engine"
@@ -133,16 +132,4 @@ func FirstDifference(layers []LayerMatch) (LayerMatch, bool) {
 		}
 	}
 	return LayerMatch{}, false
-}
-
-// Chain is the claim of several growths, one after the other, the first one first.
-func Chain(plans []*expand.Plan) (*Claim, error) {
-	claim := ClaimOf(plans[0])
-	for _, p := range plans[1:] {
-		var err error
-		if claim, err = claim.Then(ClaimOf(p)); err != nil {
-			return nil, err
-		}
-	}
-	return claim, nil
 }

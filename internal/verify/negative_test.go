@@ -139,6 +139,12 @@ func TestNegativeControls(t *testing.T) {
 			if i := slices.IndexFunc(r.Checks, func(k Check) bool { return k.Name == "follows its plan" }); r.Checks[i].Passed {
 				t.Error("said to follow its plan")
 			}
+			if i := slices.IndexFunc(r.Checks, func(k Check) bool { return k.Name == provedCheck }); r.Checks[i].Passed {
+				t.Error("proved")
+			}
+			if _, differs := FirstDifference(r.Layers); !differs && c.name != "tied head not compensated" {
+				t.Errorf("no layer differs: %+v", r.Layers)
+			}
 			if i := slices.IndexFunc(r.Checks, func(k Check) bool { return k.Match != nil }); r.Checks[i].Passed {
 				t.Errorf("measured equal: %+v", r.Checks[i].Match)
 			}

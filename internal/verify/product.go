@@ -42,6 +42,8 @@ type product struct {
 	parent, child tensor.Tensor
 	rows, cols    side
 	loose         float64 // relative error that the architecture itself makes, 0 for none
+	roundings     float64 // of each number at most, where a scale makes it round at all
+	rough         bool    // any number may be rounded, whatever its scale
 }
 
 // outcome is what checking a product showed.
@@ -83,6 +85,7 @@ func grow2[T any](s []T, n int) []T {
 // check runs over the parent's tensor once, and over the child's.
 func (w *worker) check(p *product) (*outcome, error) {
 	c := &checking{worker: w, product: p, out: &outcome{}, d: p.child.Info().DType}
+	c.roundings = max(1, c.roundings)
 	if bad := c.shapes(); bad != nil {
 		c.out.bad = bad
 		return c.out, nil

@@ -163,7 +163,11 @@ const boundText = "one rounding of each stored number to its type where its scal
 
 // proof sums up.
 func (l *ledger) proof(claim *Claim) *Proof {
-	p := &Proof{Schema: ProofSchema, Verdict: Exact, Bound: boundText, Claim: claim, Bytes: l.bytes}
+	bound := boundText
+	if claim.Roundings > 0 {
+		bound = fmt.Sprintf("%d roundings of each stored number to its type", claim.Roundings)
+	}
+	p := &Proof{Schema: ProofSchema, Verdict: Exact, Bound: bound, Claim: claim, Bytes: l.bytes}
 	for _, name := range conditionOrder {
 		c, ok := l.conds[name]
 		if !ok {

@@ -160,8 +160,9 @@ func addNumber(h hash.Hash, v float64) {
 
 // addSum adds the sum of element t. One that is not known exactly equals no other.
 func addSum(h hash.Hash, s sum, t int) {
-	addNumber(h, s.hi)
-	addNumber(h, s.lo)
+	hi, lo := twoSum(s.hi, s.lo) // the same two numbers in whatever order they were added
+	addNumber(h, hi)
+	addNumber(h, lo)
 	if s.lossy {
 		addNumber(h, float64(t))
 	}

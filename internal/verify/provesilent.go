@@ -74,6 +74,12 @@ func (p *prover) silentLayer(ctx context.Context, layer int) error {
 			p.hold(condIdentity)
 			continue
 		}
+		if quiet, err := p.gainOrRow(ctx, layer, h); err != nil {
+			return err
+		} else if quiet {
+			p.hold(condIdentity)
+			continue
+		}
 		why, err := p.cancels(ctx, layer, h)
 		switch {
 		case err != nil:
@@ -103,4 +109,45 @@ func (l *layerState) loudest(h branch, postNorm bool) *Counterexample {
 		return l.loud[h.postNorm.Bias()]
 	}
 	return nil
+}
+
+// gainOrRow reports whether at every index of the stream either the gain of the norm behind a branch is zero or the rows that
+// write it are: what is zero stays so under RMSNorm.
+func (p *prover) gainOrRow(ctx context.Context, layer int, h branch) (bool, error) {
+	m := p.child.Model
+	if !m.PostNorm || m.LayerNorm {
+		return false, nil
+	}
+	var gains []float64
+	for _, b := range p.child.Tensors {
+		if b.Layer == layer && b.Spec.Role == h.postNorm {
+			var err error
+			if gains, err = vector(b.Tensor); err != nil {
+				return false, err
+			}
+		}
+	}
+	var raw []byte
+	for _, b := range p.child.Tensors {
+		if b.Layer != layer || !slices.Contains(h.writers, b.Spec.Role) {
+			continue
+		}
+		info := b.Info()
+		if b.Spec.Dims[0].Use != arch.Writes || info.Shape[0] != len(gains) {
+			return false, nil
+		}
+		raw = grow2(raw, int(info.Size())/max(1, len(gains)))
+		for t, g := range gains {
+			if g+m.GainOffset == 0 {
+				continue
+			}
+			if err := ctx.Err(); err != nil {
+				return false, err
+			}
+			if err := readChunk(b.Tensor, raw, int64(t)*int64(len(raw))); err != nil || !allZero(raw) {
+				return false, err
+			}
+		}
+	}
+	return gains != nil, nil
 }

@@ -174,7 +174,7 @@ func conditionOf(t *arch.TensorSpec) string {
 // matrix judges a weight or a bias.
 func (p *prover) matrix(w *worker, order int, b, source arch.Bound) error {
 	name, dims := b.Info().Name, b.Spec.Dims
-	c := &product{name: name, parent: source.Tensor, child: b.Tensor, cols: lone()}
+	c := &product{name: name, parent: source.Tensor, child: b.Tensor, cols: lone(), roundings: p.claim.rounds(), rough: p.claim.Roundings > 0}
 	var at [2]inner
 	var err error
 	for i, d := range dims {
@@ -272,6 +272,9 @@ type normed struct {
 	rho     float64
 	offset  float64
 	shift   bool // a norm's bias
+	// roundings and rough are product's.
+	roundings float64
+	rough     bool
 }
 
 // normOf says what norm a gain belongs to.
@@ -279,7 +282,8 @@ func (p *prover) normOf(b arch.Bound) (normed, error) {
 	one := func(int) float64 { return 1 }
 	role, shift := b.Spec.Role, b.Spec.Dims[0].Use == arch.Shifts
 	m := p.parent.Model
-	n := normed{rel: p.stream, in: p.stream.scale, out: one, rho: p.rho, offset: m.GainOffset, shift: shift}
+	n := normed{rel: p.stream, in: p.stream.scale, out: one, rho: p.rho, offset: m.GainOffset, shift: shift,
+		roundings: p.claim.rounds(), rough: p.claim.Roundings > 0}
 	switch trimBias(role) {
 	case arch.AttnNorm, arch.MLPNorm:
 	case arch.AttnPostNorm, arch.MLPPostNorm:
@@ -314,17 +318,18 @@ func trimBias(r arch.Role) arch.Role {
 // tiedGain is what the final norm must give where the embedding is the head too: read through the same columns that wrote the
 // stream, the copies of an index must add up to the parent's.
 func (p *prover) tiedGain() func(t int) float64 {
-	copies := p.stream.copies()
+	embed := p.stream.scaled(p.embed)
+	read := make([]float64, p.stream.from)
+	for t, s := range p.stream.src {
+		if s >= 0 {
+			read[s] += embed.scale(t) * p.stream.scale(t)
+		}
+	}
 	return func(t int) float64 {
-		s := p.stream.src[t]
-		if s < 0 {
-			return 1
+		if s := p.stream.src[t]; s >= 0 {
+			return p.stream.scale(t) / read[s]
 		}
-		k := 1.0
-		if p.embed != nil {
-			k = p.embed[t]
-		}
-		return 1 / (float64(copies[s]) * k)
+		return 1
 	}
 }
 
@@ -404,9 +409,13 @@ func (n *normed) element(o *outcome, t int, was, is []float64, d tensor.DType) *
 		return nil
 	}
 	size := math.Max(math.Abs(want.hi), math.Abs(is[t]))
-	bound := roundingBound(d, size) + claimError*math.Abs(offset)
+	held := size
+	if n.rough {
+		held += math.Abs(offset) // what was rounded in between
+	}
+	bound := n.roundings * (roundingBound(d, held) + claimError*math.Abs(offset))
 	h, l := twoSum(want.hi, want.lo)
-	if isPower(f) && !want.lossy && representable(h, l, d) || !(diff <= bound) {
+	if isPower(f) && !n.rough && !want.lossy && representable(h, l, d) || !(diff <= bound) {
 		return &Counterexample{Text: fmt.Sprintf("wanted %v, %v times the parent's, found %v", h, f, is[t])}
 	}
 	o.rounded = true

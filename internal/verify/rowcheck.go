@@ -168,7 +168,7 @@ func (c *checking) addColumns(in []byte) {
 func (c *checking) asNumbers(s int, in []byte, list []int32, rows [][]byte) {
 	c.src = grow2(c.src, c.cols.from)
 	tensor.Decode(c.src, in, c.d)
-	ko, exact := 1.0, true
+	ko, exact := 1.0, !c.rough
 	kr := func(i int) float64 { return c.rows.scale(int(list[i])) }
 	if !c.rows.reads {
 		ko = kr(0)
@@ -296,7 +296,7 @@ func (c *checking) compare(got, want sum, exact bool) bool {
 		return true
 	}
 	size := math.Max(got.size, want.size)
-	if !(diff <= roundingBound(c.d, size)+c.loose*size+want.slack) {
+	if !(diff <= c.roundings*roundingBound(c.d, size)+c.loose*size+want.slack) {
 		return false
 	}
 	c.noteRounding(diff, size)
@@ -368,9 +368,9 @@ func (c *checking) closely(i, from int, k float64, want sum, exact bool, list []
 	if !c.equalShares(all, want) {
 		return false
 	}
-	roundings := 1.0
+	roundings := c.roundings
 	if !exact {
-		roundings = 2 // the scaled number, and its shares
+		roundings *= 2 // the scaled number, and its shares
 	}
 	size := math.Max(c.sums[i].size, want.size)
 	diff := math.Abs(c.sums[i].minus(want))
@@ -480,7 +480,8 @@ func (c *checking) freshRow(t int, row []byte) {
 
 // meanRow compares a row with the mean of the parent's.
 func (c *checking) meanRow(t int, row []byte) {
-	c.fold([]int32{int32(t)}, [][]byte{row})
+	list, rows := []int32{int32(t)}, [][]byte{row}
+	c.fold(list, rows)
 	for i := range c.wide {
 		if c.out.bad != nil {
 			return
@@ -498,7 +499,7 @@ func (c *checking) meanRow(t int, row []byte) {
 			k *= c.cols.scale(i)
 		}
 		want := m.times(k)
-		if !c.compare(c.sums[i], want, false) {
+		if !c.compare(c.sums[i], want, false) && !c.closely(i, from, k, want, false, list, rows) {
 			c.refuse(t, c.column(i), "wanted %v, the mean over the rows of %s, found %v", want.hi, c.parent.Info().Name, c.sums[i].hi)
 		}
 	}

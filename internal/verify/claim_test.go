@@ -1,0 +1,173 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"famkit/expand"
+	"famkit/internal/arch"
+	"famkit/internal/arch/archtest"
+	"famkit/internal/tensor"
+)
+
+// spoil changes a claim at random, also into what no growth could be.
+func (c *Claim) spoil(rng *rand.Rand) *Claim {
+	out := &Claim{Layers: slices.Clone(c.Layers), Maps: maps.Clone(c.Maps), Shards: c.Shards}
+	axes := []arch.Axis{arch.Hidden, arch.FFN, arch.KV, arch.Group, arch.HeadDim, arch.Vocab, arch.Pos, arch.Experts, arch.ExpertFFN, "nonsense"}
+	wild := func() int32 { return []int32{-1, 0, 1, 2, 5, math.MaxInt32, math.MinInt32, -7}[rng.IntN(8)] }
+	switch rng.IntN(8) {
+	case 0:
+		if n := len(out.Layers); n > 0 {
+			out.Layers[rng.IntN(n)] = int(wild())
+		}
+	case 1:
+		out.Layers = out.Layers[:rng.IntN(len(out.Layers)+1)]
+	case 2:
+		delete(out.Maps, axes[rng.IntN(len(axes))])
+	case 3:
+		out.Shards = int(wild())
+	default:
+		a := axes[rng.IntN(len(axes))]
+		m := out.Maps[a]
+		m.Src, m.Write = slices.Clone(m.Src), slices.Clone(m.Write)
+		switch {
+		case len(m.Src) == 0 || rng.IntN(8) == 0:
+			m.Src = nil
+			for range rng.IntN(40) {
+				m.Src = append(m.Src, wild())
+			}
+		case rng.IntN(2) == 0:
+			i, k := rng.IntN(len(m.Src)), rng.IntN(len(m.Src))
+			m.Src[i], m.Src[k] = m.Src[k], m.Src[i]
+		default:
+			m.Src[rng.IntN(len(m.Src))] = wild()
+		}
+		if rng.IntN(4) == 0 {
+			m.Write = nil
+			for range m.Src {
+				m.Write = append(m.Write, []float64{1, 2, 0.5, 0, -1, math.NaN(), math.Inf(1), 1e308, math.Sqrt2}[rng.IntN(9)])
+			}
+		}
+		out.Maps[a] = m
+	}
+	return out
+}
+
+// TestHostileClaims: a wrong claim makes the proof fail, or happens to be as good; it never makes it accept a child that
+// computes something else, and never crashes it.
+func TestHostileClaims(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	requests := allRequests(t)
+	n, held := 0, 0
+	for n < 3*mutations(t) {
+		s := newSubject(t, rng, requests)
+		bad := s.stored.clone()
+		what := bad.damage(rng)
+		damaged, err := arch.Bind(bad.source())
+		if err != nil {
+			continue
+		}
+		differs := s.far(damaged) > 1
+		claim := ClaimOf(s.plan)
+		for range 12 {
+			n++
+			c := claim
+			for range 1 + rng.IntN(3) {
+				c = c.spoil(rng)
+			}
+			if _, err := ProveClaim(context.Background(), c, s.parent, s.child); err != nil {
+				t.Fatal(err)
+			}
+			p, err := ProveClaim(context.Background(), c, s.parent, damaged)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.Holds() {
+				held++
+				if differs {
+					t.Errorf("%s: %s: proved by a spoiled claim", s.what, what)
+				}
+			}
+		}
+	}
+	t.Logf("%d spoiled claims, %d of them good enough", n, held)
+}
+
+// TestChains: growths of growths are proved from the composed claims, exactly where each of them rounds nothing.
+func TestChains(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	requests := allRequests(t)
+	done, rounded := 0, 0
+	for done < 150 {
+		first := newSubject(t, rng, requests)
+		if first.plan.Upcycle != nil {
+			continue // its experts' neurons have no map of their own
+		}
+		ck, plans := first.child, []*expand.Plan{first.plan}
+		for range 1 + rng.IntN(2) {
+			r := requests[rng.IntN(len(requests))]
+			r.Seed = rng.Uint64()
+			if _, err := expand.Compile(ck, r); err != nil || r.Shards > 1 || ck.Model.Hidden > 200 || ck.Model.FFN > 400 || ck.Model.Layers > 12 {
+				continue
+			}
+			var p *expand.Plan
+			p, ck = grow(t, ck, r)
+			plans = append(plans, p)
+		}
+		if len(plans) < 2 {
+			continue
+		}
+		done++
+		claim, err := Chain(plans)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := ProveClaim(context.Background(), claim, first.parent, ck)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exact := !slices.ContainsFunc(plans, func(p *expand.Plan) bool { return !p.Exact() })
+		pairs := slices.ContainsFunc(plans, func(p *expand.Plan) bool { return p.Pairs != nil })
+		if pairs && !exact {
+			continue // what cancels is only known to where all sums are exact
+		}
+		if exact && p.Verdict != Exact {
+			t.Errorf("%s, then %d %v %v: %s:\n%s", first.what, len(plans)-1, plans[len(plans)-1].Methods, plans[len(plans)-1].To, p.Verdict, p)
+		}
+		if !p.Holds() {
+			t.Errorf("%s, then %d %v %v: %s:\n%s", first.what, len(plans)-1, plans[len(plans)-1].Methods, plans[len(plans)-1].To, p.Verdict, p)
+		}
+		if p.Verdict == Rounded {
+			rounded++
+		}
+	}
+	t.Logf("%d chains, %d of them within rounding", done, rounded)
+}
+
+// TestRecheck: a stored proof reads back, and says what it said.
+func TestRecheck(t *testing.T) {
+	ck := random(t, 1, archtest.Configs["qwen3"], tensor.BF16)
+	plan, child := grow(t, ck, request(t, 2, expand.Interleave, map[string]string{"width": "2x", "depth": "+1"}))
+	r, err := Models(context.Background(), ck.Source, child.Source, plan, Options{ProofOnly: true, Digests: true})
+	if err != nil || !r.Equal {
+		t.Fatal(err, r)
+	}
+	r.Proof.Parent.Path, r.Proof.Child.Path = "a", "b"
+	p, err := ParseProof("proof.json", r.Proof.JSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Recheck(context.Background(), p, ck.Source, child.Source)
+	if err != nil || !again.Equal {
+		t.Fatal(err, fmt.Sprintf("%+v", again.Checks))
+	}
+	other := random(t, 2, archtest.Configs["qwen3"], tensor.BF16)
+	if again, err = Recheck(context.Background(), p, other.Source, child.Source); err != nil || again.Equal {
+		t.Error("a proof of another parent is accepted:", err)
+	}
+}
