@@ -10,8 +10,26 @@ import (
 
 // BenchmarkStep is forward and backward of a Llama of 15 million parameters on 4 x 256 tokens.
 func BenchmarkStep(b *testing.B) {
-	m := benchModel(b, `{"model_type": "llama", "vocab_size": 32000, "hidden_size": 288, "intermediate_size": 768, "num_hidden_layers": 6,
+	benchStep(b, `{"model_type": "llama", "vocab_size": 32000, "hidden_size": 288, "intermediate_size": 768, "num_hidden_layers": 6,
 		"num_attention_heads": 6, "tie_word_embeddings": true, "max_position_embeddings": 256}`)
+}
+
+// BenchmarkBlocks is the same of blocks of other kinds, with about as many multiplications for each token.
+func BenchmarkBlocks(b *testing.B) {
+	for name, config := range map[string]string{
+		"gpt2":     `{"model_type": "gpt2", "vocab_size": 32000, "n_embd": 288, "n_layer": 6, "n_head": 6, "n_positions": 256}`,
+		"gpt_neox": `{"model_type": "gpt_neox", "vocab_size": 32000, "hidden_size": 288, "intermediate_size": 1152, "num_hidden_layers": 6, "num_attention_heads": 6}`,
+		"gemma2": `{"model_type": "gemma2", "vocab_size": 32000, "hidden_size": 288, "intermediate_size": 768, "num_hidden_layers": 6,
+			"num_attention_heads": 6, "num_key_value_heads": 6, "head_dim": 48, "query_pre_attn_scalar": 48}`,
+		"mixtral": `{"model_type": "mixtral", "vocab_size": 32000, "hidden_size": 288, "intermediate_size": 384, "num_hidden_layers": 6,
+			"num_attention_heads": 6, "num_key_value_heads": 6, "num_local_experts": 8, "num_experts_per_tok": 2, "tie_word_embeddings": true}`,
+	} {
+		b.Run(name, func(b *testing.B) { benchStep(b, config) })
+	}
+}
+
+func benchStep(b *testing.B, config string) {
+	m := benchModel(b, config)
 	const batch, seq = 4, 256
 	d := benchDecoder(b, "cpu", m, decoder.Options{Batch: batch, SeqLen: seq, Train: true})
 	ids := randomIDs(1, batch*seq, m.Vocab)
