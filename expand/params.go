@@ -2,6 +2,7 @@ package expand
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,22 +26,22 @@ func (r *Request) propose(ck *arch.Checkpoint) error {
 		return fault.Inputf("--params %s: the model has %d parameters already", r.Params, m.Params())
 	}
 	best, off := Sizes{}, math.Inf(1)
+	count := counter{m: m, known: map[Sizes][2]float64{}}
 	for _, to := range r.candidates(ck) {
 		try := r.with(to)
 		sizes, err := try.resolve(ck)
-		if err != nil || newBuilder(ck, try, sizes).check() != nil {
+		if err != nil {
 			continue
 		}
-		p := &Plan{From: sizesOf(m), To: sizes, Layers: make([]LayerFrom, sizes.Layers)}
-		child, err := p.childModel(m)
+		n, err := count.params(sizes)
 		if err != nil {
 			return err
 		}
 		// Shapes near the wanted number, and among them those whose depth and width have grown alike.
 		deep, wide := float64(sizes.Layers)/float64(m.Layers), float64(sizes.Hidden)/float64(m.Hidden)
-		ratio := float64(sizes.FFN) / float64(m.FFN) / wide
-		d := math.Abs(math.Log(float64(child.Params())/float64(want))) + 0.02*math.Abs(math.Log(deep/wide)) + 0.05*math.Abs(math.Log(ratio))
-		if d < off {
+		ratio := float64(max(sizes.FFN, sizes.ExpertFFN)) / float64(max(m.FFN, m.Size(arch.ExpertFFN))) / wide
+		d := math.Abs(math.Log(n/float64(want))) + 0.1*math.Abs(math.Log(deep/wide)) + 0.05*math.Abs(math.Log(ratio))
+		if d < off && newBuilder(ck, try, sizes).check() == nil {
 			best, off = sizes, d
 		}
 	}
@@ -49,6 +50,32 @@ func (r *Request) propose(ck *arch.Checkpoint) error {
 	}
 	*r = r.with(best)
 	return nil
+}
+
+// counter counts the parameters of many shapes; blocks count once for each shape, since they all weigh the same.
+type counter struct {
+	m     *arch.Model
+	known map[Sizes][2]float64 // of shapes with no layers: the parameters outside the blocks, and of one block
+}
+
+func (c *counter) params(s Sizes) (float64, error) {
+	key := s
+	key.Layers = 0
+	if n, ok := c.known[key]; ok {
+		return n[0] + n[1]*float64(s.Layers), nil
+	}
+	var n [2]float64
+	for i := range n {
+		p := &Plan{From: sizesOf(c.m), To: s, Layers: make([]LayerFrom, i+1)}
+		child, err := p.childModel(c.m)
+		if err != nil {
+			return 0, err
+		}
+		n[i] = float64(child.Params())
+	}
+	block := n[1] - n[0]
+	c.known[key] = [2]float64{n[0] - block, block}
+	return c.params(s)
 }
 
 // paramsWanted reads "2x", "250M" or "1.5B".
@@ -83,6 +110,9 @@ func (r *Request) candidates(ck *arch.Checkpoint) []Sizes {
 				s.Layers, s.Hidden, s.KVHeads, s.Heads = layers, hidden, kv, kv*group
 				s.FFN = ffnLike(s.FFN, 4*m.Hidden, quarters*hidden)
 				s.ExpertFFN = ffnLike(s.ExpertFFN, 4*m.Hidden, quarters*hidden)
+				if m.MoE != nil && !slices.Contains(m.MoE.Layer, false) && m.FFN != m.MoE.FFN {
+					s.FFN = m.FFN // no layer has a dense MLP
+				}
 				out = append(out, s)
 			}
 		}
