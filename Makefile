@@ -66,7 +66,7 @@ demo: build ## grow the shipped model, show it equal, train it on: under 90 seco
 real: build ## the five verbs on SmolLM2-135M, with wall time and peak memory of each
 	internal/interop/real.sh
 
-interop: build ## load all that famkit writes in transformers 5 and 4, compare logits and token ids
+interop: build ## grow every architecture, load all that famkit writes in transformers 5 and 4; prove what mergekit grew
 	internal/interop/run.sh
 
 bench: build ## kernels, training beside PyTorch, expand beside cp, as tables

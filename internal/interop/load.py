@@ -5,10 +5,10 @@ JOBS is a table with one row a job, tab between columns: kind, label, parent ("-
 Every child was written by famkit. It loads with an empty report; famkit's own logits of it agree with this
 library's; its float64 logits agree with its parent's within limit, relative to the largest; a tokenizer.json
 gives the same ids here and in `famkit tokenizer encode`. Kinds:
-  tiny     famkit's logits: float32 within 2e-5, float64 within 1e-10
+  tiny     famkit's logits: float32 within 2e-5, float64 within 1e-10; child and parent in float32 within 1e-5 of the largest
   large    famkit's logits: float32 within 4 times this library's own distance from float64 (or 2e-5)
   control  a damaged child, which must be further than limit from its parent: this check can fail
-The parent's float64 logits are those of the version that runs first (transformers 5 must: version 4 misreads
+The parent's logits are those of the version that runs first (transformers 5 must: version 4 misreads
 some configs that it did not write). They and famkit's logits are kept in WORK for the second version.
 """
 import gc
@@ -27,7 +27,10 @@ from texts import TEXTS
 
 FAMKIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bin", "famkit")
 TOL32, TOL64 = 2e-5, 1e-10
+SAME32 = 1e-5
 EAGER = {"attn_implementation": "eager"}
+if int(transformers.__version__.split(".")[0]) >= 5:
+    EAGER["experts_implementation"] = "eager"
 
 
 def famkit(*args):
@@ -68,7 +71,7 @@ class Loaded:
         with torch.no_grad():
             self.f32 = m.eval()(input_ids=ids).logits.double()
         with all_double(), torch.no_grad():
-            m64 = AutoModelForCausalLM.from_config(m.config, **EAGER).double().eval()
+            m64 = AutoModelForCausalLM.from_config(m.config, dtype=torch.float64, **EAGER).eval()
             m64.load_state_dict({k: v.double() for k, v in m.state_dict().items()})
             m64.tie_weights()
             self.f64 = m64(input_ids=ids).logits
@@ -79,7 +82,7 @@ class Loaded:
 class Checker:
     def __init__(self, work):
         self.work, self.problems, self.count = work, [], 0
-        self.worst = {"famkit f32": 0.0, "famkit f64": 0.0, "child - parent": 0.0}
+        self.worst = {"famkit f32": 0.0, "famkit f64": 0.0, "child - parent": 0.0, "child - parent f32": 0.0}
 
     def fail(self, label, text):
         self.problems.append(f"{label}: {text}")
@@ -111,12 +114,13 @@ class Checker:
         return got
 
     def parent(self, kind, label, path, vocab):
-        """The parent's float64 logits, checked and stored by the first version, read by the second."""
+        """The parent's logits f32 and f64, checked and stored by the first version, read by the second."""
         name = os.path.join(self.work, f"parent-{digest(path)}.safetensors")
         if not os.path.exists(name):
             kind = "tiny" if kind == "control" else kind
-            save_file({"logits": self.model(kind, label + " (parent)", path, vocab).f64.contiguous()}, name)
-        return load_file(name)["logits"]
+            got = self.model(kind, label + " (parent)", path, vocab)
+            save_file({"f32": got.f32.contiguous(), "f64": got.f64.contiguous()}, name)
+        return load_file(name)
 
     def tokenizer(self, label, path):
         tok = AutoTokenizer.from_pretrained(path)
@@ -133,10 +137,13 @@ class Checker:
     def job(self, kind, label, parent, child, limit):
         vocab = vocab_size(child if parent == "-" else parent)
         want = None if parent == "-" else self.parent(kind, label, parent, vocab)
-        got = self.model(kind, label, child, vocab).f64
+        got = self.model(kind, label, child, vocab)
         if want is None:
             return
-        diff = gap(got[..., :vocab], want) / want.abs().max().item()
+        size = want["f64"].abs().max().item()
+        if kind == "tiny":
+            self.within(label, "child - parent f32", gap(got.f32[..., :vocab], want["f32"]) / size, SAME32)
+        diff = gap(got.f64[..., :vocab], want["f64"]) / size
         if kind != "control":
             self.within(label, "child - parent", diff, limit)
         elif diff <= limit:

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Grows, converts and trains by bin/famkit, then loads every result in transformers 5 and 4 (load.py says what must hold).
-# ORACLE=DIR takes other tiny models than fixtures/oracle, MODELS="a b" some of them; REAL=0 leaves the real one out; KEEP=1
-# keeps the outputs.
+# Every architecture is grown along every axis (growths.py). Last come other tools' growths, proved without a plan (othertools.sh).
+# ORACLE=DIR takes other tiny models than fixtures/oracle, MODELS="a b" some of them; REAL=0 leaves the real one out, OTHERS=0
+# the other tools; KEEP=1 keeps the outputs.
 set -euo pipefail
 # shellcheck source=internal/interop/env.sh
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
@@ -19,27 +20,6 @@ grow() {
   child=$WORK/$(basename "$parent")$(printf %s "$*" | tr -d ' ')
   "$famkit" expand "$parent" "$child" "$@" >"$WORK/log" 2>&1 || die "expand $parent $*: $(tail -n 2 "$WORK/log")"
   printf '%s\t%s %s\t%s\t%s\t%s\n' "$kind" "$(basename "$parent")" "$*" "$parent" "$child" "$limit" >>"$jobs"
-}
-
-tiny() {
-  local m=$1
-  grow tiny 1e-12 "$m" --depth 2x
-  grow tiny 1e-12 "$m" --depth +1
-  grow tiny 2e-6 "$m" --hidden 2x
-  grow tiny 2e-6 "$m" --hidden x1.5
-  grow tiny 2e-6 "$m" --ffn 2x
-  grow tiny 2e-6 "$m" --ffn x1.37
-  grow tiny 2e-6 "$m" --kv 2x
-  grow tiny 2e-6 "$m" --width 2x
-  grow tiny 2e-6 "$m" --width 2x --depth 2x
-}
-
-# A child with one gain changed: a check that lets it pass is worth nothing.
-control() {
-  local parent=$1 bad=$WORK/control
-  cp -r "$WORK/$(basename "$parent")--depth2x" "$bad"
-  "$PY5" "$interop/damage.py" "$bad"
-  printf 'control\t%s damaged\t%s\t%s\t2e-6\n' "$(basename "$parent")" "$parent" "$bad" >>"$jobs"
 }
 
 trained() {
@@ -64,16 +44,9 @@ check_gguf() {
   "$py" "$interop/check_gguf.py" "$GGUF" "$WORK/SmolLM2-135M-Instruct" "$@" 2>"$WORK/log" || { tail -n 5 "$WORK/log" && status=1; }
 }
 
-first=
-for config in "${ORACLE:-fixtures/oracle}"/*/config.json; do
-  model=$(dirname "$config")
-  if [ -n "${MODELS:-}" ] && [[ " $MODELS " != *" $(basename "$model") "* ]]; then continue; fi
-  first=${first:-$model}
-  tiny "$model"
-done
-[ -n "$first" ] || die "no model to try in ${ORACLE:-fixtures/oracle}"
-control "$first"
-trained "$first"
+models=${ORACLE:-fixtures/oracle}
+"$PY5" "$interop/growths.py" "$famkit" "$models" "$WORK" "$jobs"
+trained "$(cut -f3 "$jobs" | head -n 1)"
 if [ -e fixtures/demo/config.json ]; then
   printf 'large\tdemo\t-\tfixtures/demo\t0\n' >>"$jobs"
   grow large 1e-12 fixtures/demo --depth 2x
@@ -96,4 +69,5 @@ for py in "$PY5" "$PY4"; do
   "$py" "$interop/tokenizer_check.py" "$famkit" "$(go env GOROOT)/src/strings" "${tokenizers[@]}" || status=1
   "$py" "$interop/load.py" "$jobs" "$WORK" || status=1
 done
+if [ "${OTHERS:-1}" != 0 ]; then "$interop/othertools.sh" || status=1; fi
 exit $status
