@@ -88,7 +88,8 @@ func (p *prover) freshHeads(layer int) {
 					p.refusef(condFresh, layer, "", "layer %d: element %d of query head %d, which the parent lacks, adds to the scores: neither its q row nor its k row is zero", layer, e, k*group.to()+g)
 					return
 				}
-				if l.columns(arch.O, -1, q) && l.rows(arch.V, -1, key) {
+				vSet := kv.src[k] >= 0 && hd.src[e] >= 0 || l.rows(arch.V, -1, key) // only fresh rows are known to be zero
+				if l.columns(arch.O, -1, q) && vSet {
 					p.refusef(condFresh, layer, "", "layer %d: element %d of query head %d, which the parent lacks, is read: neither its v row nor its column of the output projection is zero", layer, e, k*group.to()+g)
 					return
 				}
