@@ -1,40 +1,48 @@
 package expand
 
-import "unsafe"
-
 // choose shares the columns of one row among their copies: of the copies of a source column the drawn one takes the
-// element, the others are zero. E is an element as bytes, so that nothing about its type matters.
-func choose[E [2]byte | [4]byte | [8]byte](out, in []byte, cols *gather, c choice) {
-	var zero E
-	src := unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(in))), cols.from)
-	dst := unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(out))), cols.to)
-	for _, u := range cols.runs {
-		chooseRun(dst[u.to:u.to+u.n], src[u.from:u.from+u.n], cols.slot[u.to:], cols.count, u.from, c, zero)
+// element, the others are zero. Elements are bytes here, so nothing about their type matters. out may be a row that
+// has been scaled already, which is then shared in place: in is nil.
+func (g *gather) choose(out, in []byte, size int, c choice) {
+	for _, u := range g.runs {
+		dst := out[u.to*size : (u.to+u.n)*size]
+		src := dst
+		if in != nil {
+			src = in[u.from*size : (u.from+u.n)*size]
+		}
+		switch {
+		case u.count == 1:
+			copy(dst, src)
+		case u.count == 2:
+			chooseOfTwo(dst, src, size, u.from, u.slot, c)
+		default:
+			chooseOfMany(dst, src, size, u, c)
+		}
 	}
 }
 
-func chooseRun[E [2]byte | [4]byte | [8]byte | float64](dst, src []E, slot, count []int32, from int, c choice, zero E) {
-	block, bits := -1, uint64(0)
-	for i := range src {
-		s := from + i
-		n := count[s]
-		if n == 1 {
-			dst[i] = src[i]
-			continue
-		}
-		var pick int32
-		if n == 2 {
-			if b := s >> 6; b != block {
-				block, bits = b, c.bits64(b)
-			}
-			pick = int32(bits >> (uint(s) & 63) & 1)
+// chooseOfTwo draws 64 columns at once.
+func chooseOfTwo(dst, src []byte, size, from int, slot int32, c choice) {
+	flip := uint64(0)
+	if slot == 0 {
+		flip = ^uint64(0) // a bit says that the second copy takes the element
+	}
+	for n := len(dst) / size; n > 0; {
+		skip := from & 63
+		k := min(64-skip, n)
+		keep(dst[:k*size], src[:k*size], size, (c.bits64(from>>6)^flip)>>skip)
+		dst, src = dst[k*size:], src[k*size:]
+		from, n = from+k, n-k
+	}
+}
+
+func chooseOfMany(dst, src []byte, size int, u run, c choice) {
+	for i := range u.n {
+		to := dst[i*size : (i+1)*size]
+		if c.of(int32(u.from+i), u.count) == u.slot {
+			copy(to, src[i*size:])
 		} else {
-			pick = c.of(int32(s), n)
-		}
-		if pick == slot[i] {
-			dst[i] = src[i]
-		} else {
-			dst[i] = zero
+			clear(to)
 		}
 	}
 }

@@ -24,10 +24,14 @@ func (g *grown) compute(out, in, next []byte, r int) {
 	dst := (*vals)[2*n:]
 	if c.plain() {
 		c.fill(dst)
-	} else {
-		for t := range dst {
-			dst[t] = c.element(t)
+		tensor.Encode(out, dst, e.Info.DType)
+		if e.cols.shared && e.cols.slot != nil {
+			e.cols.choose(out, nil, g.esize, c.key)
 		}
+		return
+	}
+	for t := range dst {
+		dst[t] = c.element(t)
 	}
 	tensor.Encode(out, dst, e.Info.DType)
 }

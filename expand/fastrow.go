@@ -7,14 +7,14 @@ func (c *rowMaker) plain() bool {
 		!(e.rows.shared && e.rows.slot != nil) && (e.split == SplitChoice || !e.cols.shared || e.cols.slot == nil)
 }
 
-// fill makes a plain row: it equals element at every place.
+// fill makes a plain row but for the choice of copies, which is made on the stored bytes: with it, it equals element at
+// every place.
 func (c *rowMaker) fill(dst []float64) {
 	cols := c.e.cols
 	runs := cols.runs
 	if cols.src == nil {
-		runs = []run{{0, 0, cols.to}}
+		runs = []run{{n: cols.to, count: 1}}
 	}
-	shared := cols.shared && cols.slot != nil
 	for _, u := range runs {
 		out, in := dst[u.to:u.to+u.n], c.src[u.from:u.from+u.n]
 		if cols.scale == nil {
@@ -26,9 +26,6 @@ func (c *rowMaker) fill(dst []float64) {
 			for i, v := range in {
 				out[i] = v * (c.scale * scale[i])
 			}
-		}
-		if shared {
-			chooseRun(out, out, cols.slot[u.to:], cols.count, u.from, c.key, 0)
 		}
 	}
 }

@@ -32,8 +32,11 @@ type gather struct {
 	runs     []run     // src as runs of consecutive indices, where all have sources
 }
 
-// run is a stretch of grown indices [to, to+n) that come from source indices [from, from+n).
-type run struct{ to, from, n int }
+// run is a stretch of grown indices [to, to+n) that come from source indices [from, from+n): copy number slot of count.
+type run struct {
+	to, from, n int
+	slot, count int32
+}
 
 func (g *gather) identity() bool { return g.src == nil && g.scale == nil }
 
@@ -174,7 +177,7 @@ func newGather(use arch.Use, cells []cell, from int) *gather {
 	}
 	g.number()
 	if g.fresh == nil {
-		g.runs = runsOf(g.src)
+		g.runs = g.runsOf()
 	}
 	return g
 }
@@ -194,15 +197,26 @@ func (g *gather) number() {
 	}
 }
 
-func runsOf(src []int32) []run {
+// runsOf cuts the dimension where sources do not follow one another, or the number of copies or the copy's own changes.
+func (g *gather) runsOf() []run {
 	var out []run
-	for i := 0; i < len(src); {
+	for i := 0; i < len(g.src); {
+		u := g.runAt(i)
 		k := i + 1
-		for k < len(src) && src[k] == src[k-1]+1 {
+		for k < len(g.src) && g.src[k] == g.src[k-1]+1 && g.runAt(k) == (run{k, int(g.src[k]), 0, u.slot, u.count}) {
 			k++
 		}
-		out = append(out, run{i, int(src[i]), k - i})
+		u.n = k - i
+		out = append(out, u)
 		i = k
 	}
 	return out
+}
+
+func (g *gather) runAt(t int) run {
+	u := run{to: t, from: int(g.src[t]), count: 1}
+	if g.slot != nil {
+		u.slot, u.count = g.slot[t], g.count[g.src[t]]
+	}
+	return u
 }

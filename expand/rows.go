@@ -177,15 +177,7 @@ func (g *grown) row(out, in []byte, r int) {
 		}
 		return
 	}
-	c := g.e.choice.row(r)
-	switch g.esize {
-	case 2:
-		choose[[2]byte](out, in, g.e.cols, c)
-	case 4:
-		choose[[4]byte](out, in, g.e.cols, c)
-	default:
-		choose[[8]byte](out, in, g.e.cols, c)
-	}
+	g.e.cols.choose(out, in, g.esize, g.e.choice.row(r))
 }
 
 func readFull(t tensor.Tensor, p []byte, off int64) error {

@@ -12,19 +12,23 @@ func Decode[T float32 | float64](dst []T, src []byte, d DType) {
 	switch d {
 	case F32:
 		for i := range dst {
-			dst[i] = T(math.Float32frombits(le.Uint32(src[4*i:])))
+			dst[i] = T(math.Float32frombits(le.Uint32(src)))
+			src = src[4:]
 		}
 	case F64:
 		for i := range dst {
-			dst[i] = T(math.Float64frombits(le.Uint64(src[8*i:])))
+			dst[i] = T(math.Float64frombits(le.Uint64(src)))
+			src = src[8:]
 		}
 	case BF16:
 		for i := range dst {
-			dst[i] = T(math.Float32frombits(uint32(le.Uint16(src[2*i:])) << 16))
+			dst[i] = T(math.Float32frombits(uint32(le.Uint16(src)) << 16))
+			src = src[2:]
 		}
 	case F16:
 		for i := range dst {
-			dst[i] = T(F16ToF32(le.Uint16(src[2*i:])))
+			dst[i] = T(F16ToF32(le.Uint16(src)))
+			src = src[2:]
 		}
 	default:
 		panic(fmt.Sprintf("tensor: decoding %s", d))
@@ -36,20 +40,24 @@ func Encode[T float32 | float64](dst []byte, src []T, d DType) {
 	le := binary.LittleEndian
 	switch d {
 	case F32:
-		for i, v := range src {
-			le.PutUint32(dst[4*i:], math.Float32bits(float32(v)))
+		for _, v := range src {
+			le.PutUint32(dst, math.Float32bits(float32(v)))
+			dst = dst[4:]
 		}
 	case F64:
-		for i, v := range src {
-			le.PutUint64(dst[8*i:], math.Float64bits(float64(v)))
+		for _, v := range src {
+			le.PutUint64(dst, math.Float64bits(float64(v)))
+			dst = dst[8:]
 		}
 	case BF16:
-		for i, v := range src {
-			le.PutUint16(dst[2*i:], BF16FromF64(float64(v)))
+		for _, v := range src {
+			le.PutUint16(dst, BF16FromF64(float64(v)))
+			dst = dst[2:]
 		}
 	case F16:
-		for i, v := range src {
-			le.PutUint16(dst[2*i:], F16FromF64(float64(v)))
+		for _, v := range src {
+			le.PutUint16(dst, F16FromF64(float64(v)))
+			dst = dst[2:]
 		}
 	default:
 		panic(fmt.Sprintf("tensor: encoding %s", d))
@@ -66,10 +74,31 @@ func BF16FromF32(f float32) uint16 {
 }
 
 // BF16FromF64 rounds once, straight from float64: going through float32 would round twice.
-func BF16FromF64(f float64) uint16 { return BF16FromF32(roundToOdd32(f)) }
+func BF16FromF64(f float64) uint16 {
+	b := math.Float64bits(f)
+	if e := int(b>>52)&0x7ff - 1023; e >= -126 && e <= 127 {
+		return shorten(b, 52-7, (1023-127)<<7)
+	}
+	return BF16FromF32(roundToOdd32(f))
+}
 
 // F16FromF64 rounds once to IEEE half precision, nearest even; overflow gives infinity.
-func F16FromF64(f float64) uint16 { return F16FromF32(roundToOdd32(f)) }
+func F16FromF64(f float64) uint16 {
+	b := math.Float64bits(f)
+	if e := int(b>>52)&0x7ff - 1023; e >= -14 && e <= 15 {
+		return shorten(b, 52-10, (1023-15)<<10)
+	}
+	return F16FromF32(roundToOdd32(f))
+}
+
+// shorten drops the last n bits of a float64 whose exponent is normal in the shorter type too, to nearest even, and takes
+// the difference of the biases from the exponent. A carry out of the mantissa goes into the exponent as it should, to
+// infinity at the end.
+func shorten(b uint64, n int, bias uint64) uint16 {
+	rest := b & (1<<63 - 1)
+	rest += 1<<(n-1) - 1 + rest>>n&1
+	return uint16(b>>48)&0x8000 | uint16(rest>>n-bias)
+}
 
 // roundToOdd32 narrows to float32 with the lost bits kept as a sticky last bit, so that a second
 // rounding to a shorter type gives the correctly rounded result (Boldo and Melquiond, 2008).
