@@ -161,7 +161,7 @@ func (f *finder) heads(layer int) error {
 		if c.HeadDim%m.HeadDim != 0 {
 			return fault.Inputf("--infer: heads of %d elements cannot have become heads of %d", m.HeadDim, c.HeadDim)
 		}
-		f.claimMap(arch.HeadDim, spreadPairs(m.HeadDim, c.HeadDim, m.RotaryDim), m.HeadDim)
+		f.claimMap(arch.HeadDim, spreadPairs(m.HeadDim, c.HeadDim, m.Turned()), m.HeadDim)
 	}
 	elements := f.claim.Maps[arch.HeadDim].Src
 	heads := func(ck *arch.Checkpoint, rows [][]float64) [][]float64 {

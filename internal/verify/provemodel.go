@@ -190,7 +190,7 @@ func (p *prover) rotary() {
 // pairs: elements j and j + half turn together, and so must their copies.
 func (p *prover) pairs() string {
 	hd := p.axes[arch.HeadDim]
-	was, is := p.parent.Model.RotaryDim, p.child.Model.RotaryDim
+	was, is := p.parent.Model.Turned(), p.child.Model.Turned()
 	for t, s := range hd.src {
 		if t >= is {
 			if s >= 0 && int(s) < was {
