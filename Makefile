@@ -69,7 +69,7 @@ real: build ## the five verbs on SmolLM2-135M, with wall time and peak memory of
 interop: build ## grow every architecture, load all that famkit writes in transformers 5 and 4; prove what mergekit grew
 	internal/interop/run.sh
 
-bench: build ## kernels, training beside PyTorch, expand beside cp, as tables
+bench: build ## kernels, training beside PyTorch, expand beside cp, the proof beside cat, as tables
 	internal/interop/bench.sh
 
 oracle: ## make the oracle models and golden files again with the real libraries

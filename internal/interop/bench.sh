@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bench.sh [files] [train] [kernels]: all three when none is named. Prints Markdown tables and the machine they were taken on.
+# bench.sh [files] [growth] [train] [kernels]: all when none is named. Prints Markdown tables and the machine they were taken on.
 # ROUNDS (5) of the files, BENCHTIME (0.3s) of the kernels; PRECISIONS (f32,bf16) and TRAIN_ROUNDS (2) of the training.
 set -euo pipefail
 # shellcheck source=internal/interop/env.sh
@@ -53,15 +53,17 @@ train() {
   python3 "$interop/bench_train.py" "$timed" "$PY5" "${PRECISIONS:-f32,bf16}" "${SHAPE:-4x256}" "${TRAIN_ROUNDS:-2}"
 }
 
+growth() { "$interop/bench_growth.sh"; }
+
 kernels() {
   go test -run '^$' -bench . -benchtime "${BENCHTIME:-0.3s}" ./internal/kern/... ./internal/engine/cpu/... | grep -E '^(Benchmark|goos|FAIL)'
 }
 
-if [ $# -eq 0 ]; then set -- files train kernels; fi
+if [ $# -eq 0 ]; then set -- files growth train kernels; fi
 for what; do
   case $what in
-    files | train | kernels) "$what" ;;
-    *) die "unknown part $what: files, train or kernels" ;;
+    files | growth | train | kernels) "$what" ;;
+    *) die "unknown part $what: files, growth, train or kernels" ;;
   esac
   echo
 done
