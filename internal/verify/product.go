@@ -63,14 +63,16 @@ type Counterexample struct {
 	Text  string `json:"text"`
 }
 
-// blockBytes is about how much of either tensor is held at once.
-const blockBytes = 1 << 20
+// blockBytes is about how much of either tensor is held at once: little enough to stay in the processor's cache between
+// reading and comparing.
+const blockBytes = 256 << 10
 
 // worker has the buffers of one goroutine.
 type worker struct {
 	ctx       context.Context
 	mine, its []byte // blocks of the parent and of the child
 	vals, src []float64
+	plain     []float64 // sums and magnitudes
 	sums      []sum
 	columns   []sum // of the parent, for means
 }
@@ -113,6 +115,7 @@ type checking struct {
 
 	rowStart, rowList []int32 // child rows of each source
 	segments          []segment
+	single            bool      // every source has one column, in all of them
 	fast              bool      // rows can be compared as bytes
 	colStart, colList []int32   // child columns of each source, where they are asked for
 	missing, lost     []bool    // columns and rows of sources that stand elsewhere
@@ -154,6 +157,7 @@ func (c *checking) prepare() {
 	if c.cols.reads {
 		c.wide = c.cols.from
 	}
+	c.single = !slices.ContainsFunc(c.cols.copies(), func(n int) bool { return n != 1 })
 	c.exactness()
 	c.segment()
 	if c.cols.partial {

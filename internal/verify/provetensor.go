@@ -237,7 +237,7 @@ func scan(w *worker, b arch.Bound) (bad, first *Counterexample, n int64, err err
 		if sound && (first != nil || allZero(w.its)) {
 			continue
 		}
-		for i := 0; i < len(w.its) && (bad == nil || first == nil); i += e {
+		for i := 0; i < len(w.its) && (!sound && bad == nil || first == nil); i += e {
 			x := w.its[i : i+e]
 			at := (off + int64(i)) / int64(e)
 			if !sound && bad == nil && tensor.NonFinite(x, info.DType) > 0 {

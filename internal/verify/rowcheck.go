@@ -82,6 +82,9 @@ func (c *checking) group(s int, in []byte, list []int32, rows [][]byte) {
 	if c.fast && len(rows) == 1 && c.rows.scale(int(list[0])) == 1 && c.asBytes(in, rows[0]) {
 		return
 	}
+	if len(rows) == 1 && !c.rows.reads && c.plainly(in, rows[0], c.rows.scale(int(list[0]))) {
+		return
+	}
 	c.asNumbers(s, in, list, rows)
 }
 
