@@ -24,7 +24,7 @@ const (
 
 // save replaces the output directory by the state after `step` updates: weights, optimizer and trainer state in one move.
 func (r *run) save(ctx context.Context, step int) error {
-	state := State{Format: stateFormat, Step: step, Tokens: r.tokensAt(step), Seconds: r.seconds(), Model: r.origin, Settings: r.s, Digests: r.digests}
+	state := State{Format: stateFormat, Step: step, Tokens: r.tokensAt(step), Seconds: r.seconds(), Model: r.origin, Settings: r.s, Digests: r.digests, Growth: r.growth()}
 	b, err := state.bytes()
 	if err != nil {
 		return err

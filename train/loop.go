@@ -121,7 +121,7 @@ func (r *run) step(ctx context.Context, step int) error {
 	if err := finite(step, "gradient norm", norm); err != nil {
 		return err
 	}
-	lr := r.s.schedule().At(step)
+	lr := r.s.schedule().At(step) * r.growth().factor(step)
 	r.opt.step(step, lr, norm)
 	if err := r.e.Sync(); err != nil {
 		return err
@@ -130,6 +130,14 @@ func (r *run) step(ctx context.Context, step int) error {
 	r.result.Loss = loss
 	r.on(Event{Step: &row})
 	return r.log.write(row)
+}
+
+// growth is what the resumed state says of a growth, nil where it was not grown.
+func (r *run) growth() *Growth {
+	if r.state == nil {
+		return nil
+	}
+	return r.state.Growth
 }
 
 // gradients runs the micro-batches of a step and returns the mean loss over the step's target tokens, by which the

@@ -50,13 +50,17 @@ func sizeText(n int64) string {
 }
 
 // flopsPerToken is what the matrix products of one trained token cost: 6 for each weight that multiplies, and causal
-// attention's scores and sums, forward and backward.
+// attention's scores and sums, forward and backward. A token meets as many of a mixture's experts as it is routed to.
 func flopsPerToken(m *arch.Model, params []decoder.Param, seq int) float64 {
-	n := 0
+	n := 0.0
 	for _, p := range params {
-		if len(p.Shape) == 2 && (p.Role != arch.Embed || m.Tied) {
-			n += p.W.N
+		switch {
+		case len(p.Shape) != 2, p.Role == arch.PosTable, p.Role == arch.Embed && !m.Tied:
+		case p.Expert >= 0:
+			n += float64(p.W.N) * float64(m.MoE.TopK) / float64(m.MoE.Experts)
+		default:
+			n += float64(p.W.N)
 		}
 	}
-	return 6*float64(n) + 6*float64(m.Layers*m.Heads*m.HeadDim)*float64(seq)
+	return 6*n + 6*float64(m.Layers*m.Heads*m.HeadDim)*float64(seq)
 }

@@ -30,6 +30,7 @@ type State struct {
 	Model    string   `json:"model"` // what the training began from
 	Settings Settings `json:"settings"`
 	Digests  Digests  `json:"digests"`
+	Growth   *Growth  `json:"growth,omitempty"`
 }
 
 // Digests identify what a training depends on, as hex SHA-256.
@@ -67,7 +68,7 @@ func readState(dir string) (*State, error) {
 	if s.Step < 0 || s.Settings.Batch < 1 || s.Settings.Seq < 1 || s.Settings.Accum < 1 {
 		return nil, fault.Inputf("%s: step %d, batch %d, seq %d, accum %d cannot be", path, s.Step, s.Settings.Batch, s.Settings.Seq, s.Settings.Accum)
 	}
-	return s, nil
+	return s, s.Growth.check(path, s.Step)
 }
 
 func (s *State) bytes() ([]byte, error) {
