@@ -116,6 +116,8 @@ type checking struct {
 	rowStart, rowList []int32 // child rows of each source
 	segments          []segment
 	single            bool      // every source has one column, in all of them
+	scale32           []float32 // colScale, and the largest relative rounding met in float32
+	worst32           float32
 	fast              bool      // rows can be compared as bytes
 	colStart, colList []int32   // child columns of each source, where they are asked for
 	missing, lost     []bool    // columns and rows of sources that stand elsewhere

@@ -372,7 +372,7 @@ func (c *checking) closely(i, from int, k float64, want sum, exact bool, list []
 		return false
 	}
 	roundings := c.roundings
-	if !exact {
+	if !exact && len(all) > 1 {
 		roundings *= 2 // the scaled number, and its shares
 	}
 	size := math.Max(c.sums[i].size, want.size)

@@ -19,7 +19,7 @@ func (c *checking) plainly(in, row []byte, ko float64) bool {
 			exact = exact && isPower(k)
 		}
 	}
-	if !exact && c.d == tensor.BF16 && (!c.cols.reads || c.single) {
+	if !exact && c.d == tensor.BF16 && (!c.cols.reads || c.single && c.colScale == nil) {
 		return c.nearly16(in, row, float32(ko))
 	}
 	c.src, c.vals = grow2(c.src, c.cols.from), grow2(c.vals, c.cols.to())
@@ -135,31 +135,29 @@ func (c *checking) readNearly(ko float64) bool {
 	return true
 }
 
-// nearly16 is writtenNearly and readNearly for bfloat16, where every column has one source: in float32, whose rounding is
+// nearly16 is writtenNearly, and readNearly of columns that have one source each and no scale, for bfloat16: in float32, whose rounding is
 // far below that of the type, and in one pass.
 func (c *checking) nearly16(in, row []byte, ko float32) bool {
 	const unit = 1.0 / 256
-	bf16 := func(b []byte, i int) float32 {
-		return math.Float32frombits(uint32(b[2*i])<<16 | uint32(b[2*i+1])<<24)
+	src := c.cols.src
+	row = row[:2*len(src)]
+	if c.scale32 == nil {
+		c.scale32 = make([]float32, len(src))
+		for t := range c.scale32 {
+			c.scale32[t] = float32(c.cols.scale(t))
+		}
 	}
-	worst := float32(0)
-	for t, s := range c.cols.src {
+	scale := c.scale32[:len(src)]
+	worst := c.worst32
+	for t, s := range src {
 		if s < 0 {
 			continue
 		}
-		k := ko
-		if c.colScale != nil {
-			k *= float32(c.colScale[t])
-		}
-		x := bf16(row, t)
-		diff, size := x-bf16(in, int(s))*k, x
-		if diff < 0 {
-			diff = -diff
-		}
-		if size < 0 {
-			size = -size
-		}
-		if !(diff <= size*unit) || size != 0 && size < 0x1p-110 {
+		i := 2 * uint(uint32(s))
+		w := math.Float32frombits(uint32(in[i])<<16 | uint32(in[i+1])<<24)
+		x := math.Float32frombits(uint32(row[2*t])<<16 | uint32(row[2*t+1])<<24)
+		diff, size := abs32(x-w*(ko*scale[t])), abs32(x)
+		if !(diff <= size*unit) || size < 0x1p-110 && size != 0 {
 			return false
 		}
 		if diff > worst*size {
@@ -167,5 +165,8 @@ func (c *checking) nearly16(in, row []byte, ko float32) bool {
 			c.noteRounding(float64(diff), float64(size))
 		}
 	}
+	c.worst32, c.out.rounded = worst, true // the scale itself is rounded
 	return true
 }
+
+func abs32(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }
