@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Speed and memory of expand and of the proof, in one run beside what bounds them: cp of the output's bytes, made durable as
-# famkit makes them, and cat of both checkpoints. In turn, page cache warm. ROUNDS (3); LAYERS (1): layers of the sparse
+# famkit makes them, and cat of both checkpoints. The proof with a plan also compares every byte with what the plan makes; without
+# (--infer) it is the proof alone. In turn, page cache warm. ROUNDS (3); LAYERS (1): layers of the sparse
 # checkpoint of 8B Llama's widths, of which 32 make the whole (its child then takes 17 GB of disk).
 set -euo pipefail
 # shellcheck source=internal/interop/env.sh
@@ -44,10 +45,13 @@ growth() {
     # shellcheck disable=SC2016
     take "cat $name" bash -c 'cat "$1"/*.safetensors "$2"/*.safetensors >/dev/null' - "$parent" "$child"
     take "proof $name" bin/famkit verify "$parent" "$child" --proof-only
+    take "proof without the plan, $name" bin/famkit verify "$parent" "$child" --proof-only --infer
   done
   bytes=$(cat "$child"/*.safetensors | wc -c)
   row "expand $name" "cp $name" "$bytes"
-  row "proof $name" "cat $name" "$((bytes + $(cat "$parent"/*.safetensors | wc -c)))"
+  bytes=$((bytes + $(cat "$parent"/*.safetensors | wc -c)))
+  row "proof $name" "cat $name" "$bytes"
+  row "proof without the plan, $name" "cat $name" "$bytes"
   rm -rf "$child"
 }
 
@@ -61,6 +65,7 @@ echo "| --- | ---: | ---: | ---: | ---: | ---: |"
 growth "SmolLM2-135M depth 2x (F32)" "$WORK/smollm2" --depth 2x
 growth "SmolLM2-135M hidden 768, heads 12 (F32, scaled)" "$WORK/smollm2" --hidden 768 --heads 12
 rounds=1
+# shellcheck disable=SC2016
 take "plan of 8B, depth 2x (-n)" bash -c 'bin/famkit expand "$1" "$2" --depth 2x -n || [ $? = 4 ]' - "$WORK/sparse" "$WORK/none"
 growth "8B widths, ${LAYERS:-1} layers, depth +1 (BF16, once)" "$WORK/slice" --depth +1
 growth "8B widths, ${LAYERS:-1} layers, hidden 5120, heads 40 (BF16, scaled, once)" "$WORK/slice" --hidden 5120 --heads 40
