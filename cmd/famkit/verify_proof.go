@@ -57,7 +57,6 @@ func samePath(a, b string) bool {
 	return err == nil && os.SameFile(x, y)
 }
 
-
 // plansFrom collects the plans from ancestor down to the plan, the first growth first; just the plan where they do not
 // lead there.
 func plansFrom(ancestor, planFile string, plan *expand.Plan) ([]*expand.Plan, error) {

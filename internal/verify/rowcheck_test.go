@@ -45,7 +45,6 @@ func plainCheck(p *product) (worst float64) {
 		exact bool
 		want  place
 		k     float64
-		fresh bool
 	}
 	cells := map[place]*cell{}
 	on := func(s *side, t int) (int, bool) { return int(s.src[t]), s.src[t] < 0 }
