@@ -24,8 +24,7 @@ func TestDenseToMixture(t *testing.T) {
 		for _, name := range []string{"llama", "mistral", "qwen3"} {
 			config := strings.Replace(archtest.Configs[name], `"attention_bias":true`, `"attention_bias":false`, 1)
 			ck := random(t, 9, config, tensor.F64)
-			p, err := expand.Compile(ck, r)
-			if err != nil {
+			if _, err := expand.Compile(ck, r); err != nil {
 				if !refusal(err) {
 					t.Errorf("%s, %s: %v", name, what, err)
 				}
