@@ -6,10 +6,16 @@ import "famkit/internal/tensor"
 // row of Expr.Next.
 func (g *grown) compute(out, in, next []byte, r int) {
 	e, n := g.e, g.e.cols.from
+	c := rowMaker{grown: g, r: r, scale: e.factor * e.rows.scaleAt(r), fresh: e.rows.freshAt(r), key: e.choice.row(r),
+		draw: e.choice.row(e.rows.rootOf(r))}
+	plain := c.plain()
+	if plain && in != nil && c.scaled(out, in) {
+		c.choose(out)
+		return
+	}
 	vals := floats(2*n + e.cols.to)
 	defer floatPool.Put(vals)
-	c := rowMaker{grown: g, r: r, src: (*vals)[:n], also: (*vals)[n : 2*n], scale: e.factor * e.rows.scaleAt(r),
-		fresh: e.rows.freshAt(r), key: e.choice.row(r), draw: e.choice.row(e.rows.rootOf(r))}
+	c.src, c.also = (*vals)[:n], (*vals)[n:2*n]
 	switch {
 	case in != nil:
 		tensor.Decode(c.src, in, e.Info.DType)
@@ -22,12 +28,10 @@ func (g *grown) compute(out, in, next []byte, r int) {
 		tensor.Decode(c.also, next, e.Info.DType)
 	}
 	dst := (*vals)[2*n:]
-	if c.plain() {
+	if plain {
 		c.fill(dst)
 		tensor.Encode(out, dst, e.Info.DType)
-		if e.cols.shared && e.cols.slot != nil {
-			e.cols.choose(out, nil, g.esize, c.key)
-		}
+		c.choose(out)
 		return
 	}
 	for t := range dst {
@@ -44,6 +48,13 @@ type rowMaker struct {
 	scale     float64 // factor and the row's
 	fresh     fresh
 	key, draw choice
+}
+
+// choose takes from a plain row what other copies of its columns get.
+func (c *rowMaker) choose(out []byte) {
+	if cols := c.e.cols; cols.shared && cols.slot != nil {
+		cols.choose(out, nil, c.esize, c.key)
+	}
 }
 
 func (c *rowMaker) element(t int) float64 {

@@ -48,7 +48,7 @@ func verifyCommand(u *ui) *cli.Command {
 			&cli.Uint64Flag{Name: "seed", Usage: "seed of the token ids to measure on"},
 			&cli.IntFlag{Name: "tokens", Usage: "seeded tokens to measure on (default: as suits the model's size)"},
 			&cli.StringFlag{Name: "precision", Usage: "`f64`, f32 or both", Value: "both"},
-			&cli.BoolFlag{Name: "proof-only", Usage: "prove, measure nothing"},
+			&cli.BoolFlag{Name: "proof-only", Usage: "prove, and nothing else: neither compare every byte with the plan nor measure"},
 			&cli.BoolFlag{Name: "infer", Usage: "find out where CHILD's weights come from instead of reading its plan"},
 			&cli.StringFlag{Name: "write-proof", Usage: "write the proof, with the digests of both checkpoints, to `FILE`"},
 			&cli.StringFlag{Name: "proof", Usage: "check the proof in `FILE` again; it names PARENT and CHILD"},
