@@ -15,7 +15,7 @@ BUILDVCS := $(if $(shell git rev-parse HEAD 2>/dev/null),auto,false)
 NOCGO_PKGS := ./format/... ./convert/... ./expand/... ./internal/arch/... ./internal/tensor/... ./internal/tokenizer/... ./internal/kern/...
 RACE_PKGS ?= ./format/... ./convert/... ./expand/... ./internal/kern/... ./internal/mem/... ./internal/engine/... ./train/...
 
-.PHONY: help build test race vet lint graph nocgo docs docs-check check check-rest demo real interop bench oracle fuzz clean
+.PHONY: help build test race vet lint graph nocgo docs docs-check check check-rest demo real interop bench oracle fuzz mutate clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -79,6 +79,9 @@ fuzz: ## every fuzz target for FUZZTIME (20s)
 	@grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r f; do \
 	  for n in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' "$$f"); do \
 	    echo "$$f $$n"; $(GO) test -run '^$$' -fuzz "^$$n\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$f")" || exit 1; done; done
+
+mutate: ## 10,000 damaged children, each judged by the float64 engine: the proof must refuse all that change the function (SEED=1)
+	FAMKIT_MUTATIONS=10000 FAMKIT_SEED=$(or $(SEED),1) $(GO) test -count=1 -timeout 60m -run TestMutationsAreRefused -v ./internal/verify
 
 clean: ## remove what the build wrote in the tree (the cache folder stays)
 	rm -rf bin
