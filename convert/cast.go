@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"io"
 	"iter"
 	"maps"
 	"sync"
@@ -147,27 +146,9 @@ func (t *castTensor) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, fault.Failedf("tensor %q: read at offset %d", t.info.Name, off)
 	}
-	if off >= size {
-		return 0, io.EOF
-	}
-	short := int64(len(p)) > size-off
-	if short {
-		p = p[:size-off]
-	}
 	buf := castBuffers.Get().(*[8 * castChunk]byte)
 	defer castBuffers.Put(buf)
-	done := 0
-	for done < len(p) {
-		n, err := t.readChunk(p[done:], off+int64(done), buf[:])
-		done += n
-		if err != nil {
-			return done, err
-		}
-	}
-	if short {
-		return done, io.EOF
-	}
-	return done, nil
+	return tensor.ReadPieces(p, off, size, func(p []byte, off int64) (int, error) { return t.readChunk(p, off, buf[:]) })
 }
 
 // readChunk fills the beginning of p: whole elements, or the part of one that off or p cuts.

@@ -62,7 +62,7 @@ func eachValue(t tensor.Tensor, use func([]float64)) error {
 	vals := make([]float64, int64(len(raw))/width)
 	for off := int64(0); off < info.Size(); {
 		b := raw[:min(int64(len(raw)), info.Size()-off)]
-		if err := readFull(t, b, off); err != nil {
+		if err := tensor.ReadFull(t, b, off); err != nil {
 			return err
 		}
 		v := vals[:int64(len(b))/width]

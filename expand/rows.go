@@ -1,7 +1,6 @@
 package expand
 
 import (
-	"fmt"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -57,7 +56,7 @@ func (g *grown) fill(want []byte, off int64) (int, error) {
 		return len(want), nil
 	}
 	if g.e.plainCopy() {
-		return len(want), readFull(g.parent, want, off)
+		return len(want), tensor.ReadFull(g.parent, want, off)
 	}
 	width := int64(g.e.cols.to * g.esize)
 	done := 0
@@ -135,18 +134,18 @@ func (g *grown) block(out []byte, r, from, k int) error {
 	src := g.e.cols.from * g.esize
 	off := int64(from) * int64(src)
 	if g.e.cols.identity() && g.e.simple() {
-		return readFull(g.parent, out, off)
+		return tensor.ReadFull(g.parent, out, off)
 	}
 	buf := scratch(k * src)
 	defer scratchPool.Put(buf)
-	if err := readFull(g.parent, *buf, off); err != nil {
+	if err := tensor.ReadFull(g.parent, *buf, off); err != nil {
 		return err
 	}
 	var second []byte
 	if g.next != nil {
 		other := scratch(k * src)
 		defer scratchPool.Put(other)
-		if err := readFull(g.next, *other, off); err != nil {
+		if err := tensor.ReadFull(g.next, *other, off); err != nil {
 			return err
 		}
 		second = *other
@@ -178,17 +177,6 @@ func (g *grown) row(out, in []byte, r int) {
 		return
 	}
 	g.e.cols.choose(out, in, g.esize, g.e.choice.row(r))
-}
-
-func readFull(t tensor.Tensor, p []byte, off int64) error {
-	n, err := t.ReadAt(p, off)
-	if n == len(p) {
-		return nil
-	}
-	if err == nil || err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return fmt.Errorf("reading tensor %q at %d: %w", t.Info().Name, off, err)
 }
 
 var (

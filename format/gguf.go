@@ -159,27 +159,9 @@ func (t *ggufQuantised) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, fault.Failedf("%s: tensor %q: read at offset %d", t.path, t.info.Name, off)
 	}
-	if off >= size {
-		return 0, io.EOF
-	}
-	short := int64(len(p)) > size-off
-	if short {
-		p = p[:size-off]
-	}
 	buf := ggufBuffers.Get().(*[ggufChunk * 34]byte)
 	defer ggufBuffers.Put(buf)
-	done := 0
-	for done < len(p) {
-		n, err := t.readChunk(p[done:], off+int64(done), buf[:])
-		done += n
-		if err != nil {
-			return done, err
-		}
-	}
-	if short {
-		return done, io.EOF
-	}
-	return done, nil
+	return tensor.ReadPieces(p, off, size, func(p []byte, off int64) (int, error) { return t.readChunk(p, off, buf[:]) })
 }
 
 // readChunk fills the beginning of p: a run of whole blocks, or the part of one block that off or p cuts.

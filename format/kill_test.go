@@ -96,7 +96,7 @@ func wholeGeneration(t *testing.T, dir, dst string) int {
 		t.Fatal(err)
 	}
 	first := make([]byte, 1)
-	if err := readFull(x, first, 0); err != nil {
+	if err := tensor.Fill(x, first, 0); err != nil {
 		t.Fatal(err)
 	}
 	want := generation(int(first[0]))

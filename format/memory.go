@@ -3,7 +3,6 @@ package format
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"iter"
 	"maps"
 	"slices"
@@ -102,19 +101,7 @@ func ReadAll(t tensor.Tensor) ([]byte, error) {
 		return nil, fault.Inputf("%w", err)
 	}
 	data := make([]byte, n)
-	return data, readFull(t, data, 0)
-}
-
-// readFull fills p from offset off of t; an io.EOF that comes with the last byte is no error.
-func readFull(t io.ReaderAt, p []byte, off int64) error {
-	n, err := t.ReadAt(p, off)
-	if n == len(p) {
-		return nil
-	}
-	if err == nil || err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
+	return data, tensor.Fill(t, data, 0)
 }
 
 // ReadFile gives the side file called name.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"famkit/internal/fault"
+	"famkit/internal/tensor"
 )
 
 // FuzzOpen opens arbitrary bytes as a file: an error of kind Input that names the file, or tensors that can be read or
@@ -47,7 +48,7 @@ func FuzzOpen(f *testing.F) {
 				t.Fatal(err)
 			}
 			var p [64]byte
-			if n := min(x.Info().Size(), int64(len(p))); readFull(x, p[:n], 0) != nil && ContainerOf(path) == "safetensors" {
+			if n := min(x.Info().Size(), int64(len(p))); tensor.Fill(x, p[:n], 0) != nil && ContainerOf(path) == "safetensors" {
 				t.Fatalf("tensor %q cannot be read", name)
 			}
 		}

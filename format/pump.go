@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"famkit/internal/fault"
+	"famkit/internal/tensor"
 )
 
 const (
@@ -128,7 +129,7 @@ func (p *pump) work(ctx context.Context, size int64) error {
 }
 
 func (p *pump) move(ctx context.Context, c chunk, buf []byte) error {
-	if err := readFull(c.Tensor, buf, c.off); err != nil {
+	if err := tensor.Fill(c.Tensor, buf, c.off); err != nil {
 		return wrap(err, "tensor %q: reading bytes %d to %d", c.info.Name, c.off, c.off+c.n)
 	}
 	if c.out != nil {

@@ -65,7 +65,7 @@ func scan(ctx context.Context, p placed, buf []byte) (BadValues, error) {
 			return b, context.Cause(ctx)
 		}
 		part := buf[:min(int64(len(buf)), size-off)]
-		if err := readFull(p.Tensor, part, off); err != nil {
+		if err := tensor.Fill(p.Tensor, part, off); err != nil {
 			return b, fault.Inputf("tensor %q: reading: %w", p.info.Name, err)
 		}
 		b.count(part, p.info.DType, off/width)

@@ -93,7 +93,7 @@ func readAll(b *testing.B, all ...*arch.Checkpoint) {
 				}
 				size := list[i].Info().Size()
 				for off := int64(0); off < size; off += blockBytes {
-					if err := readChunk(list[i].Tensor, buf[:min(blockBytes, size-off)], off); err != nil {
+					if err := tensor.ReadFull(list[i].Tensor, buf[:min(blockBytes, size-off)], off); err != nil {
 						bad.Add(1)
 					}
 				}

@@ -3,8 +3,6 @@ package verify
 import (
 	"bytes"
 	"context"
-	"fmt"
-	"io"
 	"runtime"
 	"slices"
 	"sync"
@@ -138,10 +136,10 @@ func compare(ctx context.Context, name string, want, got format.Source, a, b []b
 	size := wi.Size()
 	for off := int64(0); off < size && ctx.Err() == nil; off += chunkBytes {
 		n := int(min(chunkBytes, size-off))
-		if err := readChunk(w, a[:n], off); err != nil {
+		if err := tensor.ReadFull(w, a[:n], off); err != nil {
 			return nil, 0, err
 		}
-		if err := readChunk(g, b[:n], off); err != nil {
+		if err := tensor.ReadFull(g, b[:n], off); err != nil {
 			return nil, 0, err
 		}
 		d.chunk(a[:n], b[:n], off)
@@ -186,15 +184,4 @@ func (d *diff) findings(name string) []Finding {
 		out = append(out, faultf(name, "%d elements are NaN or infinite", d.nonFinites))
 	}
 	return out
-}
-
-func readChunk(t tensor.Tensor, p []byte, off int64) error {
-	n, err := t.ReadAt(p, off)
-	if n == len(p) {
-		return nil
-	}
-	if err == nil || err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return fmt.Errorf("reading tensor %q at byte %d: %w", t.Info().Name, off, err)
 }

@@ -43,7 +43,7 @@ func (c *checking) freshRows() error {
 			n++
 		}
 		c.its = grow2(c.its, n*width)
-		if err := readChunk(c.child, c.its, int64(t)*int64(width)); err != nil {
+		if err := tensor.ReadFull(c.child, c.its, int64(t)*int64(width)); err != nil {
 			return err
 		}
 		c.out.bytes += int64(len(c.its))

@@ -12,7 +12,7 @@ import (
 func rowOf(b arch.Bound, r int) ([]float64, error) {
 	info := b.Info()
 	raw := make([]byte, info.Shape[1]*info.DType.Bits()/8)
-	if err := readChunk(b.Tensor, raw, int64(r)*int64(len(raw))); err != nil {
+	if err := tensor.ReadFull(b.Tensor, raw, int64(r)*int64(len(raw))); err != nil {
 		return nil, err
 	}
 	v := make([]float64, info.Shape[1])

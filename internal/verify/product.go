@@ -249,7 +249,7 @@ func (c *checking) sourced() error {
 		}
 		n := min(block, c.rows.from-s)
 		c.mine = grow2(c.mine, n*mine)
-		if err := readChunk(c.parent, c.mine, int64(s)*int64(mine)); err != nil {
+		if err := tensor.ReadFull(c.parent, c.mine, int64(s)*int64(mine)); err != nil {
 			return err
 		}
 		c.out.bytes += int64(len(c.mine))
@@ -291,7 +291,7 @@ func (c *checking) children(s, n int) (at []int32, err error) {
 			k++
 		}
 		b := c.its[i*width : k*width]
-		if err := readChunk(c.child, b, int64(row(order[i]))*int64(width)); err != nil {
+		if err := tensor.ReadFull(c.child, b, int64(row(order[i]))*int64(width)); err != nil {
 			return nil, err
 		}
 		c.finite(b, int(row(order[i])))

@@ -176,7 +176,7 @@ func rowDigests(w *worker, b arch.Bound, read *relation, places []int32, to []ha
 		if err := w.ctx.Err(); err != nil {
 			return err
 		}
-		if err := readChunk(b.Tensor, w.its, int64(at)*int64(width)); err != nil {
+		if err := tensor.ReadFull(b.Tensor, w.its, int64(at)*int64(width)); err != nil {
 			return err
 		}
 		tensor.Decode(w.vals, w.its, info.DType)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"famkit/internal/arch"
+	"famkit/internal/tensor"
 )
 
 // branch is one of the two halves of a block: the tensors that write what it adds to the stream, and the norm, if any,
@@ -144,7 +145,7 @@ func (p *prover) gainOrRow(ctx context.Context, layer int, h branch) (bool, erro
 			if err := ctx.Err(); err != nil {
 				return false, err
 			}
-			if err := readChunk(b.Tensor, raw, int64(t)*int64(len(raw))); err != nil || !allZero(raw) {
+			if err := tensor.ReadFull(b.Tensor, raw, int64(t)*int64(len(raw))); err != nil || !allZero(raw) {
 				return false, err
 			}
 		}

@@ -230,7 +230,7 @@ func scan(w *worker, b arch.Bound) (bad, first *Counterexample, n int64, err err
 			return nil, nil, off, err
 		}
 		w.its = grow2(w.its, int(min(blockBytes, size-off)))
-		if err := readChunk(b.Tensor, w.its, off); err != nil {
+		if err := tensor.ReadFull(b.Tensor, w.its, off); err != nil {
 			return nil, nil, off, err
 		}
 		sound := tensor.NonFinite(w.its, info.DType) == 0
