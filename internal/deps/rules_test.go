@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 
 	"internal/tokenizer": {},
 	"internal/decoder":   {"internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine"},
-	"internal/verify":    {"internal/tensor", "format", "internal/arch", "expand", "internal/engine", "internal/decoder"},
+	"internal/verify":    {"internal/kern", "internal/tensor", "format", "internal/arch", "expand", "internal/engine", "internal/decoder"},
 	"train":              {"internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine", "internal/tokenizer", "internal/decoder"},
 
 	"internal/report": {},

@@ -151,6 +151,11 @@ type Kernels interface {
 	Exp(dst, src []float32)
 	Tanh(dst, src []float32)
 
+	// SumsHold compares rows of a block from one on, and gives the first that is not surely right, or their count. What it accepts is
+	// beyond doubt: sums that were not rounded, or, where they may be, that are well inside a unit roundoff of the terms'
+	// magnitude. It may refuse what a closer look accepts.
+	SumsHold(p *SumPlan, b *SumBlock, from int) int
+
 	BF16ToF32(dst []float32, src []uint16)
 	F32ToBF16(dst []uint16, src []float32)
 	F16ToF32(dst []float32, src []uint16)

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"encoding/binary"
 	"math"
 
 	"famkit/internal/tensor"
@@ -113,4 +114,19 @@ func (c *checking) meanRow(t int, row []byte) {
 			c.refuse(t, c.column(i), "wanted %v, the mean over the rows of %s, found %v", want.hi, c.parent.Info().Name, c.sums[i].hi)
 		}
 	}
+}
+
+func allZero(b []byte) bool {
+	for len(b) >= 8 {
+		if binary.LittleEndian.Uint64(b) != 0 {
+			return false
+		}
+		b = b[8:]
+	}
+	for _, x := range b {
+		if x != 0 {
+			return false
+		}
+	}
+	return true
 }

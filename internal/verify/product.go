@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"famkit/internal/kern"
 	"famkit/internal/tensor"
 )
 
@@ -70,11 +71,12 @@ const blockBytes = 256 << 10
 // worker has the buffers of one goroutine.
 type worker struct {
 	ctx       context.Context
+	k         kern.Kernels
 	mine, its []byte // blocks of the parent and of the child
 	vals, src []float64
-	plain     []float64 // sums and magnitudes
 	sums      []sum
 	columns   []sum // of the parent, for means
+	block     kern.SumBlock
 }
 
 func grow2[T any](s []T, n int) []T {
@@ -88,6 +90,13 @@ func grow2[T any](s []T, n int) []T {
 func (w *worker) check(p *product) (*outcome, error) {
 	c := &checking{worker: w, product: p, out: &outcome{}, d: p.child.Info().DType}
 	c.roundings = max(1, c.roundings)
+	w.block.Met = kern.SumMet{}
+	if w.k == nil {
+		var err error
+		if w.k, err = kern.Default(); err != nil {
+			return nil, err
+		}
+	}
 	if bad := c.shapes(); bad != nil {
 		c.out.bad = bad
 		return c.out, nil
@@ -113,21 +122,20 @@ type checking struct {
 	size  int // bytes of an element
 	means bool
 
-	rowStart, rowList []int32 // child rows of each source
-	segments          []segment
-	single            bool      // every source has one column, in all of them
-	scale32           []float32 // colScale, and the largest relative rounding met in float32
-	worst32           float32
-	fast              bool      // rows can be compared as bytes
-	colStart, colList []int32   // child columns of each source, where they are asked for
-	missing, lost     []bool    // columns and rows of sources that stand elsewhere
-	colExact          []bool    // for each column of the domain: its scales are powers of two
-	freshCols         []colRun  // runs of columns without a source
-	wide              int       // columns of the domain
-	colScale          []float64 // nil: 1
-	base              int32     // of the block in rowList
-	rowsOf            [][]byte
+	rowStart, rowList []int32       // child rows of each source
+	plan              *kern.SumPlan // how most rows are compared; nil: each number by itself
+	compared          []rowsOf      // of the block
+	colStart, colList []int32       // child columns of each source, where they are asked for
+	missing, lost     []bool        // columns and rows of sources that stand elsewhere
+	colExact          []bool        // for each column of the domain: its scales are powers of two
+	freshCols         []colRun      // runs of columns without a source
+	wide              int           // columns of the domain
+	colScale          []float64     // nil: 1
+	rowBytes          [][]byte
 }
+
+// rowsOf are child rows that are read as one: places lo to hi of rowList, from the parent's row s.
+type rowsOf struct{ s, lo, hi int32 }
 
 type colRun struct{ at, n int }
 
@@ -159,9 +167,7 @@ func (c *checking) prepare() {
 	if c.cols.reads {
 		c.wide = c.cols.from
 	}
-	c.single = !slices.ContainsFunc(c.cols.copies(), func(n int) bool { return n != 1 })
 	c.exactness()
-	c.segment()
 	if c.cols.partial {
 		c.missing = missing(c.cols.relation)
 	}
@@ -178,6 +184,7 @@ func (c *checking) prepare() {
 		}
 		c.freshCols = append(c.freshCols, colRun{first, t + 1 - first})
 	}
+	c.plan = c.sumPlan()
 	if c.rows.fresh == noted {
 		c.out.rowSet = make([]bool, c.rows.to())
 	}
@@ -257,13 +264,9 @@ func (c *checking) sourced() error {
 		if err != nil {
 			return err
 		}
+		c.compareRows(s, n, at)
 		if c.out.bad != nil {
 			return nil
-		}
-		for i := range n {
-			if c.row(s+i, c.mine[i*mine:(i+1)*mine], at); c.out.bad != nil {
-				return nil
-			}
 		}
 	}
 	return nil
@@ -273,7 +276,6 @@ func (c *checking) sourced() error {
 // rowStart[s] on, the row's number in the buffer.
 func (c *checking) children(s, n int) (at []int32, err error) {
 	lo, hi := c.rowStart[s], c.rowStart[s+n]
-	c.base = lo
 	at = make([]int32, hi-lo)
 	order := make([]int32, hi-lo)
 	for i := range order {
@@ -294,7 +296,6 @@ func (c *checking) children(s, n int) (at []int32, err error) {
 		if err := tensor.ReadFull(c.child, b, int64(row(order[i]))*int64(width)); err != nil {
 			return nil, err
 		}
-		c.finite(b, int(row(order[i])))
 		for j := i; j < k; j++ {
 			at[order[j]] = int32(j)
 		}
@@ -323,30 +324,4 @@ func (c *checking) refuse(row, col int, format string, a ...any) {
 		index = index[:1]
 	}
 	c.out.bad = &Counterexample{Where: c.name, Index: index, Text: fmt.Sprintf(format, a...)}
-}
-
-// row compares what comes from the parent's row s.
-func (c *checking) row(s int, in []byte, place []int32) {
-	lo, hi := c.rowStart[s], c.rowStart[s+1]
-	if c.means {
-		c.addColumns(in)
-	}
-	width := c.cols.to() * c.size
-	c.rowsOf = c.rowsOf[:0]
-	for i := lo; i < hi; i++ {
-		j := int(place[i-c.base])
-		c.rowsOf = append(c.rowsOf, c.its[j*width:(j+1)*width])
-	}
-	list := c.rowList[lo:hi]
-	if c.rows.reads {
-		if !at(c.lost, s) {
-			c.group(s, in, list, c.rowsOf)
-		}
-		return
-	}
-	for i := range list {
-		if c.group(s, in, list[i:i+1], c.rowsOf[i:i+1]); c.out.bad != nil {
-			return
-		}
-	}
 }

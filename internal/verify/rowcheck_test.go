@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"famkit/internal/kern"
 	"famkit/internal/tensor"
 )
 
@@ -98,6 +99,7 @@ func plainCheck(p *product) (worst float64) {
 func TestProductsAgainstDefinition(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 9))
 	accepted, refused := 0, 0
+	paths := kern.Available()
 	for trial := range 4000 {
 		d := []tensor.DType{tensor.BF16, tensor.F16, tensor.F32, tensor.F64}[trial%4]
 		p := randomProduct(rng, d)
@@ -105,7 +107,11 @@ func TestProductsAgainstDefinition(t *testing.T) {
 		if want > 0.98 && want < 1.02 {
 			continue // on the edge
 		}
-		o, err := (&worker{ctx: context.Background()}).check(p)
+		k, err := kern.For(paths[trial/4%len(paths)])
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := (&worker{ctx: context.Background(), k: k}).check(p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +158,7 @@ func randomRelation(rng *rand.Rand, n int) *relation {
 
 // randomProduct makes a child that meets its condition by choice of one copy, and often damages it a little.
 func randomProduct(rng *rand.Rand, d tensor.DType) *product {
-	rows, cols := 1+rng.IntN(6), 1+rng.IntN(40)
+	rows, cols := 1+rng.IntN(6), 1+rng.IntN([]int{40, 300}[rng.IntN(8)/7])
 	p := &product{name: "t", rows: side{relation: randomRelation(rng, rows)}, cols: side{relation: randomRelation(rng, cols)}}
 	switch rng.IntN(3) {
 	case 0:
@@ -162,7 +168,7 @@ func randomProduct(rng *rand.Rand, d tensor.DType) *product {
 	}
 	w := make([]float64, rows*cols)
 	for i := range w {
-		w[i] = rng.NormFloat64()
+		w[i] = math.Copysign(0.1+rng.ExpFloat64(), rng.NormFloat64()) // half of it is a number of every type
 	}
 	parent := inMemory(d, rows, cols, w)
 	w = parent.values()
