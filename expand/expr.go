@@ -34,6 +34,17 @@ func (e *Expr) plainCopy() bool {
 	return !e.Zero && !e.random && e.Next == "" && e.redraw == nil && e.rows.identity() && e.cols.identity() && e.factor == 1
 }
 
+// reads lists the tensors of the parent whose numbers are in it.
+func (e *Expr) reads() []string {
+	var out []string
+	for _, name := range []string{e.From, e.Next} {
+		if name != "" && !e.Zero && !e.random {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // moves reports whether every element with a source is an unchanged element of the parent or zero, so that nothing is
 // computed.
 func (e *Expr) moves() bool {

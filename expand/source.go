@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 
 	"famkit/format"
 	"famkit/internal/arch"
@@ -21,6 +22,7 @@ const proofFile = "proof.json"
 type child struct {
 	names   []string
 	tensors map[string]*grown
+	source  func(bound string) string // the name of a bound tensor in the parent's source
 	meta    map[string]string
 	files   map[string][]byte
 }
@@ -31,6 +33,9 @@ type Grown interface {
 	// NonFinite gives, by name, how many NaNs and infinities the tensors read so far held. A range that was read
 	// twice counts twice.
 	NonFinite() map[string]int64
+	// From names the tensors of the parent's source that a tensor is made from. same: its bytes are those of the only one
+	// as they stand.
+	From(name string) (from []string, same bool)
 }
 
 // Apply gives the grown checkpoint. Its config.json says the new sizes, its plan.json carries the plan; every other
@@ -40,7 +45,7 @@ func (p *Plan) Apply(ck *arch.Checkpoint) (Grown, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &child{tensors: map[string]*grown{}, meta: maps.Clone(ck.Source.Meta()), files: map[string][]byte{}}
+	c := &child{tensors: map[string]*grown{}, source: sourceName(ck), meta: maps.Clone(ck.Source.Meta()), files: map[string][]byte{}}
 	parents := map[string]tensor.Tensor{}
 	for _, b := range ck.Tensors {
 		parents[b.Info().Name] = b.Tensor
@@ -114,4 +119,30 @@ func (c *child) NonFinite() map[string]int64 {
 		}
 	}
 	return out
+}
+
+// From says what a tensor is made from.
+func (c *child) From(name string) (from []string, same bool) {
+	t, ok := c.tensors[name]
+	if !ok || t.e.reads() == nil {
+		return nil, false
+	}
+	for _, bound := range t.e.reads() {
+		from = append(from, c.source(bound))
+	}
+	return from, t.e.plainCopy()
+}
+
+// sourceName gives the name in ck's source of a tensor that is bound under its full name.
+func sourceName(ck *arch.Checkpoint) func(string) string {
+	have := map[string]bool{}
+	for _, name := range ck.Source.Names() {
+		have[name] = true
+	}
+	return func(bound string) string {
+		if have[bound] {
+			return bound
+		}
+		return strings.TrimPrefix(bound, ck.Model.Spec.Prefix)
+	}
 }

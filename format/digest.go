@@ -30,14 +30,20 @@ func Digests(ctx context.Context, src Source) (map[string]string, error) {
 	}
 	jobs := make([]*job, len(list))
 	for i, p := range list {
-		p.end = p.info.Size()
-		jobs[i] = &job{placed: p}
+		jobs[i] = digestJob(p)
 	}
-	p := pump{digest: true}
-	if err := p.run(ctx, jobs); err != nil {
+	p := pump{}
+	workers, _ := p.pool()
+	if err := p.run(ctx, slices.Collect(slices.Chunk(jobs, workers))); err != nil { // one tensor's digest is one worker's work
 		return nil, err
 	}
 	return sums(jobs), nil
+}
+
+// digestJob only hashes a tensor.
+func digestJob(p placed) *job {
+	p.begin, p.end = 0, p.info.Size()
+	return &job{placed: p, digest: true}
 }
 
 func sums(jobs []*job) map[string]string {

@@ -46,6 +46,8 @@ type WriteOptions struct {
 	NoDigests bool
 	// Workers bounds the tensors that are computed side by side; 0 means GOMAXPROCS.
 	Workers int
+	// Origin, when set, is the checkpoint that is written from; its digest is taken in the same pass.
+	Origin *Origin
 	// Extra are safetensors files beside the weights, by name ("optimizer.safetensors"); they appear in the same move.
 	// Written does not count their tensors. Only for a directory.
 	Extra map[string]Source

@@ -7,6 +7,7 @@ import (
 	"hash"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -23,12 +24,11 @@ const (
 	writebackBytes = 1 << 20
 )
 
-// pump moves tensors to their places, chunk by chunk: each worker takes the next chunk in file order, asks the tensor for
-// its bytes, writes them and adds them to the tensor's digest. Digests need the chunks of a tensor in order, so a worker waits
-// for its turn there; since chunks are handed out in order the one that others wait for never waits itself.
+// pump moves tensors to their places, chunk by chunk: each worker takes the next chunk, asks the tensor for its bytes, writes
+// them and adds them to the tensor's digest. Digests need the chunks of a tensor in order, so a worker waits for its turn
+// there; since chunks are handed out in order the one that others wait for never waits itself.
 type pump struct {
 	workers  int
-	digest   bool
 	progress func(done int64)
 
 	mu    sync.Mutex // guards queue
@@ -40,12 +40,16 @@ type pump struct {
 // job is one tensor on its way.
 type job struct {
 	placed
-	out  *os.File // nil: only the digest is wanted
-	base int64    // offset of the tensor in out
-	hash hash.Hash
-	turn sync.Cond
-	next int64 // offset of the chunk whose turn it is
-	sum  string
+	out    *os.File // nil: only the digest is wanted
+	base   int64    // offset of the tensor in out
+	digest bool
+	hash   hash.Hash
+	turn   sync.Cond
+	next   int64 // offset of the chunk whose turn it is
+	sum    string
+
+	cut   int64 // how much has been handed out
+	taken bool  // all of it has
 }
 
 type chunk struct {
@@ -63,16 +67,17 @@ func (p *pump) pool() (workers int, size int64) {
 	return workers, size &^ 4095
 }
 
-// run moves all jobs and gives the first error.
-func (p *pump) run(ctx context.Context, jobs []*job) error {
+// run moves all jobs, group after group, and gives the first error.
+func (p *pump) run(ctx context.Context, groups [][]*job) error {
+	jobs := slices.Concat(groups...)
 	for _, j := range jobs {
 		j.turn.L = &sync.Mutex{}
-		if p.digest {
+		if j.digest {
 			j.hash = sha256.New()
 		}
 	}
 	workers, size := p.pool()
-	p.queue = chunks(jobs, size)
+	p.queue = chunks(groups, size)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stop := context.AfterFunc(ctx, func() { // wakes those who wait for a turn that will not come
@@ -95,21 +100,37 @@ func (p *pump) run(ctx context.Context, jobs []*job) error {
 	return context.Cause(ctx)
 }
 
-// chunks cuts the jobs into pieces of at most size bytes. An empty tensor is one empty piece.
-func chunks(jobs []*job, size int64) func() (chunk, bool) {
-	i, off := 0, int64(0)
+// chunks cuts the jobs into pieces of at most size bytes. The jobs of a group advance side by side, each in proportion to
+// its length. An empty tensor is one empty piece.
+func chunks(groups [][]*job, size int64) func() (chunk, bool) {
 	return func() (chunk, bool) {
-		if i == len(jobs) {
-			return chunk{}, false
+		for ; len(groups) > 0; groups = groups[1:] {
+			if j := furthestBehind(groups[0]); j != nil {
+				total := j.end - j.begin
+				c := chunk{j, j.cut, min(size, total-j.cut)}
+				j.cut += c.n
+				j.taken = j.cut == total
+				return c, true
+			}
 		}
-		j := jobs[i]
-		total := j.end - j.begin
-		c := chunk{j, off, min(size, total-off)}
-		if off += c.n; off >= total {
-			i, off = i+1, 0
-		}
-		return c, true
+		return chunk{}, false
 	}
+}
+
+// furthestBehind is the job of which the smallest part has been handed out, the first of several; nil when nothing is left.
+func furthestBehind(group []*job) *job {
+	var last *job
+	least := 0.0
+	for _, j := range group {
+		if j.taken {
+			continue
+		}
+		part := float64(j.cut) / float64(max(1, j.end-j.begin))
+		if last == nil || part < least {
+			last, least = j, part
+		}
+	}
+	return last
 }
 
 func (p *pump) work(ctx context.Context, size int64) error {
@@ -140,11 +161,11 @@ func (p *pump) move(ctx context.Context, c chunk, buf []byte) error {
 			startWriteback(c.out, c.base+c.off, c.n)
 		}
 	}
-	if p.digest && !c.add(ctx, buf) {
+	if c.digest && !c.add(ctx, buf) {
 		return context.Cause(ctx)
 	}
-	done := p.done.Add(c.n)
-	if p.progress != nil {
+	if p.progress != nil && c.out != nil {
+		done := p.done.Add(c.n)
 		p.told.Lock()
 		p.progress(done)
 		p.told.Unlock()

@@ -77,6 +77,7 @@ type writer struct {
 	side    map[string][]byte
 	need    int64
 	written *Written
+	origin  *origin // nil without WriteOptions.Origin
 }
 
 // newWriter plans the files with their headers.
@@ -111,6 +112,11 @@ func newWriter(dst string, src Source, o WriteOptions) (*writer, error) {
 	if err := w.takeSideFiles(src); err != nil {
 		return nil, err
 	}
+	if o.Origin != nil {
+		if w.origin, err = newOrigin(o.Origin); err != nil {
+			return nil, err
+		}
+	}
 	w.written = &Written{Path: dst, Tensors: len(list)}
 	w.count()
 	return w, nil
@@ -132,6 +138,7 @@ func (w *writer) takeSideFiles(src Source) error {
 // count adds up the bytes and how much disk they take.
 func (w *writer) count() {
 	const block = 4096
+	w.need, w.written.Bytes, w.written.Files = 0, 0, nil
 	add := func(n int64) {
 		w.written.Bytes += n
 		w.need += (n + block - 1) / block * block
@@ -283,6 +290,9 @@ func (w *writer) fill(ctx context.Context, t *temporary) error {
 			err = errors.Join(err, f.Close())
 		}
 	}
+	if err == nil {
+		err = w.tellOrigin()
+	}
 	if err != nil || w.lone {
 		return err
 	}
@@ -311,16 +321,24 @@ func (w *writer) create(t *temporary) (outs []*os.File, err error) {
 
 func (w *writer) pump(ctx context.Context, outs []*os.File) error {
 	var jobs []*job
+	own := 0
 	for i, file := range w.files {
 		for _, p := range file.tensors {
-			jobs = append(jobs, &job{placed: p, out: outs[i], base: int64(len(file.header)) + p.begin})
+			jobs = append(jobs, &job{placed: p, out: outs[i], base: int64(len(file.header)) + p.begin, digest: !w.o.NoDigests})
+		}
+		if i < len(w.files)-len(w.o.Extra) {
+			own = len(jobs)
 		}
 	}
-	p := pump{workers: w.o.Workers, digest: !w.o.NoDigests, progress: w.o.Progress}
-	if err := p.run(ctx, jobs); err != nil {
+	groups := w.origin.weave(jobs[:own])
+	for _, j := range jobs[own:] {
+		groups = append(groups, []*job{j})
+	}
+	p := pump{workers: w.o.Workers, progress: w.o.Progress}
+	if err := p.run(ctx, groups); err != nil {
 		return err
 	}
-	if p.digest {
+	if !w.o.NoDigests {
 		w.written.Digests = sums(jobs)
 	}
 	return nil

@@ -176,17 +176,7 @@ func parameters(src format.Source) (int64, error) {
 }
 
 func writeExpand(ctx context.Context, u *ui, ck *arch.Checkpoint, plan *expand.Plan, state *training, parent, dst string, o format.WriteOptions) error {
-	// A refusal to write should not wait for the parent's digest.
-	trial, err := plan.Apply(ck)
-	if err != nil {
-		return err
-	}
-	if err := format.Admit(dst, trial, o); err != nil {
-		return err
-	}
-	if plan.Parent, err = describeParent(ctx, ck, parent, dst); err != nil {
-		return err
-	}
+	plan.Parent.Path = relativeTo(planDir(dst), parent)
 	out, err := plan.Apply(ck)
 	if err != nil {
 		return err
@@ -206,11 +196,13 @@ func writeExpand(ctx context.Context, u *ui, ck *arch.Checkpoint, plan *expand.P
 	bar := u.progressBytes("expanding", total)
 	o.Progress = bar.set
 	o.NoDigests = true
-	if strings.HasSuffix(dst, ".safetensors") {
-		if err := format.WriteFileAtomic(expand.PlanPath(dst), plan.JSON()); err != nil {
-			return err
+	o.Origin = &format.Origin{Source: ck.Source, Of: out.From, Done: func(digest string) (map[string][]byte, error) {
+		plan.Parent.Digest = digest
+		if strings.HasSuffix(dst, ".safetensors") {
+			return nil, format.WriteFileAtomic(expand.PlanPath(dst), plan.JSON())
 		}
-	}
+		return map[string][]byte{expand.PlanFile: plan.JSON()}, nil
+	}}
 	written, err := format.Write(ctx, dst, src, o)
 	bar.finish()
 	if err != nil {
@@ -224,22 +216,10 @@ func writeExpand(ctx context.Context, u *ui, ck *arch.Checkpoint, plan *expand.P
 	return u.answer(a, func(w io.Writer) { printWritten(w, a) })
 }
 
-// describeParent names the parent by digest and by its path as seen from the child, so that both can move together.
-func describeParent(ctx context.Context, ck *arch.Checkpoint, parent, dst string) (expand.Parent, error) {
-	sums, err := format.Digests(ctx, ck.Source)
-	if err != nil {
-		return expand.Parent{}, err
-	}
-	digest, err := format.DigestOf(ck.Source, sums)
-	if err != nil {
-		return expand.Parent{}, err
-	}
-	return expand.Parent{Path: relativeTo(planDir(dst), parent), Digest: digest}, nil
-}
-
 // planDir is the directory that a plan's paths are relative to: the one that the plan lies in.
 func planDir(dst string) string { return filepath.Dir(expand.PlanPath(dst)) }
 
+// relativeTo is path as seen from dir, so that a child and its parent can move together.
 func relativeTo(dir, path string) string {
 	a, errA := filepath.Abs(dir)
 	b, errB := filepath.Abs(path)

@@ -38,6 +38,7 @@ growth() {
   shift 2
   for i in $(seq "$rounds"); do
     rm -rf "$child" "$WORK/copy"
+    cat "$parent"/*.safetensors >/dev/null # as cp finds what it copies
     take "expand $name" bin/famkit expand "$parent" "$child" "$@"
     # shellcheck disable=SC2016 # the inner shell expands them
     take "cp $name" bash -c 'cp -r "$1" "$2" && sync "$2"/* "$2"' - "$child" "$WORK/copy"
