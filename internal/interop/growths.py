@@ -16,22 +16,22 @@ import sys
 from damage import damage
 
 EXACT, ROUNDED = "1e-12", "2e-6"
-ALL = ["--depth 2x", "--depth +1", "--ffn x1.37", "--hidden 2x", "--hidden x1.5", "--hidden +8 --depth +2", "--width 2x",
-       "--width 2x --depth 2x --ffn x2.5", "--kv 2x", "--heads 2x", "--head-dim 2x", "--head-dim 4x", "--vocab +7", "--positions 2x",
+ALL = ["--depth 2x", "--depth +1", "--ffn x1.37", "--hidden 2x", "--hidden 4x", "--hidden x1.5", "--hidden +8 --depth +2", "--width 2x",
+       "--width 2x --depth 2x --ffn x2.5", "--kv 2x", "--kv +1", "--heads 2x", "--head-dim 2x", "--head-dim 4x", "--vocab +7", "--positions 2x",
        "--silent pairs --depth 2x"]
 MIXTURE = ["--experts 2x", "--experts 2x --top-k 2x", "--expert-ffn x1.37"]
 DENSE = ["--experts 4 --top-k 2", "--experts 8 --top-k 4 --shards 2"]
-FILLING = ["--hidden 4x --heads 4x"]
+FILLING = ["--hidden 60 --heads 5", "--hidden 2x --head-dim 2x", "--hidden 4x --head-dim 4x"]
 
-# What else an architecture grows, and which of its growths cannot keep the function.
-MORE = {"mixtral": MIXTURE, "qwen3_moe": MIXTURE, "llama": DENSE, "mistral": DENSE, "qwen3": DENSE, "gpt2": FILLING + ["--hidden 2x --head-dim 2x"],
-        "gpt_neox": FILLING}
+# What else an architecture grows, and which of its, or of one model's, growths cannot keep the function.
+MORE = {"mixtral": MIXTURE, "qwen3_moe": MIXTURE, "llama": DENSE, "mistral": DENSE, "qwen3": DENSE, "gpt2": FILLING, "gpt_neox": FILLING}
 QK_NORM = {"--head-dim 2x", "--head-dim 4x"}  # the norm's epsilon is one number for all norms
-FILLED = QK_NORM | {"--hidden +8 --depth +2", "--kv 2x", "--heads 2x"}  # the heads fill the hidden size
+FILLED = QK_NORM | {"--hidden +8 --depth +2", "--kv 2x", "--kv +1", "--heads 2x"}  # the heads fill the hidden size
+UNEVEN = {"--kv +1"}  # heads must divide the hidden size, or are normed together
 PAIRS = {"--silent pairs --depth 2x"}  # a norm after the block blows up the rounding of what cancels
 COPIED_TWICE = {"--experts 2x"}  # a token would be sent to both copies of one expert
 REFUSED = {"mixtral": COPIED_TWICE, "qwen3_moe": QK_NORM | COPIED_TWICE, "gpt2": FILLED, "gpt_neox": FILLED, "qwen3": QK_NORM, "gemma3_text": QK_NORM | PAIRS,
-           "gemma2": PAIRS, "olmo2": QK_NORM | PAIRS}
+           "gemma2": PAIRS, "olmo2": QK_NORM | PAIRS | UNEVEN, "llama-tied": UNEVEN}
 
 
 def grow(famkit, parent, child, flags):
@@ -39,7 +39,7 @@ def grow(famkit, parent, child, flags):
     kind = json.load(open(os.path.join(parent, "config.json")))["model_type"]
     r = subprocess.run([famkit, "expand", parent, child, *flags.split()], capture_output=True, text=True)
     what = f"expand {parent} {flags}"
-    if flags in REFUSED.get(kind, ()):
+    if flags in REFUSED.get(kind, ()) or flags in REFUSED.get(os.path.basename(parent), ()):
         if r.returncode != 3 or "error: " not in r.stderr or os.path.exists(child):
             sys.exit(f"{what}: should be refused with a reason, exits {r.returncode}: {r.stderr.strip()[-200:]}")
         return None
