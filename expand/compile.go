@@ -174,13 +174,16 @@ func (c *compiler) expr(s slot) (*Expr, error) {
 
 // dimensions makes the gathers of rows and columns.
 func (c *compiler) dimensions(e *Expr, s slot) {
-	r := &rules{plan: c.plan, parent: c.parent, child: c.child, layer: s.layer >= 0, pairs: s.from.Pairs, shard: -1, grad: c.grad}
+	r := &rules{plan: c.plan, parent: c.parent, child: c.child, layer: s.layer >= 0, pairs: s.from.Pairs, shard: -1, grad: c.grad, copies: 1}
 	if c.plan.Upcycle != nil && s.expert >= 0 {
 		r.shard = s.expert % c.plan.Upcycle.Shards
 	}
+	if m, ok := c.plan.Maps[arch.Experts]; ok && s.expert >= 0 && c.plan.Upcycle == nil {
+		r.copies = int(m.counts(c.plan.From.Experts)[m.Src[s.expert]])
+	}
 	shape := slices.Clone(e.Info.Shape)
 	for i, d := range s.spec.Dims {
-		key := fmt.Sprint(s.spec.Role, i, shape[i], r.layer, r.pairs, r.shard)
+		key := fmt.Sprint(s.spec.Role, i, shape[i], r.layer, r.pairs, r.shard, r.copies)
 		g, ok := c.gathers[key]
 		if !ok {
 			g = r.dimension(s.spec.Role, d, shape[i])
@@ -198,6 +201,9 @@ func (c *compiler) dimensions(e *Expr, s slot) {
 func (c *compiler) special(e *Expr, s slot, next arch.Bound) {
 	if c.grad {
 		e.Zero = s.from.Silent // nothing is known of what a silent block will be taught
+		if c.plan.Upcycle != nil && (s.expert >= 0 || s.spec.Role == arch.Router) {
+			e.Zero, e.Info.Shape = true, slices.Clone(s.shape) // nor of which tokens an expert will get
+		}
 		return
 	}
 	use := s.spec.Dims[0].Use

@@ -3,6 +3,7 @@ package expand
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"famkit/format"
 	"famkit/internal/arch"
@@ -32,11 +33,10 @@ const (
 	masterWeight = "master."
 )
 
-// Optimizer grows the optimizer state of a training of p's parent. Master weights grow as the weights do.
+// Optimizer grows the optimizer state of a training of p's parent. Master weights grow as the weights do. Experts made of a
+// dense MLP, and their router, begin without moments: what an expert's gradient is depends on which tokens the router
+// gives it, so it is no fixed part of the MLP's.
 func (p *Plan) Optimizer(ck *arch.Checkpoint, state format.Source, how OptimizerState) (format.Source, error) {
-	if p.ChildArch != "" && how != ResetState {
-		return nil, fault.Hint(fault.Inputf("the optimizer state of a dense model says nothing about the experts of a mixture"), "--optimizer drop")
-	}
 	weights, err := p.Exprs(ck)
 	if err != nil {
 		return nil, err
@@ -51,7 +51,10 @@ func (p *Plan) Optimizer(ck *arch.Checkpoint, state format.Source, how Optimizer
 		return nil, err
 	}
 	out := format.FromTensors(nil, map[string]string{"format": "pt"}, nil)
-	have := state.Names()
+	dtypes, err := stateTypes(state)
+	if err != nil {
+		return nil, err
+	}
 	for i := range grads {
 		g := &grads[i].Expr
 		g.factor = 1
@@ -63,10 +66,11 @@ func (p *Plan) Optimizer(ck *arch.Checkpoint, state format.Source, how Optimizer
 			prefix string
 			e      *Expr
 		}{{firstMoment, g}, {secondMoment, g.squared()}, {masterWeight, &weights[i].Expr}} {
-			if k.prefix == masterWeight && !slices.Contains(have, masterWeight+k.e.From) {
+			d, ok := dtypes[k.prefix]
+			if k.prefix == masterWeight && !ok {
 				continue
 			}
-			t, err := grownState(k.e, state, k.prefix)
+			t, err := grownState(k.e, state, k.prefix, d)
 			if err != nil {
 				return nil, err
 			}
@@ -76,9 +80,35 @@ func (p *Plan) Optimizer(ck *arch.Checkpoint, state format.Source, how Optimizer
 	return out, nil
 }
 
-// grownState is one tensor of the grown state, of the expression e in the tensor that prefix and e's source name.
-func grownState(e *Expr, state format.Source, prefix string) (tensor.Tensor, error) {
+// stateTypes gives, by prefix, the type of the first tensor that has it.
+func stateTypes(state format.Source) (map[string]tensor.DType, error) {
+	out := map[string]tensor.DType{}
+	for _, name := range state.Names() {
+		for _, prefix := range []string{firstMoment, secondMoment, masterWeight} {
+			if _, ok := out[prefix]; ok || !strings.HasPrefix(name, prefix) {
+				continue
+			}
+			t, err := state.Tensor(name)
+			if err != nil {
+				return nil, err
+			}
+			out[prefix] = t.Info().DType
+		}
+	}
+	return out, nil
+}
+
+// grownState is one tensor of the grown state, of the expression e in the tensor that prefix and e's source name. One of
+// which the parent has nothing, a new router, gets the type d.
+func grownState(e *Expr, state format.Source, prefix string, d tensor.DType) (tensor.Tensor, error) {
 	f := *e
+	if e.From == "" {
+		if !d.Real() {
+			return nil, fault.Hint(fault.Inputf("optimizer state: no tensor %s* of real numbers", prefix), "--optimizer drop grows the weights alone")
+		}
+		f.Info.DType, f.Info.Name = d, prefix+e.Info.Name
+		return newGrown(&f, nil), nil
+	}
 	from, err := state.Tensor(prefix + e.From)
 	if err != nil {
 		return nil, fault.Hint(fault.Inputf("optimizer state: %w", err), "--optimizer drop grows the weights alone")

@@ -16,6 +16,7 @@ type rules struct {
 	pairs  bool // a block of cancelling pairs
 	shard  int  // of a dense MLP that becomes experts, -1 elsewhere
 	grad   bool // of gradients instead of weights; see moments.go
+	copies int  // of the expert that the tensor belongs to, 1 elsewhere
 }
 
 // mapOf gives the axis's source size and its map, nil where it stays.
@@ -112,11 +113,12 @@ func (r *rules) embedFactor() float64 {
 	return r.parent.EmbedScale / r.child.EmbedScale
 }
 
-// factor multiplies all of a role's numbers; what multiplies a weight divides its gradient.
+// factor multiplies all of a role's numbers; what multiplies a weight divides its gradient, and so do the copies of an
+// expert, which weigh less each.
 func (r *rules) factor(role arch.Role) float64 {
 	f := r.weightFactor(role)
 	if r.grad {
-		return 1 / f
+		return 1 / (f * float64(r.copies))
 	}
 	return f
 }

@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"famkit/expand"
@@ -156,10 +157,14 @@ func TestOptimizerState(t *testing.T) {
 		"kv":       {KV: size("2x")},
 		"head_dim": {HeadDim: size("2x")},
 		"layers":   {Depth: size("2x")},
+		"more":     {Experts: size("2x"), TopK: size("2x"), Hidden: size("2x"), FFN: size("x1.4")},
 		"all":      {Hidden: size("3x"), FFN: size("x1.4"), KV: size("2x"), HeadDim: size("2x"), Depth: size("+1")},
 	} {
 		for name, config := range archtest.Configs {
 			ck := random(t, 6, config, tensor.F64)
+			if what == "more" && ck.Model.MoE == nil {
+				continue
+			}
 			r.Split = expand.SplitEven
 			_, err := expand.Compile(ck, r)
 			if err != nil {
@@ -173,14 +178,86 @@ func TestOptimizerState(t *testing.T) {
 				if p.Maps[arch.Hidden].Fill == expand.FillMean {
 					return // the random columns of new channels reach the others' gradients through LayerNorm's mean
 				}
-				first, second, n := stateDistance(t, p, ck, child, 1)
-				if !(first < 1e-10) || !(second < 1e-10) || n == 0 {
-					t.Errorf("moments of %d elements are off by %.1e and %.1e of the tensor's largest", n, first, second)
-				}
-				if first, _, _ = stateDistance(t, p, ck, child, 1.01); first < 1e-3 {
-					t.Errorf("moments that are wrong by a hundredth are off by only %.1e", first)
-				}
+				checkState(t, p, ck, child)
 			})
+		}
+	}
+}
+
+func checkState(t *testing.T, p *expand.Plan, ck, child *arch.Checkpoint) {
+	t.Helper()
+	first, second, n := stateDistance(t, p, ck, child, 1)
+	if !(first < 1e-10) || !(second < 1e-10) || n == 0 {
+		t.Errorf("moments of %d elements are off by %.1e and %.1e of the tensor's largest", n, first, second)
+	}
+	if first, _, _ = stateDistance(t, p, ck, child, 1.01); first < 1e-3 {
+		t.Errorf("moments that are wrong by a hundredth are off by only %.1e", first)
+	}
+}
+
+// TestUpcycledState: what a dense model shares with the mixture that it becomes keeps its moments.
+func TestUpcycledState(t *testing.T) {
+	for what, r := range map[string]expand.Request{
+		"whole": {Experts: change(t, "4"), TopK: change(t, "2"), FFN: change(t, "x1.3")},
+		"parts": {Experts: change(t, "8"), TopK: change(t, "4"), Shards: 2, Hidden: change(t, "2x"), KV: change(t, "2x"), Depth: change(t, "+1")},
+	} {
+		for _, name := range []string{"llama", "mistral", "qwen3"} {
+			ck := random(t, 6, strings.Replace(archtest.Configs[name], `"attention_bias":true`, `"attention_bias":false`, 1), tensor.F64)
+			r.Split = expand.SplitEven
+			p, child := grow(t, ck, r)
+			t.Run(name+", "+what, func(t *testing.T) { checkState(t, p, ck, child) })
+		}
+	}
+}
+
+// TestUpcycledGradients: why experts made of a dense MLP begin without moments. Their gradients add up to the MLP's, but
+// each gets what its tokens give it, no fixed part; the router of whole copies gets none.
+func TestUpcycledGradients(t *testing.T) {
+	ck := random(t, 6, archtest.Configs["mistral"], tensor.F64)
+	p, child := grow(t, ck, expand.Request{Experts: change(t, "4"), TopK: change(t, "2")})
+	ids, targets := SeededIDs(1, 2, 7, ck.Model.Vocab), SeededIDs(2, 2, 7, ck.Model.Vocab)
+	before := gradients(t, ck, ids.Data, targets.Data, 2)
+	after := gradients(t, child, ids.Data, targets.Data, 2)
+	moments, err := p.Optimizer(ck, state(t, ck, func(name string, _ int) []float64 { return before[name] }), expand.KeepState)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, total := map[slotKey][]float64{}, map[slotKey][]float64{}
+	largest, parts := map[slotKey]float64{}, map[slotKey]float64{}
+	for _, b := range ck.Tensors {
+		g := before[b.Info().Name]
+		whole[keyOf(b)], total[keyOf(b)] = g, make([]float64, len(g))
+		largest[keyOf(b)] = maxAbs(g)
+		for i, x := range g {
+			total[keyOf(b)][i] = -x
+		}
+	}
+	for _, b := range child.Tensors {
+		k, g := keyOf(b), after[b.Info().Name]
+		if b.Spec.Role == arch.Router && maxAbs(g) > 1e-12 {
+			t.Errorf("%s: the router's gradient is %.1e, though all experts give the same", b.Info().Name, maxAbs(g))
+		}
+		if b.Expert < 0 {
+			continue
+		}
+		if m := values(t, moments, "exp_avg."+b.Info().Name); maxAbs(m) != 0 {
+			t.Errorf("%s: a new expert has a moment of %g", b.Info().Name, maxAbs(m))
+		}
+		k.expert = -1
+		for i, x := range g {
+			parts[k] = math.Max(parts[k], math.Abs(x-whole[k][i]/4)/largest[k])
+			total[k][i] += x
+		}
+	}
+	if len(parts) == 0 {
+		t.Fatal("no experts")
+	}
+	for k, part := range parts {
+		if sum := maxAbs(total[k]) / largest[k]; !(sum < 1e-10) {
+			t.Errorf("layer %d, %s: the experts' gradients add up to another than the MLP's by %.1e", k.layer, k.role, sum)
+		}
+		if !(part > 1e-2) {
+			t.Errorf("layer %d, %s: every expert has a quarter of the MLP's gradient to %.1e", k.layer, k.role, part)
 		}
 	}
 }
