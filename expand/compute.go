@@ -8,6 +8,10 @@ func (g *grown) compute(out, in, next []byte, r int) {
 	e, n := g.e, g.e.cols.from
 	c := rowMaker{grown: g, r: r, scale: e.factor * e.rows.scaleAt(r), fresh: e.rows.freshAt(r), key: e.choice.row(r),
 		draw: e.choice.row(e.rows.rootOf(r))}
+	if c.fresh == freshZero && !e.Zero && !e.random {
+		clear(out)
+		return
+	}
 	plain := c.plain()
 	if plain && in != nil && c.scaled(out, in) {
 		c.choose(out)

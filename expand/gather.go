@@ -1,6 +1,7 @@
 package expand
 
 import (
+	"math"
 	"slices"
 
 	"famkit/internal/arch"
@@ -29,10 +30,11 @@ type gather struct {
 	count    []int32   // with slot: the copies of each source index
 	shared   bool      // the copies share what is read
 	root     []int32   // pairs: the index whose fresh numbers t repeats; nil: its own
-	runs     []run     // src as runs of consecutive indices, where all have sources
+	runs     []run     // src as runs of consecutive indices, where all have sources or are zero
 }
 
-// run is a stretch of grown indices [to, to+n) that come from source indices [from, from+n): copy number slot of count.
+// run is a stretch of grown indices [to, to+n) that come from source indices [from, from+n): copy number slot of count, all of one
+// scale. From Fresh: zeros.
 type run struct {
 	to, from, n int
 	slot, count int32
@@ -172,14 +174,23 @@ func newGather(use arch.Use, cells []cell, from int) *gather {
 		}
 	}
 	if same {
+		g.runs = g.runsOf()
 		g.src = nil
 		return g
 	}
 	g.number()
-	if g.fresh == nil {
+	if !slices.ContainsFunc(g.fresh, func(f fresh) bool { return f != sourced && f != freshZero }) {
 		g.runs = g.runsOf()
 	}
 	return g
+}
+
+// stretches are the runs; nil where an index is neither sourced nor zero.
+func (g *gather) stretches() []run {
+	if g.runs == nil && g.src == nil && g.fresh == nil && g.scale == nil {
+		return []run{{n: g.to, count: 1}}
+	}
+	return g.runs
 }
 
 // number fills slot and count, where any source index has two copies or more.
@@ -197,13 +208,14 @@ func (g *gather) number() {
 	}
 }
 
-// runsOf cuts the dimension where sources do not follow one another, or the number of copies or the copy's own changes.
+// runsOf cuts the dimension where sources do not follow one another, or the number of copies, the copy's own or the scale
+// changes.
 func (g *gather) runsOf() []run {
 	var out []run
 	for i := 0; i < len(g.src); {
 		u := g.runAt(i)
 		k := i + 1
-		for k < len(g.src) && g.src[k] == g.src[k-1]+1 && g.runAt(k) == (run{k, int(g.src[k]), 0, u.slot, u.count}) {
+		for k < len(g.src) && g.follows(u, k) {
 			k++
 		}
 		u.n = k - i
@@ -213,9 +225,19 @@ func (g *gather) runsOf() []run {
 	return out
 }
 
+// follows reports whether index t goes on with run u.
+func (g *gather) follows(u run, t int) bool {
+	want := u
+	want.to = t
+	if u.from != Fresh {
+		want.from += t - u.to
+	}
+	return g.runAt(t) == want && math.Float64bits(g.scaleAt(t)) == math.Float64bits(g.scaleAt(u.to))
+}
+
 func (g *gather) runAt(t int) run {
 	u := run{to: t, from: int(g.src[t]), count: 1}
-	if g.slot != nil {
+	if g.slot != nil && u.from != Fresh {
 		u.slot, u.count = g.slot[t], g.count[g.src[t]]
 	}
 	return u

@@ -16,6 +16,8 @@ type grown struct {
 	next   tensor.Tensor // of Expr.Next
 	esize  int
 
+	tables *roundTables // nil: none
+
 	mean  lazyMean
 	stats lazyStats
 
@@ -168,11 +170,8 @@ func (g *grown) block(out []byte, r, from, k int) error {
 // row moves one row of the parent to one of the child.
 func (g *grown) row(out, in []byte, r int) {
 	if g.e.cols.slot == nil || !g.e.cols.shared {
-		for _, u := range g.e.cols.runs {
+		for _, u := range g.e.cols.stretches() {
 			copy(out[u.to*g.esize:(u.to+u.n)*g.esize], in[u.from*g.esize:(u.from+u.n)*g.esize])
-		}
-		if g.e.cols.src == nil {
-			copy(out, in)
 		}
 		return
 	}

@@ -11,31 +11,35 @@ import (
 // and the column's, in float64, rounded once. It equals decode, fill and encode, in one pass; false where the type has
 // no such pass.
 func (c *rowMaker) scaled(out, in []byte) bool {
-	size := c.esize
-	var one func(out, in []byte, k float64)
-	var each func(out, in []byte, k float64, scale []float64)
-	switch c.e.Info.DType {
-	case tensor.F32:
-		one, each = scale32, scaleEach32
-	case tensor.BF16:
-		one, each = scaleBF16, scaleEachBF16
-	default:
+	d := c.e.Info.DType
+	if d != tensor.F32 && d != tensor.BF16 {
 		return false
 	}
-	cols := c.e.cols
-	runs := cols.runs
-	if cols.src == nil {
-		runs = []run{{n: cols.to, count: 1}}
-	}
-	for _, u := range runs {
-		o, i := out[u.to*size:(u.to+u.n)*size], in[u.from*size:(u.from+u.n)*size]
-		if cols.scale == nil {
-			one(o, i, c.scale)
+	cols, size := c.e.cols, c.esize
+	for _, u := range cols.stretches() {
+		o := out[u.to*size : (u.to+u.n)*size]
+		if u.from == Fresh {
+			clear(o)
+			continue
+		}
+		i, k := in[u.from*size:(u.from+u.n)*size], c.scale*cols.scaleAt(u.to)
+		if d == tensor.F32 {
+			scale32(o, i, k)
+		} else if t := c.table(u.n, k); t != nil {
+			t.scale(o, i)
 		} else {
-			each(o, i, c.scale, cols.scale[u.to:u.to+u.n])
+			scaleBF16(o, i, k)
 		}
 	}
 	return true
+}
+
+// table is the table for n elements that are multiplied by k; nil where none pays.
+func (c *rowMaker) table(n int, k float64) *roundTable {
+	if c.tables == nil || n < 32 || c.e.rows.to*c.e.cols.to < tableFrom {
+		return nil
+	}
+	return c.tables.get(k, c.e.Info.DType)
 }
 
 func scale32(out, in []byte, k float64) {
@@ -47,28 +51,10 @@ func scale32(out, in []byte, k float64) {
 	}
 }
 
-func scaleEach32(out, in []byte, k float64, scale []float64) {
-	le := binary.LittleEndian
-	for _, s := range scale {
-		v := float64(math.Float32frombits(le.Uint32(in))) * (k * s)
-		le.PutUint32(out, math.Float32bits(float32(v)))
-		in, out = in[4:], out[4:]
-	}
-}
-
 func scaleBF16(out, in []byte, k float64) {
 	le := binary.LittleEndian
 	for len(in) >= 2 && len(out) >= 2 {
 		v := float64(math.Float32frombits(uint32(le.Uint16(in))<<16)) * k
-		le.PutUint16(out, tensor.BF16FromF64(v))
-		in, out = in[2:], out[2:]
-	}
-}
-
-func scaleEachBF16(out, in []byte, k float64, scale []float64) {
-	le := binary.LittleEndian
-	for _, s := range scale {
-		v := float64(math.Float32frombits(uint32(le.Uint16(in))<<16)) * (k * s)
 		le.PutUint16(out, tensor.BF16FromF64(v))
 		in, out = in[2:], out[2:]
 	}

@@ -89,6 +89,17 @@ func quantize(v float64, d tensor.DType) float64 {
 	if d == tensor.F64 || v == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
 		return v
 	}
+	switch big := math.Abs(v) >= 1<<127; { // a conversion would round what is beyond the type's range to infinity
+	case d == tensor.F32 && !big:
+		return float64(float32(v))
+	case d == tensor.BF16 && !big:
+		return float64(math.Float32frombits(uint32(tensor.BF16FromF64(v)) << 16))
+	}
+	return quantizeAny(v, d)
+}
+
+// quantizeAny is quantize for a type of any precision and no largest number.
+func quantizeAny(v float64, d tensor.DType) float64 {
 	place := lastPlace(v, d)
 	return math.RoundToEven(v/place) * place
 }

@@ -50,10 +50,13 @@ func (p *Plan) Apply(ck *arch.Checkpoint) (Grown, error) {
 	for _, b := range ck.Tensors {
 		parents[b.Info().Name] = b.Tensor
 	}
+	tables := &roundTables{}
 	for i := range exprs {
 		e := &exprs[i].Expr
 		c.names = append(c.names, e.Info.Name)
-		c.tensors[e.Info.Name] = newGrown(e, parents)
+		g := newGrown(e, parents)
+		g.tables = tables
+		c.tensors[e.Info.Name] = g
 	}
 	for name, data := range ck.Source.Files() {
 		if name != proofFile { // it speaks of the parent
