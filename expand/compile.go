@@ -35,7 +35,7 @@ func (p *Plan) compiler(ck *arch.Checkpoint) (*compiler, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &compiler{plan: p, parent: ck.Model, child: child, dtype: ck.DType(), gathers: map[string]*gather{}, bound: map[place]arch.Bound{}}
+	c := &compiler{plan: p, parent: ck.Model, child: child, dtype: ck.DType(), gathers: map[gatherKey]*gather{}, bound: map[place]arch.Bound{}}
 	for _, b := range ck.Tensors {
 		c.bound[place{b.Spec.Role, b.Layer, b.Expert}] = b
 	}
@@ -72,10 +72,18 @@ type slot struct {
 type compiler struct {
 	plan          *Plan
 	parent, child *arch.Model
-	grad          bool               // expressions of gradients; see moments.go
-	dtype         tensor.DType       // of what the parent has nothing for
-	gathers       map[string]*gather // dimensions with the same use, axes and size share one
+	grad          bool                  // expressions of gradients; see moments.go
+	dtype         tensor.DType          // of what the parent has nothing for
+	gathers       map[gatherKey]*gather // layers and experts that grow alike share them
 	bound         map[place]arch.Bound
+}
+
+// gatherKey is what a gather depends on: dimension dim, of size elements, of what a spec names, and how the rules differ.
+type gatherKey struct {
+	spec          *arch.TensorSpec
+	dim, size     int
+	pairs         bool
+	shard, copies int
 }
 
 // slots lists the child's tensors. A child of the same architecture has the tensors that its parent has, so that a lone
@@ -183,7 +191,7 @@ func (c *compiler) dimensions(e *Expr, s slot) {
 	}
 	shape := slices.Clone(e.Info.Shape)
 	for i, d := range s.spec.Dims {
-		key := fmt.Sprint(s.spec.Role, i, shape[i], r.layer, r.pairs, r.shard, r.copies)
+		key := gatherKey{s.spec, i, shape[i], r.pairs, r.shard, r.copies}
 		g, ok := c.gathers[key]
 		if !ok {
 			g = r.dimension(s.spec.Role, d, shape[i])

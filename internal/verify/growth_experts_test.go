@@ -84,3 +84,18 @@ func TestMoreExperts(t *testing.T) {
 		}
 	}
 }
+
+// TestExpertsAsWideAsTheMLP: in a model that has both, and both of one size, either grows without the other.
+func TestExpertsAsWideAsTheMLP(t *testing.T) {
+	config := strings.Replace(archtest.Configs["qwen3_moe"], `"moe_intermediate_size":10`, `"moe_intermediate_size":20`, 1)
+	ck := random(t, 9, config, tensor.F64)
+	if m := ck.Model; m.FFN != m.MoE.FFN || m.Mixture(1) || !m.Mixture(0) {
+		t.Fatalf("neurons %d and %d, want one size and layers of both kinds", m.FFN, m.MoE.FFN)
+	}
+	for _, r := range []expand.Request{{FFN: change(t, "x1.5")}, {ExpertFFN: change(t, "x1.5")}, {FFN: change(t, "x1.5"), ExpertFFN: change(t, "2x")}} {
+		p, child := grow(t, ck, r)
+		if d := distance(t, ck, child); !(d <= tolerance64) {
+			t.Errorf("to %d and %d neurons: logits differ by %.1e of the largest", p.To.FFN, p.To.ExpertFFN, d)
+		}
+	}
+}
