@@ -106,7 +106,7 @@ func (p *prover) job(order int, b arch.Bound) job {
 	}
 	if b.Spec.Role == arch.Router && p.child.Model.MoE.Experts != p.parent.Model.MoE.Experts {
 		return func(w *worker) error {
-			return errors.Join(p.distinct(w, order, source, p.parent.Model.MoE.Experts, 1), p.matrix(w, order, b, source))
+			return errors.Join(p.distinct(w, order, source), p.matrix(w, order, b, source))
 		}
 	}
 	return func(w *worker) error { return p.matrix(w, order, b, source) }

@@ -113,7 +113,7 @@ func (p *prover) freshNeurons(layer int) {
 		return
 	}
 	for _, e := range experts {
-		if t := p.layers[layer].freshNeuron(e, ffn, p.parent.Model.Gated); t >= 0 {
+		if t := p.layers[layer].freshNeuron(e, p.axisOf(axis, e), p.parent.Model.Gated); t >= 0 {
 			where := fmt.Sprintf("layer %d", layer)
 			if e >= 0 {
 				where += fmt.Sprintf(", expert %d", e)

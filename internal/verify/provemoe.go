@@ -1,8 +1,10 @@
 package verify
 
 import (
-	"bytes"
+	"maps"
+	"slices"
 
+	"famkit/expand"
 	"famkit/format"
 	"famkit/internal/arch"
 )
@@ -41,6 +43,8 @@ func (p *prover) mixture() {
 		}
 		if c.Experts%s != 0 || c.TopK%s != 0 || s > maxShards {
 			refuse("%d experts, of which %d are used, are not whole copies of %d parts", c.Experts, c.TopK, s)
+		} else {
+			p.claim = p.claim.ofParts(s, p.parent.Model.FFN)
 		}
 	case m.NormTopK != c.NormTopK:
 		refuse("norm_topk_prob is %v, the parent's %v", c.NormTopK, m.NormTopK)
@@ -59,8 +63,57 @@ func (p *prover) mixture() {
 // maxShards bounds what a claim may say.
 const maxShards = 1 << 16
 
+// ofParts is the claim about a dense MLP of ffn neurons that was cut into s parts. Where the parts' neurons were grown
+// again, all parts by the same map, it says so of the whole MLP.
+func (c *Claim) ofParts(s, ffn int) *Claim {
+	m, ok := c.Maps[arch.ExpertFFN]
+	if s == 1 || !ok || ffn%s != 0 {
+		return c
+	}
+	n := int32(ffn / s)
+	whole := expand.AxisMap{Fill: m.Fill}
+	for k := range int32(s) {
+		for _, src := range m.Src {
+			if src >= 0 && src < n {
+				src += k * n
+			} else {
+				src = noSource
+			}
+			whole.Src = append(whole.Src, src)
+		}
+	}
+	out := *c
+	out.Maps = maps.Clone(c.Maps)
+	out.Maps[arch.FFN] = whole
+	return &out
+}
+
+// wholeParts: where a dense MLP is cut into parts, each neuron of it stands in one of them.
+func (p *prover) wholeParts() {
+	s, r := p.shards(), p.axes[arch.ExpertFFN]
+	if s == 1 || r == nil {
+		return
+	}
+	n := r.to() / s
+	in := slices.Repeat([]int{noSource}, r.from)
+	for t, src := range r.src {
+		switch {
+		case src < 0:
+		case in[src] == noSource:
+			in[src] = t / n
+		case in[src] != t/n:
+			p.refusef(condExperts, 2, "", "neuron %d stands in parts %d and %d", src, in[src], t/n)
+			return
+		}
+	}
+	if lost := slices.Index(in, noSource); lost >= 0 {
+		p.refusef(condExperts, 2, "", "neuron %d stands in none of %d parts", lost, s)
+	}
+}
+
 // copiedExperts: every expert has as many copies as any other, so that the weights of those used stay the same.
 func (p *prover) copiedExperts() {
+	p.wholeParts()
 	r, ok := p.axes[arch.Experts]
 	if !ok {
 		return
@@ -78,43 +131,73 @@ func (p *prover) copiedExperts() {
 }
 
 // newRouter judges the router of experts that a dense MLP became. Where every expert is the whole MLP it may choose in any
-// way; where copies are cut into parts, the parts of a copy must have equal scores, and the copies different ones, so that
-// whole copies are chosen.
+// way; where copies are cut into parts, the parts of a copy must have equal scores for every input, so that whole copies are
+// chosen: their rows, summed over the copies of the stream, are the same numbers.
 func (p *prover) newRouter(w *worker, order int, b arch.Bound) error {
 	s := p.shards()
 	if s == 1 {
 		return p.finiteOnly(w, condExperts, order, b)
 	}
-	raw, err := format.ReadAll(b.Tensor)
+	read, _, err := p.side(b.Spec.Role, b.Expert, b.Spec.Dims[1])
 	if err != nil {
 		return err
 	}
-	n := p.child.Model.MoE.Experts
-	row := func(e int) []byte { return raw[e*len(raw)/n : (e+1)*len(raw)/n] }
-	for e := range n {
-		if !bytes.Equal(row(e), row(e-e%s)) {
+	rows := sameRelation(p.child.Model.MoE.Experts).src
+	hashes := newHashes(len(rows))
+	if err := rowDigests(w, b, read.relation, rows, hashes); err != nil {
+		return err
+	}
+	scores := make([]string, len(rows))
+	for e, h := range hashes {
+		scores[e] = string(h.Sum(nil))
+		if scores[e] != scores[e-e%s] {
 			p.refusef(condExperts, order, b.Info().Name, "experts %d and %d are parts of one copy, but have different scores", e-e%s, e)
 			return nil
 		}
 	}
-	return p.distinct(w, order, b, n, s)
+	if p.tiesSplit(order, b, scores, p.child.Model.MoE.TopK) {
+		return nil
+	}
+	return p.finiteOnly(w, condExperts, order, b)
 }
 
-// distinct refuses experts, each a group of rows of the router, that always have the same score: which of them are chosen
-// would be up to the machine.
-func (p *prover) distinct(w *worker, order int, b arch.Bound, n, group int) error {
+// distinct refuses a router that lets the machine say which of several experts, always of the same score, are chosen.
+func (p *prover) distinct(w *worker, order int, b arch.Bound) error {
 	raw, err := format.ReadAll(b.Tensor)
 	if err != nil {
 		return err
 	}
-	seen := map[string]int{}
-	for e := 0; e < n; e += group {
-		row := string(raw[e*len(raw)/n : (e+1)*len(raw)/n])
-		if other, ok := seen[row]; ok {
-			p.refusef(condExperts, order, b.Info().Name, "experts %d and %d always have the same score", other, e)
-			return nil
-		}
-		seen[row] = e
+	m := p.parent.Model.MoE
+	scores := make([]string, m.Experts)
+	for e := range scores {
+		scores[e] = string(raw[e*len(raw)/m.Experts : (e+1)*len(raw)/m.Experts])
+	}
+	if p.tiesSplit(order, b, scores, m.TopK) {
+		return nil
 	}
 	return p.finiteOnly(w, condExperts, order, b)
+}
+
+// tiesSplit refuses experts of equal scores of which some might be used and others not. Where all sets of equals have one
+// size, of which the number used is a multiple, sets are used whole.
+func (p *prover) tiesSplit(order int, b arch.Bound, scores []string, used int) bool {
+	size, first := map[string]int{}, map[string]int{}
+	for _, s := range scores {
+		size[s]++
+	}
+	n := size[scores[0]]
+	even := used%n == 0
+	for _, k := range size {
+		even = even && k == n
+	}
+	for e, s := range scores {
+		other, seen := first[s]
+		if !seen {
+			first[s] = e
+		} else if !even {
+			p.refusef(condExperts, order, b.Info().Name, "experts %d and %d always have the same score, and perhaps not both are used", other, e)
+			return true
+		}
+	}
+	return false
 }

@@ -13,8 +13,8 @@ import (
 )
 
 // A block without a source may hold neurons and heads in groups of equals, written with weights that cancel. Equal means
-// that their rows, summed over the copies of the stream, are the same numbers; which are is found here, from SHA-256 of
-// those sums, so that nothing has to be claimed.
+// that their rows, summed over the copies of the stream that the norm before gives alike, are the same numbers; which are is
+// found here, from SHA-256 of those sums, so that nothing has to be claimed.
 
 // readersOf are the roles that make what a branch's writer reads.
 var readersOf = map[string][]arch.Role{
@@ -23,7 +23,18 @@ var readersOf = map[string][]arch.Role{
 }
 
 // digests are the sums of each row of a role, hashed.
-type digests map[arch.Role][][sha256.Size]byte
+type digests map[arch.Role][]digest
+
+type digest struct {
+	sum  [sha256.Size]byte
+	zero bool // what the row makes is zero
+}
+
+// rowHash is a digest on its way.
+type rowHash struct {
+	hash.Hash
+	set bool // some number is not zero
+}
 
 // cancels reports by "" that what a branch writes cancels, else why it does not.
 func (p *prover) cancels(ctx context.Context, layer int, h branch) (string, error) {
@@ -52,7 +63,11 @@ func (p *prover) cancels(ctx context.Context, layer int, h branch) (string, erro
 
 // digestsOf hashes what makes each neuron, or each element of q, k and v.
 func (p *prover) digestsOf(w *worker, layer, expert int, h branch) (digests, error) {
-	sums := map[arch.Role][]hash.Hash{}
+	sums := map[arch.Role][]*rowHash{}
+	read, err := p.heard(layer, h)
+	if err != nil {
+		return nil, err
+	}
 	for _, b := range p.child.Tensors {
 		if b.Layer != layer || b.Expert != expert && b.Expert >= 0 {
 			continue
@@ -66,7 +81,7 @@ func (p *prover) digestsOf(w *worker, layer, expert int, h branch) (digests, err
 				if !p.makes(role, h) {
 					continue
 				}
-				if err := p.addDigests(w, b, i, trimBias(role), places, sums); err != nil {
+				if err := addDigests(w, b, i, trimBias(role), places, read, sums); err != nil {
 					return nil, err
 				}
 			}
@@ -75,7 +90,7 @@ func (p *prover) digestsOf(w *worker, layer, expert int, h branch) (digests, err
 	out := digests{}
 	for role, list := range sums {
 		for _, s := range list {
-			out[role] = append(out[role], [sha256.Size]byte(s.Sum(nil)))
+			out[role] = append(out[role], digest{[sha256.Size]byte(s.Sum(nil)), !s.set})
 		}
 	}
 	return out, nil
@@ -115,8 +130,8 @@ func (p *prover) childPlaces(role arch.Role, d arch.Dim) map[arch.Role][]int32 {
 	return layParts(parts, rels, sameRelation(turns), 1, func(arch.Role) float64 { return 1 }).at
 }
 
-// addDigests adds what tensor b holds at the given places of dimension i, summed over the copies of the stream.
-func (p *prover) addDigests(w *worker, b arch.Bound, i int, role arch.Role, places []int32, sums map[arch.Role][]hash.Hash) error {
+// addDigests adds what tensor b holds at the given places of dimension i, summed over what reads the same.
+func addDigests(w *worker, b arch.Bound, i int, role arch.Role, places []int32, read *relation, sums map[arch.Role][]*rowHash) error {
 	switch role {
 	case arch.QNorm:
 		role = arch.Q
@@ -124,10 +139,7 @@ func (p *prover) addDigests(w *worker, b arch.Bound, i int, role arch.Role, plac
 		role = arch.K
 	}
 	if sums[role] == nil {
-		sums[role] = make([]hash.Hash, len(places))
-		for t := range places {
-			sums[role][t] = sha256.New()
-		}
+		sums[role] = newHashes(len(places))
 	}
 	if len(b.Spec.Dims) == 1 {
 		v, err := vector(b.Tensor)
@@ -139,19 +151,25 @@ func (p *prover) addDigests(w *worker, b arch.Bound, i int, role arch.Role, plac
 		}
 		return nil
 	}
-	read, _, err := p.side(b.Spec.Role, b.Expert, b.Spec.Dims[1-i])
-	if err != nil {
-		return err
-	}
 	if i == 0 {
-		return rowDigests(w, b, read.relation, places, sums[role])
+		return rowDigests(w, b, read, places, sums[role])
 	}
-	return columnDigests(b, read.relation, places, sums[role])
+	return columnDigests(b, read, places, sums[role])
 }
 
-func addNumber(h hash.Hash, v float64) {
+func newHashes(n int) []*rowHash {
+	out := make([]*rowHash, n)
+	for t := range out {
+		out[t] = &rowHash{Hash: sha256.New()}
+	}
+	return out
+}
+
+func addNumber(h *rowHash, v float64) {
 	if v == 0 {
 		v = 0 // both zeros are one number
+	} else {
+		h.set = true
 	}
 	var b [8]byte
 	binary.LittleEndian.PutUint64(b[:], math.Float64bits(v))
@@ -159,16 +177,17 @@ func addNumber(h hash.Hash, v float64) {
 }
 
 // addSum adds the sum of element t. One that is not known exactly equals no other.
-func addSum(h hash.Hash, s sum, t int) {
+func addSum(h *rowHash, s sum, t int) {
 	hi, lo := twoSum(s.hi, s.lo) // the same two numbers in whatever order they were added
 	addNumber(h, hi)
 	addNumber(h, lo)
 	if s.lossy {
 		addNumber(h, float64(t))
+		h.set = true
 	}
 }
 
-func rowDigests(w *worker, b arch.Bound, read *relation, places []int32, to []hash.Hash) error {
+func rowDigests(w *worker, b arch.Bound, read *relation, places []int32, to []*rowHash) error {
 	info := b.Info()
 	width := info.Shape[1] * info.DType.Bits() / 8
 	w.its, w.vals, w.sums = grow2(w.its, width), grow2(w.vals, info.Shape[1]), grow2(w.sums, read.from)
@@ -194,7 +213,7 @@ func rowDigests(w *worker, b arch.Bound, read *relation, places []int32, to []ha
 }
 
 // columnDigests is rowDigests for a matrix stored [in, out]. It holds the whole of it: GPT-2's are small.
-func columnDigests(b arch.Bound, read *relation, places []int32, to []hash.Hash) error {
+func columnDigests(b arch.Bound, read *relation, places []int32, to []*rowHash) error {
 	v, err := vector(b.Tensor)
 	if err != nil {
 		return err
@@ -218,9 +237,9 @@ func (p *prover) equals(d digests, h branch) []int32 {
 	var keys []string
 	if h.name == "mlp" {
 		for t := range d[arch.Up] {
-			key := string(d[arch.Up][t][:])
+			key := string(d[arch.Up][t].sum[:])
 			if p.parent.Model.Gated {
-				key += string(d[arch.Gate][t][:])
+				key += string(d[arch.Gate][t].sum[:])
 			}
 			keys = append(keys, key)
 		}
@@ -240,28 +259,45 @@ func (p *prover) equals(d digests, h branch) []int32 {
 	return out
 }
 
-// headKeys: an element of a head's output depends on the head's q and k, and on its own row of v.
+// headKeys: an element of a head's output depends on the head's q and k, and on its own row of v. An element of q does not
+// count where what it is multiplied with in the scores is zero.
 func (p *prover) headKeys(d digests) []string {
 	m := p.child.Model
 	hd, group := m.HeadDim, m.Heads/m.KVHeads
-	whole := func(list [][sha256.Size]byte, head int) string {
+	whole := func(list []digest, head int, counts func(e int) bool) string {
 		h := sha256.New()
 		for e := range hd {
-			_, _ = h.Write(list[head*hd+e][:])
+			if counts(e) {
+				_, _ = h.Write(list[head*hd+e].sum[:])
+			}
 		}
 		return string(h.Sum(nil))
 	}
 	var keys []string
 	for kv := range m.KVHeads {
-		k := whole(d[arch.K], kv)
+		k := whole(d[arch.K], kv, func(int) bool { return true })
+		scored := func(e int) bool {
+			return m.QKNorm || m.QKNormFull || !d[arch.K][kv*hd+e].zero || !d[arch.K][kv*hd+turnsWith(e, m.Turned())].zero
+		}
 		for g := range group {
-			q := whole(d[arch.Q], kv*group+g)
+			q := whole(d[arch.Q], kv*group+g, scored)
 			for e := range hd {
-				keys = append(keys, q+k+string(d[arch.V][kv*hd+e][:]))
+				keys = append(keys, q+k+string(d[arch.V][kv*hd+e].sum[:]))
 			}
 		}
 	}
 	return keys
+}
+
+// turnsWith gives the element of a head that is turned together with element e, e itself where it is not turned.
+func turnsWith(e, turned int) int {
+	switch {
+	case e < turned/2:
+		return e + turned/2
+	case e < turned:
+		return e - turned/2
+	}
+	return e
 }
 
 // nothing is a tensor of zeros.

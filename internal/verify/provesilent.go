@@ -8,17 +8,17 @@ import (
 	"famkit/internal/tensor"
 )
 
-// branch is one of the two halves of a block: the tensors that write what it adds to the stream, and the norm, if any,
-// through which it is added.
+// branch is one of the two halves of a block: the tensors that write what it adds to the stream, the norm, if any, through
+// which it reads, and the one, if any, through which what it writes is added.
 type branch struct {
-	name     string
-	writers  []arch.Role
-	postNorm arch.Role
+	name              string
+	writers           []arch.Role
+	preNorm, postNorm arch.Role
 }
 
 var branches = []branch{
-	{"attention", []arch.Role{arch.O, arch.O.Bias()}, arch.AttnPostNorm},
-	{"mlp", []arch.Role{arch.Down, arch.Down.Bias()}, arch.MLPPostNorm},
+	{"attention", []arch.Role{arch.O, arch.O.Bias()}, arch.AttnNorm, arch.AttnPostNorm},
+	{"mlp", []arch.Role{arch.Down, arch.Down.Bias()}, arch.MLPNorm, arch.MLPPostNorm},
 }
 
 // silentTensor reads a tensor of a layer that has no source. It must be finite: zero times infinity is not zero.
