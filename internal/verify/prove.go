@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"runtime"
@@ -78,9 +79,17 @@ func (p *prover) numbers(ctx context.Context) error {
 	for i := range p.layers {
 		p.layers[i] = newLayerState()
 	}
+	order := make([]int, len(p.child.Tensors))
+	for i := range order {
+		order[i] = i
+	}
+	// the largest first, so that none is left to one processor at the end
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(p.child.Tensors[b].Info().Size(), p.child.Tensors[a].Info().Size())
+	})
 	var jobs []job
-	for i, b := range p.child.Tensors {
-		jobs = append(jobs, p.job(i, b))
+	for _, i := range order {
+		jobs = append(jobs, p.job(i, p.child.Tensors[i]))
 	}
 	if err := runJobs(ctx, jobs); err != nil {
 		return err
