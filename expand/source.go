@@ -5,7 +5,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 
 	"famkit/format"
 	"famkit/internal/arch"
@@ -136,16 +135,11 @@ func (c *child) From(name string) (from []string, same bool) {
 	return from, t.e.plainCopy()
 }
 
-// sourceName gives the name in ck's source of a tensor that is bound under its full name.
+// sourceName gives the name in ck's source of what a bound tensor lies in.
 func sourceName(ck *arch.Checkpoint) func(string) string {
-	have := map[string]bool{}
-	for _, name := range ck.Source.Names() {
-		have[name] = true
+	stored := map[string]string{}
+	for _, b := range ck.Tensors {
+		stored[b.Info().Name] = arch.StoredAs(b.Tensor)
 	}
-	return func(bound string) string {
-		if have[bound] {
-			return bound
-		}
-		return strings.TrimPrefix(bound, ck.Model.Spec.Prefix)
-	}
+	return func(bound string) string { return stored[bound] }
 }

@@ -24,8 +24,8 @@ the parent. PARENT may also be the parent's parent: the plans in between are fol
 
 The proof checks linear conditions tensor by tensor, sums taken exactly (docs/proof.md). It says exact, within rounding
 (and the worst, in units in the last place), or different (and the first number that is wrong). The plan is a claim that
-it uses and does not trust. --infer finds the claim itself, for a CHILD that another tool has grown by copies, zero padding
-or identity blocks.
+it uses and does not trust. --infer finds the claim itself, layer by layer, for a CHILD that another tool has grown by copies, zero
+padding or identity blocks, or made a mixture of experts of a dense model.
 
 Examples:
    famkit verify small/ big/

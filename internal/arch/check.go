@@ -31,6 +31,7 @@ const (
 	Ignored      Code = "ignored"    // a tensor that follows from the config
 	MixedDTypes  Code = "mixed"      // weights of several types
 	DTypeDiffers Code = "cast"       // config.json's dtype is not the weights'
+	Stacked      Code = "stacked"    // the experts of a layer in one tensor
 )
 
 // Finding is one thing that checking a checkpoint found.
@@ -63,13 +64,16 @@ type checker struct {
 	ck    *Checkpoint
 	left  map[string]tensor.Tensor
 	found []Finding
+	// explained are missing tensors that another finding accounts for.
+	explained map[string]bool
 }
 
 func check(src format.Source, config *Config, m *Model) (*Checkpoint, []Finding, error) {
-	k := &checker{src: src, ck: &Checkpoint{Model: m, Config: config, Source: src}}
+	k := &checker{src: src, ck: &Checkpoint{Model: m, Config: config, Source: src}, explained: map[string]bool{}}
 	k.open()
 	layout := m.Layout()
 	k.tie(layout)
+	k.unstack(layout)
 	for _, s := range layout {
 		k.take(s)
 	}
@@ -116,6 +120,9 @@ func (s *Spec) fullName(name string) string {
 // take binds the tensor of one slot.
 func (k *checker) take(s Slot) {
 	t, ok := k.left[s.Name]
+	if k.explained[s.Name] {
+		return
+	}
 	if !ok {
 		k.add(Finding{Code: Missing, Fatal: true, Tensor: s.Name, Want: fmt.Sprint(s.Shape)},
 			"tensor %q: missing, wanted shape %v", s.Name, s.Shape)
@@ -265,6 +272,8 @@ type renamed struct {
 }
 
 func (r renamed) Info() tensor.Info { return r.info }
+
+func (r renamed) StoredAs() string { return StoredAs(r.Tensor) }
 
 // sameTensor compares two tensors byte for byte, a piece at a time.
 func sameTensor(a, b tensor.Tensor) (bool, error) {

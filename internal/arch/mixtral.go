@@ -11,6 +11,7 @@ import (
 var mixtral = &Spec{
 	Name: "mixtral", Class: "MixtralForCausalLM",
 	Embed: llamaEmbed(), Block: mixtralBlock(), Head: llamaHead(), Ignore: llamaIgnore(),
+	Stacks:   append(stackedExperts(blockPrefix+"mlp."), Stack{blockPrefix + "mlp.gate.weight", []Role{Router}}),
 	defaults: &mixtralDefaults,
 	derive:   mixtralDerive,
 	Parse:    parseMixtral,

@@ -8,6 +8,7 @@ import "slices"
 var qwen3MoE = &Spec{
 	Name: "qwen3_moe", Class: "Qwen3MoeForCausalLM",
 	Embed: llamaEmbed(), Block: qwen3MoEBlock(), Head: llamaHead(), Ignore: llamaIgnore(),
+	Stacks:   stackedExperts(blockPrefix + "mlp."),
 	defaults: &qwen3MoEDefaults,
 	Parse:    parseQwen3MoE,
 	Update:   updateQwen3MoE,

@@ -75,6 +75,8 @@ type Spec struct {
 	Update func(cfg *Config, m *Model) error
 	// Ignore matches (as path.Match does) tensor names that old checkpoints carry and the model does not use.
 	Ignore []string
+	// Stacks are the tensors that hold several of those listed, in another layout.
+	Stacks []Stack
 	// Prefix begins the tensors' names, save the head's, and is missing in files of the bare model (GPT-2's own).
 	Prefix string
 	// HeadsDivideHidden: transformers insists on hidden_size % num_attention_heads == 0.

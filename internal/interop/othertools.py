@@ -2,8 +2,10 @@
 
 - mergekit: a passthrough whose new layers have o_proj and down_proj scaled to 0 keeps the function, a plain stack does not.
   Of a Qwen2 model that transformers 5 wrote it leaves no config that transformers 5 loads; famkit's growth of it loads.
-- The rules that HyperCloning (symmetric tiling, 2409.12903) and LLaMA-Pro (block expansion, 2401.02415) publish, written
-  here anew on transformers' models.
+- mergekit-moe: a Mixtral whose experts all are one dense model keeps its function; where one expert is another's, it does not.
+- The rules that HyperCloning (symmetric tiling, 2409.12903), LLaMA-Pro (block expansion, 2401.02415) and Net2Net (neurons
+  copied at random, in each layer others, 1511.05641) publish, written here anew on transformers' models.
+- Mixtures in the layout of transformers 5 itself (save_original_format=False): grown by famkit, equal, and loaded again.
 Beside every sound child stands a spoiled one. This library's own float64 logits say which is which, before famkit is asked.
 """
 import copy
@@ -18,13 +20,17 @@ import transformers
 import yaml
 from mergekit.config import MergeConfiguration
 from mergekit.merge import MergeOptions, run_merge
+from mergekit.moe.config import MoEMergeConfig
+from mergekit.moe.mixtral import MixtralMoE
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from double import all_double
 
-EAGER = {"attn_implementation": "eager"}
+EAGER = {"attn_implementation": "eager", "experts_implementation": "eager"}
 MERGED = ["llama-untied", "llama-tied", "mistral"]
+UPCYCLED = ["mistral", "llama-untied", "llama-tied"]
+MIXTURES = ["mixtral", "qwen3_moe"]
 TILED = ["llama-untied", "llama-tied", "mistral", "qwen2", "qwen3"]
 ROWS = ("q_proj", "k_proj", "v_proj", "gate_proj", "up_proj")
 EXACT, ROUNDED = 1e-12, 2e-6
@@ -118,6 +124,34 @@ def llama_pro(parent, out, every=1, spoil=None):
     save(config, weights, out)
 
 
+def upcycle(parent, other, out):
+    """mergekit-moe's Mixtral of four experts, two for a token: three are parent's MLPs, one is other's; a random router."""
+    experts = [{"source_model": path} for path in (parent, other, parent, parent)]
+    config = MoEMergeConfig.model_validate({"base_model": parent, "gate_mode": "random", "dtype": "float32", "experts": experts})
+    shape = AutoConfig.from_pretrained(parent)
+    routers = torch.randn(shape.num_hidden_layers, len(experts), shape.hidden_size, generator=torch.Generator().manual_seed(7))
+    MixtralMoE().write_model(out, config, MergeOptions(copy_tokenizer=False, quiet=True), router_weights=list(routers))
+
+
+def net2wider(parent, out, spoil=None):
+    """Each MLP gets half as many neurons again: copies of some of its own, drawn anew in each layer, whose columns are shared."""
+    config, weights = AutoConfig.from_pretrained(parent), weights_of(parent)
+    n = config.intermediate_size
+    config.intermediate_size = n + n // 2
+    rng = torch.Generator().manual_seed(11)
+    for i in range(config.num_hidden_layers):
+        source = torch.cat([torch.arange(n), torch.randint(n, (n // 2,), generator=rng)])
+        source = source[torch.randperm(len(source), generator=rng)]
+        for name in ("gate_proj", "up_proj"):
+            key = f"model.layers.{i}.mlp.{name}.weight"
+            weights[key] = weights[key][source].clone()
+        key = f"model.layers.{i}.mlp.down_proj.weight"
+        weights[key] = (weights[key] / torch.bincount(source, minlength=n))[:, source].clone()
+    if spoil:
+        spoil(weights)
+    save(config, weights, out)
+
+
 def weights_of(path):
     return load_file(os.path.join(path, "model.safetensors"))
 
@@ -195,6 +229,30 @@ def qwen2(court, models, work):
     print("  ok    qwen2: mergekit's config is refused by transformers 5 (layer_types), famkit's child loads")
 
 
+def upcycled(court, models, work):
+    for name in UPCYCLED:
+        parent, spoiled = os.path.join(models, name), os.path.join(work, f"{name}-other")
+        weights = weights_of(parent)
+        spoil_weight(weights)
+        save(AutoConfig.from_pretrained(parent), weights, spoiled)
+        for other, limit, what in ((parent, EXACT, "experts alike"), (spoiled, None, "one expert differs")):
+            out = os.path.join(work, f"{name}-moe-{limit is None}")
+            upcycle(parent, other, out)
+            court.judge(f"mergekit-moe {name}, {what}", parent, out, limit)
+
+
+def stacked(court, models, work):
+    for name in MIXTURES:
+        parent, out = os.path.join(work, f"{name}-stacked"), os.path.join(work, f"{name}-stacked-grown")
+        m = AutoModelForCausalLM.from_pretrained(os.path.join(models, name), dtype=torch.float32)
+        m.save_pretrained(parent, save_original_format=False)
+        if not any(k.endswith("experts.gate_up_proj") for k in weights_of(parent)):
+            court.problems.append(f"{name}: transformers no longer writes its own layout")
+        shutil.copy(os.path.join(models, name, "expected.safetensors"), parent)
+        subprocess.run([court.famkit, "expand", parent, out, "--depth", "+1", "--hidden", "2x", "-q"], check=True, stdout=subprocess.DEVNULL)
+        court.judge(f"{name} in transformers' own layout, grown", parent, out, EXACT)
+
+
 def recreated(court, models, work):
     for name in TILED:
         parent = os.path.join(models, name)
@@ -208,6 +266,10 @@ def recreated(court, models, work):
         for kind, spoil in (("weight", spoil_weight), ("gain", spoil_gain), ("heads", swap_copies)):
             hyperclone(parent, out("tiled-" + kind), 2, spoil)
             court.judge(f"HyperCloning {name}, spoiled: {kind}", parent, out("tiled-" + kind), None)
+        net2wider(parent, out("net2wider"))
+        court.judge(f"Net2Net {name}", parent, out("net2wider"), ROUNDED)
+        net2wider(parent, out("net2wider-spoiled"), spoil_weight)
+        court.judge(f"Net2Net {name}, spoiled", parent, out("net2wider-spoiled"), None)
         llama_pro(parent, out("pro-spoiled"), spoil=spoil_silence)
         court.judge(f"LLaMA-Pro {name}, spoiled: not silent", parent, out("pro-spoiled"), None)
 
@@ -218,7 +280,7 @@ def main(famkit, models, work):
     shutil.rmtree(work, ignore_errors=True)
     os.makedirs(work)
     court = Court(famkit)
-    for part in (merged, qwen2, recreated):
+    for part in (merged, qwen2, upcycled, recreated, stacked):
         part(court, os.path.abspath(models), work)
     for p in court.problems:
         print("FAIL", p)

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -13,6 +14,9 @@ import (
 type Claim struct {
 	Layers []int                        `json:"layers"`
 	Maps   map[arch.Axis]expand.AxisMap `json:"maps,omitempty"`
+	// Inside has, by the child's layer, the maps of neurons, heads and experts of that layer alone, instead of those in Maps:
+	// other tools draw which neurons they copy anew for each layer.
+	Inside map[int]map[arch.Axis]expand.AxisMap `json:"inside,omitempty"`
 	// Shards is into how many experts a dense MLP was cut; 0 or 1 for whole ones.
 	Shards int `json:"shards,omitempty"`
 	// Roundings is how often a number may have been rounded, once for each of several growths that round; 0 for one growth,
@@ -45,8 +49,11 @@ func ClaimOf(p *expand.Plan) *Claim {
 	return c
 }
 
-// Then is the claim of a growth by c whose child grew by next.
+// Then is the claim of a growth by c whose child grew by next. Maps of single layers do not compose.
 func (c *Claim) Then(next *Claim) (*Claim, error) {
+	if len(c.Inside)+len(next.Inside) > 0 {
+		return nil, errors.New("maps of single layers do not compose")
+	}
 	out := &Claim{Maps: map[arch.Axis]expand.AxisMap{}, Shards: max(c.Shards, next.Shards)}
 	for i, l := range next.Layers {
 		if l >= len(c.Layers) {
@@ -198,6 +205,11 @@ func (c *Claim) axis(a arch.Axis, from, to int) (*relation, error) {
 		}
 		return sameRelation(from), nil
 	}
+	return relationOf(m, a, from, to)
+}
+
+// relationOf reads a map.
+func relationOf(m expand.AxisMap, a arch.Axis, from, to int) (*relation, error) {
 	if len(m.Src) != to || m.Write != nil && len(m.Write) != to {
 		return nil, fmt.Errorf("axis %s: the map has %d indices and %d scales, the child %d", a, len(m.Src), len(m.Write), to)
 	}

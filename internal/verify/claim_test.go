@@ -17,7 +17,7 @@ import (
 
 // spoil changes a claim at random, also into what no growth could be.
 func (c *Claim) spoil(rng *rand.Rand) *Claim {
-	out := &Claim{Layers: slices.Clone(c.Layers), Maps: maps.Clone(c.Maps), Shards: c.Shards}
+	out := &Claim{Layers: slices.Clone(c.Layers), Maps: maps.Clone(c.Maps), Shards: c.Shards, Inside: maps.Clone(c.Inside)}
 	axes := []arch.Axis{arch.Hidden, arch.FFN, arch.KV, arch.Group, arch.HeadDim, arch.Vocab, arch.Pos, arch.Experts, arch.ExpertFFN, "nonsense"}
 	wild := func() int32 { return []int32{-1, 0, 1, 2, 5, math.MaxInt32, math.MinInt32, -7}[rng.IntN(8)] }
 	switch rng.IntN(8) {
@@ -46,6 +46,18 @@ func (c *Claim) spoil(rng *rand.Rand) *Claim {
 			m.Src[i], m.Src[k] = m.Src[k], m.Src[i]
 		default:
 			m.Src[rng.IntN(len(m.Src))] = wild()
+		}
+		if rng.IntN(3) == 0 { // of one layer alone
+			layer := rng.IntN(3)
+			if rng.IntN(10) == 0 {
+				layer = int(wild())
+			}
+			out.Inside = maps.Clone(out.Inside)
+			if out.Inside[layer] != nil {
+				out.Inside[layer] = maps.Clone(out.Inside[layer])
+			}
+			out.inside(layer, a, m)
+			break
 		}
 		if rng.IntN(4) == 0 {
 			m.Write = nil

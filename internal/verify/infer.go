@@ -8,13 +8,14 @@ import (
 	"famkit/expand"
 	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/tensor"
 )
 
 // Infer finds a claim for a child that came without a plan: grown by copies, zero padding, padding with the mean, fresh
 // neurons or heads, or identity blocks. It looks at samples and may be wrong; what it finds proves nothing by itself.
 func Infer(ctx context.Context, parent, child *arch.Checkpoint) (*Claim, error) {
 	f := &finder{parent: parent, child: child, claim: &Claim{Maps: map[arch.Axis]expand.AxisMap{}}, w: &worker{ctx: ctx}}
-	if parent.Model.Spec != child.Model.Spec {
+	if upcycled := parent.Model.MoE == nil && child.Model.MoE != nil; parent.Model.Spec != child.Model.Spec && !upcycled {
 		return nil, fault.Inputf("--infer: the parent is a %s, the child a %s", parent.Model.Spec.Name, child.Model.Spec.Name)
 	}
 	for _, a := range []arch.Axis{arch.Vocab, arch.Pos} {
@@ -26,7 +27,7 @@ func Infer(ctx context.Context, parent, child *arch.Checkpoint) (*Claim, error) 
 	if err := f.layers(); err != nil {
 		return nil, err
 	}
-	return f.claim, f.inner()
+	return f.claim, f.inner(ctx)
 }
 
 // finder is a search on its way.
@@ -162,6 +163,17 @@ func (f *finder) silent(ck *arch.Checkpoint) ([]bool, error) {
 // sampleRows is how many rows of the embedding tell its columns apart.
 const sampleRows = 96
 
+func rowOf(b arch.Bound, r int) ([]float64, error) {
+	info := b.Info()
+	raw := make([]byte, info.Shape[1]*info.DType.Bits()/8)
+	if err := tensor.ReadFull(b.Tensor, raw, int64(r)*int64(len(raw))); err != nil {
+		return nil, err
+	}
+	v := make([]float64, info.Shape[1])
+	tensor.Decode(v, raw, info.DType)
+	return v, nil
+}
+
 // columns reads a sample of a matrix's rows and gives its columns.
 func columns(b arch.Bound, rows []int) ([][]float64, error) {
 	info := b.Info()
@@ -207,7 +219,7 @@ func (f *finder) hidden() error {
 	if err != nil {
 		return err
 	}
-	src, ratio := match(from, to, true)
+	src, ratio := match(from, to, upToScale)
 	f.stream = &relation{from: len(from), src: src}
 	if s := f.parent.Model.EmbedScale; s != 0 && f.child.Model.EmbedScale != 0 {
 		for t := range ratio {
@@ -262,123 +274,5 @@ func (f *finder) likely(ratio []float64) []float64 {
 			out[t] = math.Abs(out[slices.IndexFunc(f.stream.src, func(s int32) bool { return s >= 0 })])
 		}
 	}
-	return out
-}
-
-// match finds for each vector of to the one of from that it is, up to a positive scale where scaled. Among equals it takes the
-// one whose number is that of t, counted round, else the one used least.
-func match(from, to [][]float64, scaled bool) ([]int32, []float64) {
-	src, ratio := make([]int32, len(to)), make([]float64, len(to))
-	norms := make([]float64, len(from))
-	for s, v := range from {
-		norms[s] = norm(v)
-	}
-	order := byFirst(from, norms, scaled)
-	used := make([]int, len(from))
-	for t, v := range to {
-		n := norm(v)
-		src[t], ratio[t] = noSource, 1
-		if n == 0 && !slices.Contains(norms, 0) {
-			continue
-		}
-		best := -1
-		for _, s := range order.near(v, n) {
-			if !alike(from[s], norms[s], v, n, scaled) {
-				continue
-			}
-			if best < 0 || used[s] < used[best] || s == t%len(from) {
-				best = s
-			}
-			if best == t%len(from) {
-				break
-			}
-		}
-		if best >= 0 {
-			src[t] = int32(best)
-			used[best]++
-			if scaled && norms[best] > 0 {
-				ratio[t] = n / norms[best]
-			}
-		}
-	}
-	return src, ratio
-}
-
-func norm(v []float64) float64 {
-	s := 0.0
-	for _, x := range v {
-		s += x * x
-	}
-	return math.Sqrt(s)
-}
-
-// closeness is the rounding that two vectors may differ by and still be taken for copies: that of bfloat16.
-const closeness = 1.0 / 64
-
-func alike(a []float64, na float64, b []float64, nb float64, scaled bool) bool {
-	k := 1.0
-	if scaled && na > 0 {
-		k = nb / na
-	}
-	for i := range a {
-		if !(math.Abs(a[i]*k-b[i]) <= closeness*(math.Abs(b[i])+nb/math.Sqrt(float64(len(b)))/16)) {
-			return false
-		}
-	}
-	return true
-}
-
-// sorted are vectors in the order of their first element, of unit vectors where scaled.
-type sorted struct {
-	scaled bool
-	first  []float64
-	index  []int
-}
-
-func byFirst(from [][]float64, norms []float64, scaled bool) *sorted {
-	o := &sorted{scaled: scaled, index: make([]int, len(from)), first: make([]float64, len(from))}
-	for i := range o.index {
-		o.index[i] = i
-	}
-	key := func(s int) float64 { return o.key(from[s], norms[s]) }
-	slices.SortStableFunc(o.index, func(a, b int) int {
-		switch {
-		case key(a) < key(b):
-			return -1
-		case key(a) > key(b):
-			return 1
-		}
-		return a - b
-	})
-	for i, s := range o.index {
-		o.first[i] = key(s)
-	}
-	return o
-}
-
-func (o *sorted) key(v []float64, n float64) float64 {
-	if len(v) == 0 || n == 0 {
-		return 0
-	}
-	if o.scaled {
-		return v[0] / n
-	}
-	return v[0]
-}
-
-// near gives the vectors whose first element is about that of v, by number.
-func (o *sorted) near(v []float64, n float64) []int {
-	k := o.key(v, n)
-	room := 2 * closeness * (math.Abs(k) + 1/math.Sqrt(float64(len(v)))/16)
-	if !o.scaled {
-		room = 2 * closeness * (math.Abs(k) + n/math.Sqrt(float64(len(v)))/16)
-	}
-	lo, _ := slices.BinarySearch(o.first, k-room)
-	hi := lo
-	for hi < len(o.first) && o.first[hi] <= k+room {
-		hi++
-	}
-	out := slices.Clone(o.index[lo:hi])
-	slices.Sort(out)
 	return out
 }

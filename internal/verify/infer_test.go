@@ -19,6 +19,9 @@ func TestInfer(t *testing.T) {
 	for what, r := range axisRequests(t) {
 		requests[what] = r
 	}
+	for what, r := range expertRequests(t) {
+		requests[what] = r
+	}
 	done := 0
 	for name, config := range archtest.Configs {
 		for _, d := range []tensor.DType{tensor.F32, tensor.BF16} {

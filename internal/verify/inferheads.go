@@ -3,37 +3,144 @@ package verify
 import (
 	"slices"
 
-	"famkit/expand"
 	"famkit/internal/arch"
-	"famkit/internal/fault"
 	"famkit/internal/tensor"
 )
 
-func rowOf(b arch.Bound, r int) ([]float64, error) {
-	info := b.Info()
-	raw := make([]byte, info.Shape[1]*info.DType.Bits()/8)
-	if err := tensor.ReadFull(b.Tensor, raw, int64(r)*int64(len(raw))); err != nil {
-		return nil, err
-	}
-	v := make([]float64, info.Shape[1])
-	tensor.Decode(v, raw, info.DType)
-	return v, nil
+// layerFinder looks for the maps of one layer of the child that has a source.
+type layerFinder struct {
+	*finder
+	w     *worker
+	layer int
+	own   own
 }
 
-// inner finds the maps of neurons and heads in the first layers that have a source.
-func (f *finder) inner() error {
-	layer := slices.IndexFunc(f.claim.Layers, func(l int) bool { return l >= 0 })
-	if layer < 0 {
-		return nil
-	}
-	if err := f.heads(layer); err != nil {
+func (f *layerFinder) find() error {
+	if err := f.heads(); err != nil {
 		return err
 	}
 	return f.neurons()
 }
 
-// rows gives a role's rows of a layer, summed over the copies of the stream: each a sample of the source columns.
-func (f *finder) rows(ck *arch.Checkpoint, role arch.Role, layer int) ([][]float64, error) {
+// heads finds kv heads by their k rows, and query heads by the q rows of the first group that has a source.
+func (f *layerFinder) heads() error {
+	kv, err := f.match(arch.KV, rowsOfRole{role: arch.K}, rowsOfRole{role: arch.K}, same)
+	if err != nil || kv == nil {
+		return err
+	}
+	g := slices.IndexFunc(kv, func(s int32) bool { return s >= 0 })
+	if g < 0 {
+		return nil
+	}
+	group := func(m *arch.Model, kv int) rowsOfRole {
+		n := m.Heads / m.KVHeads * m.HeadDim
+		return rowsOfRole{role: arch.Q, lo: kv * n, hi: (kv + 1) * n}
+	}
+	_, err = f.match(arch.Group, group(f.parent.Model, int(kv[g])), group(f.child.Model, g), upToScale)
+	return err
+}
+
+// neurons finds the maps of experts by their router's rows, and of neurons, of an expert's too, by the gate's rows or by the
+// only ones.
+func (f *layerFinder) neurons() error {
+	axis, was, is := arch.FFN, rowsOfRole{role: arch.Up}, rowsOfRole{role: arch.Up}
+	if f.parent.Model.Gated {
+		was.role, is.role = arch.Gate, arch.Gate
+	}
+	if f.child.Model.Mixture(f.layer) {
+		axis, is.parts = arch.ExpertFFN, f.claim.Shards
+		experts, err := f.match(arch.Experts, rowsOfRole{role: arch.Router}, rowsOfRole{role: arch.Router}, same)
+		if err != nil {
+			return err
+		}
+		if len(experts) > 0 {
+			was.expert = int(max(0, experts[0]))
+		}
+	}
+	_, err := f.match(axis, was, is, same)
+	return err
+}
+
+// rowsOfRole are rows lo to hi of a projection, all where both are 0; in a mixture of an expert, or of the first parts experts
+// together.
+type rowsOfRole struct {
+	role          arch.Role
+	expert, parts int
+	lo, hi        int
+}
+
+// match finds what rows of the child are among the parent's and keeps it as the layer's map of an axis; nil where either
+// model has no such rows.
+func (f *layerFinder) match(axis arch.Axis, was, is rowsOfRole, like likeness) ([]int32, error) {
+	from, err := f.vectors(f.parent, f.claim.Layers[f.layer], was)
+	if err != nil {
+		return nil, err
+	}
+	to, err := f.vectors(f.child, f.layer, is)
+	if err != nil || len(from) == 0 || len(to) == 0 {
+		return nil, err
+	}
+	src, _ := match(from, to, like)
+	f.own[axis] = ownMap{src, len(from)}
+	return src, nil
+}
+
+// vectors gives rows, summed over the copies of the stream: each a sample of the source columns. Those of a head are joined to
+// one, of the elements that have a source.
+func (f *layerFinder) vectors(ck *arch.Checkpoint, layer int, r rowsOfRole) ([][]float64, error) {
+	rows, err := f.rows(ck, layer, r)
+	if err != nil || r.role != arch.K && r.role != arch.Q {
+		return rows, err
+	}
+	var elements []int32
+	if ck == f.child {
+		elements = f.claim.Maps[arch.HeadDim].Src
+	}
+	return joined(rows, ck.Model.HeadDim, elements), nil
+}
+
+func (f *layerFinder) rows(ck *arch.Checkpoint, layer int, r rowsOfRole) ([][]float64, error) {
+	if n := r.parts; n > 1 {
+		var all [][]float64
+		for r.parts, r.expert = 0, 0; r.expert < n; r.expert++ {
+			rows, err := f.rows(ck, layer, r)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, rows...)
+		}
+		return all, nil
+	}
+	p := &prover{child: ck, parent: ck}
+	for _, b := range ck.Tensors {
+		if b.Layer != layer || b.Expert >= 0 && b.Expert != r.expert || len(b.Spec.Dims) != 2 {
+			continue
+		}
+		for i, d := range b.Spec.Dims {
+			if d.Use != arch.Writes || d.Parts == nil && b.Spec.Role != r.role {
+				continue
+			}
+			at, ok := p.childPlaces(b.Spec.Role, d)[r.role]
+			if !ok {
+				continue
+			}
+			if r.hi > 0 {
+				at = at[r.lo:r.hi]
+			}
+			return f.folded(b, i, at, f.sampled(ck))
+		}
+	}
+	return nil, nil
+}
+
+// place is an element of the stream that is sampled: number to of the sample, times k.
+type place struct {
+	at, to int
+	k      float64
+}
+
+// sampled gives the elements of a model's stream whose sources are a sample of the parent's.
+func (f *finder) sampled(ck *arch.Checkpoint) []place {
 	stream := sameRelation(f.parent.Model.Hidden)
 	if ck == f.child {
 		stream = f.stream
@@ -41,169 +148,60 @@ func (f *finder) rows(ck *arch.Checkpoint, role arch.Role, layer int) ([][]float
 			stream = stream.scaled(nil)
 		}
 	}
-	sample := spread(stream.from, sampleRows)
-	place := make([]int, stream.from)
-	for i := range place {
-		place[i] = -1
+	number := map[int32]int{}
+	for i, s := range spread(stream.from, sampleRows) {
+		number[int32(s)] = i
 	}
-	for i, s := range sample {
-		place[s] = i
-	}
-	p := &prover{child: ck, parent: ck}
-	for _, b := range ck.Tensors {
-		if b.Layer != layer || b.Expert > 0 || len(b.Spec.Dims) != 2 {
-			continue
-		}
-		for i, d := range b.Spec.Dims {
-			if d.Use != arch.Writes || d.Parts == nil && b.Spec.Role != role {
-				continue
-			}
-			at, ok := p.childPlaces(b.Spec.Role, d)[role]
-			if !ok {
-				continue
-			}
-			return folded(b, i, at, stream, place, len(sample))
+	var out []place
+	for t, s := range stream.src {
+		if i, ok := number[s]; ok {
+			out = append(out, place{t, i, stream.scale(t)})
 		}
 	}
-	return nil, nil
+	return out
 }
 
-// folded reads rows, or columns, of a tensor and sums them over the copies of what they read.
-func folded(b arch.Bound, dim int, at []int32, read *relation, place []int, n int) ([][]float64, error) {
+// folded reads rows, or columns, of a tensor and sums them over the copies of what is sampled.
+func (f *layerFinder) folded(b arch.Bound, dim int, at []int32, sample []place) ([][]float64, error) {
+	info := b.Info()
+	n := min(sampleRows, f.parent.Model.Hidden)
 	out := make([][]float64, len(at))
 	for i := range out {
 		out[i] = make([]float64, n)
 	}
+	size := info.DType.Bits() / 8
+	row := make([]byte, info.Shape[1]*size)
+	add := func(i, from int, p place) {
+		var x [1]float64
+		tensor.Decode(x[:], row[from*size:(from+1)*size], info.DType)
+		out[i][p.to] += x[0] * p.k
+	}
+	read := func(r int) error {
+		if err := f.w.ctx.Err(); err != nil {
+			return err
+		}
+		return tensor.ReadFull(b.Tensor, row, int64(r)*int64(len(row)))
+	}
 	if dim == 0 {
 		for i, r := range at {
-			v, err := rowOf(b, int(r))
-			if err != nil {
+			if err := read(int(r)); err != nil {
 				return nil, err
 			}
-			for c, x := range v {
-				if s := read.src[c]; s >= 0 && place[s] >= 0 {
-					out[i][place[s]] += x * read.scale(c)
-				}
+			for _, p := range sample {
+				add(i, p.at, p)
 			}
 		}
 		return out, nil
 	}
-	for r, s := range read.src {
-		if s < 0 || place[s] < 0 {
-			continue
-		}
-		v, err := rowOf(b, r)
-		if err != nil {
+	for _, p := range sample {
+		if err := read(p.at); err != nil {
 			return nil, err
 		}
 		for i, c := range at {
-			out[i][place[s]] += v[c] * read.scale(r)
+			add(i, int(c), p)
 		}
 	}
 	return out, nil
-}
-
-// neurons finds the maps of the MLP, and of an expert, by the gate's rows, or by the only ones.
-func (f *finder) neurons() error {
-	role := arch.Up
-	if f.parent.Model.Gated {
-		role = arch.Gate
-	}
-	for axis, mixture := range map[arch.Axis]bool{arch.FFN: false, arch.ExpertFFN: true} {
-		for i, l := range f.claim.Layers {
-			if l < 0 || f.child.Model.Mixture(i) != mixture {
-				continue
-			}
-			if err := f.find(axis, role, i, func(_ *arch.Checkpoint, rows [][]float64) [][]float64 { return rows }); err != nil {
-				return err
-			}
-			break
-		}
-	}
-	return nil
-}
-
-// find matches what of makes of the rows of a role in parent and child, and claims the map.
-func (f *finder) find(axis arch.Axis, role arch.Role, layer int, of func(*arch.Checkpoint, [][]float64) [][]float64) error {
-	was, err := f.rows(f.parent, role, f.claim.Layers[layer])
-	if err != nil {
-		return err
-	}
-	is, err := f.rows(f.child, role, layer)
-	if err != nil || len(was) == 0 || len(is) == 0 {
-		return err
-	}
-	from := of(f.parent, was)
-	src, _ := match(from, of(f.child, is), false)
-	f.claimMap(axis, src, len(from))
-	return nil
-}
-
-func (f *finder) claimMap(axis arch.Axis, src []int32, from int) {
-	same := len(src) == from
-	for t, s := range src {
-		same = same && int(s) == t
-	}
-	if same {
-		return
-	}
-	m := expand.AxisMap{Src: src}
-	if slices.Contains(src, noSource) {
-		m.Fill = expand.FillRandom
-	}
-	f.claim.Maps[axis] = m
-}
-
-// heads finds kv heads by their k rows, and query heads in their groups by their q rows.
-func (f *finder) heads(layer int) error {
-	m, c := f.parent.Model, f.child.Model
-	if c.HeadDim != m.HeadDim {
-		if c.HeadDim%m.HeadDim != 0 {
-			return fault.Inputf("--infer: heads of %d elements cannot have become heads of %d", m.HeadDim, c.HeadDim)
-		}
-		f.claimMap(arch.HeadDim, spreadPairs(m.HeadDim, c.HeadDim, m.Turned()), m.HeadDim)
-	}
-	elements := f.claim.Maps[arch.HeadDim].Src
-	heads := func(ck *arch.Checkpoint, rows [][]float64) [][]float64 {
-		if ck == f.child {
-			return joined(rows, c.HeadDim, elements)
-		}
-		return joined(rows, m.HeadDim, nil)
-	}
-	if err := f.find(arch.KV, arch.K, layer, heads); err != nil {
-		return err
-	}
-	was, err := f.rows(f.parent, arch.Q, f.claim.Layers[layer])
-	if err != nil {
-		return err
-	}
-	is, err := f.rows(f.child, arch.Q, layer)
-	if err != nil || len(was) == 0 || len(is) == 0 {
-		return err
-	}
-	group, wide := m.Heads/m.KVHeads, c.Heads/c.KVHeads
-	if wide == group {
-		return nil
-	}
-	src, _ := match(heads(f.parent, was)[:group], heads(f.child, is)[:wide], true)
-	f.claimMap(arch.Group, src, group)
-	return nil
-}
-
-// spreadPairs is the map under which rotary pairs keep their frequencies in a larger head.
-func spreadPairs(from, to, rotary int) []int32 {
-	r, half := to/from, rotary/2*(to/from)
-	src := make([]int32, to)
-	for t := range src {
-		src[t] = noSource
-		switch rest := t - 2*half; {
-		case t < 2*half && t%half%r == 0:
-			src[t] = int32(t/half*rotary/2 + t%half/r)
-		case rest >= 0 && rotary+rest < from:
-			src[t] = int32(rotary + rest)
-		}
-	}
-	return src
 }
 
 // joined puts the rows of each head of hd elements into one vector; of the picked elements in their order.

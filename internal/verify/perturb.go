@@ -1,8 +1,10 @@
 package verify
 
 import (
+	"fmt"
 	"hash/fnv"
 	"io"
+	"maps"
 	"math"
 	"slices"
 
@@ -16,31 +18,28 @@ import (
 // it, so that a model of few decisive weights is not judged by a lucky draw of theirs.
 type perturbed struct {
 	format.Source
-	ck   *arch.Checkpoint
-	rel  float64
-	draw uint64
+	tensors map[string]tensor.Tensor
+	rel     float64
+	draw    uint64
 }
 
 // perturb binds ck's weights, moved by rel of themselves.
 func perturb(ck *arch.Checkpoint, rel float64, draw uint64) (*arch.Checkpoint, error) {
-	return arch.Bind(perturbed{ck.Source, ck, rel, draw})
+	p := perturbed{ck.Source, map[string]tensor.Tensor{}, rel, draw}
+	for _, b := range ck.Tensors {
+		p.tensors[b.Info().Name] = b.Tensor
+	}
+	return arch.Bind(p)
 }
 
 // Names lists the tensors that the model uses, so that what old files carry beside them is not bound again.
-func (p perturbed) Names() []string {
-	names := make([]string, len(p.ck.Tensors))
-	for i, b := range p.ck.Tensors {
-		names[i] = b.Info().Name
-	}
-	slices.Sort(names)
-	return names
-}
+func (p perturbed) Names() []string { return slices.Sorted(maps.Keys(p.tensors)) }
 
 // Tensor gives a moved weight, as float64.
 func (p perturbed) Tensor(name string) (tensor.Tensor, error) {
-	t, err := p.Source.Tensor(name)
-	if err != nil || !t.Info().DType.Real() {
-		return t, err
+	t, ok := p.tensors[name]
+	if !ok {
+		return nil, fmt.Errorf("no tensor %q", name)
 	}
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(name))

@@ -49,6 +49,7 @@ type prover struct {
 	bound         map[slotKey]arch.Bound // of the parent
 
 	axes   map[arch.Axis]*relation
+	inside []map[arch.Axis]*relation // by layer, what is claimed of it alone
 	stream *relation
 	rho    float64 // mean square of the child's stream over the parent's
 	even   bool    // rho and the write scales are exact
@@ -201,7 +202,61 @@ func (p *prover) relations() {
 		p.axes[a] = r
 	}
 	p.stream = p.axes[arch.Hidden]
+	p.insideLayers()
+	p.wholeParts()
 	p.copiedExperts()
+}
+
+// ownAxes are those whose indices mean nothing outside their layer, so that each layer may have maps of its own.
+var ownAxes = []arch.Axis{arch.KV, arch.Group, arch.FFN, arch.Experts, arch.ExpertFFN}
+
+// insideLayers reads the maps that are claimed of single layers.
+func (p *prover) insideLayers() {
+	p.inside = make([]map[arch.Axis]*relation, p.child.Model.Layers)
+	for layer, maps := range p.claim.Inside {
+		if layer < 0 || layer >= len(p.inside) {
+			p.refusef(condConfig, 3, "", "maps are given for layer %d, the child has %d layers", layer, len(p.inside))
+			return
+		}
+		p.inside[layer] = map[arch.Axis]*relation{}
+		for a, m := range maps {
+			whole, ok := p.axes[a]
+			if !ok || !slices.Contains(ownAxes, a) {
+				p.refusef(condConfig, 3, "", "layer %d: axis %s is not one of a single layer", layer, a)
+				return
+			}
+			r, err := relationOf(m, a, whole.from, whole.to())
+			if err != nil {
+				p.refusef(condConfig, 3, "", "layer %d: %v", layer, err)
+				return
+			}
+			p.inside[layer][a] = r
+		}
+	}
+}
+
+// axis is the relation of an axis in a layer of the child.
+func (p *prover) axis(layer int, a arch.Axis) *relation {
+	if layer >= 0 && layer < len(p.inside) {
+		if r, ok := p.inside[layer][a]; ok {
+			return r
+		}
+	}
+	return p.axes[a]
+}
+
+// everywhere gives the relations of an axis in all layers, each once.
+func (p *prover) everywhere(a arch.Axis) []*relation {
+	var out []*relation
+	if r, ok := p.axes[a]; ok {
+		out = append(out, r)
+	}
+	for _, layer := range p.inside {
+		if r, ok := layer[a]; ok {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // sizes gives an axis's length in both. The neurons of experts come from the dense MLP where the parent has no mixture.

@@ -70,7 +70,7 @@ func (p *prover) judgeLayers(ctx context.Context) error {
 // freshHeads: what a fresh element of a head gives is not read, or is zero, and it adds nothing to scores.
 func (p *prover) freshHeads(layer int) {
 	l := p.layers[layer]
-	kv, group, hd := p.axes[arch.KV], p.axes[arch.Group], p.axes[arch.HeadDim]
+	kv, group, hd := p.axis(layer, arch.KV), p.axis(layer, arch.Group), p.axes[arch.HeadDim]
 	if !kv.fresh() && !group.fresh() && !hd.fresh() {
 		return
 	}
@@ -108,12 +108,12 @@ func (p *prover) freshNeurons(layer int) {
 			experts = append(experts, e)
 		}
 	}
-	ffn := p.axes[axis]
+	ffn := p.axis(layer, axis)
 	if !ffn.fresh() {
 		return
 	}
 	for _, e := range experts {
-		if t := p.layers[layer].freshNeuron(e, p.axisOf(axis, e), p.parent.Model.Gated); t >= 0 {
+		if t := p.layers[layer].freshNeuron(e, p.axisOf(layer, axis, e), p.parent.Model.Gated); t >= 0 {
 			where := fmt.Sprintf("layer %d", layer)
 			if e >= 0 {
 				where += fmt.Sprintf(", expert %d", e)

@@ -17,9 +17,9 @@ func (p *prover) shards() int {
 	return max(1, p.claim.Shards)
 }
 
-// axisOf is the relation of an axis inside an expert, -1 for none: expert e of a dense MLP in s parts has part e mod s.
-func (p *prover) axisOf(a arch.Axis, expert int) *relation {
-	r := p.axes[a]
+// axisOf is the relation of an axis inside a layer, and inside an expert, -1 for none: expert e of a dense MLP in s parts has part e mod s.
+func (p *prover) axisOf(layer int, a arch.Axis, expert int) *relation {
+	r := p.axis(layer, a)
 	if s := p.shards(); a == arch.ExpertFFN && s > 1 && expert >= 0 {
 		n := r.to() / s
 		return &relation{from: r.from, src: r.src[expert%s*n : (expert%s+1)*n]}
@@ -90,10 +90,14 @@ func (c *Claim) ofParts(s, ffn int) *Claim {
 
 // wholeParts: where a dense MLP is cut into parts, each neuron of it stands in one of them.
 func (p *prover) wholeParts() {
-	s, r := p.shards(), p.axes[arch.ExpertFFN]
-	if s == 1 || r == nil {
-		return
+	if s := p.shards(); s > 1 {
+		for _, r := range p.everywhere(arch.ExpertFFN) {
+			p.wholePartsOf(r, s)
+		}
 	}
+}
+
+func (p *prover) wholePartsOf(r *relation, s int) {
 	n := r.to() / s
 	in := slices.Repeat([]int{noSource}, r.from)
 	for t, src := range r.src {
@@ -113,20 +117,17 @@ func (p *prover) wholeParts() {
 
 // copiedExperts: every expert has as many copies as any other, so that the weights of those used stay the same.
 func (p *prover) copiedExperts() {
-	p.wholeParts()
-	r, ok := p.axes[arch.Experts]
-	if !ok {
-		return
-	}
 	m, c := p.parent.Model.MoE, p.child.Model.MoE
-	for e, n := range r.copies() {
-		if n*m.TopK != c.TopK {
-			p.refusef(condExperts, 1, "", "expert %d has %d copies, and %d experts are used instead of %d", e, n, c.TopK, m.TopK)
-			return
+	for _, r := range p.everywhere(arch.Experts) {
+		for e, n := range r.copies() {
+			if n*m.TopK != c.TopK {
+				p.refusef(condExperts, 1, "", "expert %d has %d copies, and %d experts are used instead of %d", e, n, c.TopK, m.TopK)
+				return
+			}
 		}
-	}
-	if r.fresh() {
-		p.refusef(condExperts, 1, "", "some experts have no source, but may be chosen")
+		if r.fresh() {
+			p.refusef(condExperts, 1, "", "some experts have no source, but may be chosen")
+		}
 	}
 }
 
@@ -138,7 +139,7 @@ func (p *prover) newRouter(w *worker, order int, b arch.Bound) error {
 	if s == 1 {
 		return p.finiteOnly(w, condExperts, order, b)
 	}
-	read, _, err := p.side(b.Spec.Role, b.Expert, b.Spec.Dims[1])
+	read, _, err := p.side(b, b.Spec.Dims[1])
 	if err != nil {
 		return err
 	}

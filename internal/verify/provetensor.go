@@ -17,7 +17,7 @@ func (p *prover) source(b arch.Bound, layer int) (arch.Bound, bool) {
 	if b.Expert >= 0 {
 		if p.parent.Model.MoE == nil {
 			k.expert = -1
-		} else if s := p.axes[arch.Experts].src[b.Expert]; s >= 0 {
+		} else if s := p.axis(b.Layer, arch.Experts).src[b.Expert]; s >= 0 {
 			k.expert = int(s)
 		}
 	}
@@ -43,12 +43,12 @@ type inner struct {
 	at map[arch.Role][]int32
 }
 
-// inner builds the relation of a dimension from its axes; fused ones from their parts.
-func (p *prover) inner(role arch.Role, expert int, d arch.Dim) inner {
+// inner builds the relation of a dimension of a tensor from its axes; fused ones from their parts.
+func (p *prover) inner(b arch.Bound, d arch.Dim) inner {
 	parts := d.Parts
 	if parts == nil {
-		parts = []arch.Part{{Role: role, Axes: d.Axes}}
-	} else if isBias(role) {
+		parts = []arch.Part{{Role: b.Spec.Role, Axes: d.Axes}}
+	} else if isBias(b.Spec.Role) {
 		parts = slices.Clone(parts)
 		for i := range parts {
 			parts[i].Role = parts[i].Role.Bias()
@@ -56,7 +56,7 @@ func (p *prover) inner(role arch.Role, expert int, d arch.Dim) inner {
 	}
 	turns := sameRelation(1)
 	if d.Interleave != "" {
-		turns = p.axes[d.Interleave]
+		turns = p.axis(b.Layer, d.Interleave)
 	}
 	rels := make([]*relation, len(parts))
 	turn := 0
@@ -67,7 +67,7 @@ func (p *prover) inner(role arch.Role, expert int, d arch.Dim) inner {
 		}
 		rels[i] = sameRelation(1)
 		for _, a := range axes {
-			rels[i] = rels[i].times(p.axisOf(a, expert))
+			rels[i] = rels[i].times(p.axisOf(b.Layer, a, b.Expert))
 		}
 		turn += rels[i].from
 	}
@@ -126,7 +126,8 @@ func (p *prover) streamRule() freshRule {
 }
 
 // side builds one dimension of a tensor; places tell where the parts of a fused dimension lie.
-func (p *prover) side(role arch.Role, expert int, d arch.Dim) (s side, places inner, err error) {
+func (p *prover) side(b arch.Bound, d arch.Dim) (s side, places inner, err error) {
+	role, expert := b.Spec.Role, b.Expert
 	axis := arch.Axis("")
 	if d.Parts == nil && len(d.Axes) == 1 {
 		axis = d.Axes[0]
@@ -147,7 +148,7 @@ func (p *prover) side(role arch.Role, expert int, d arch.Dim) (s side, places in
 		}
 		return side{relation: p.stream.scaled(k), reads: true, fresh: anything}, places, nil
 	case d.Use == arch.Writes || d.Use == arch.Reads:
-		places = p.inner(role, expert, d)
+		places = p.inner(b, d)
 		return side{relation: places.relation, reads: d.Use == arch.Reads, fresh: noted, partial: expert >= 0 && p.shards() > 1}, places, nil
 	}
 	return s, places, fmt.Errorf("no condition is known for a dimension that %s %v", d.Use, d.Axes)
@@ -179,7 +180,7 @@ func (p *prover) matrix(w *worker, order int, b, source arch.Bound) error {
 	var err error
 	for i, d := range dims {
 		var s side
-		if s, at[i%2], err = p.side(b.Spec.Role, b.Expert, d); err != nil || i > 1 {
+		if s, at[i%2], err = p.side(b, d); err != nil || i > 1 {
 			p.refusef(conditionOf(b.Spec), order, name, "%v", err)
 			return nil
 		}
@@ -295,7 +296,7 @@ func (p *prover) normOf(b arch.Bound) (normed, error) {
 	case arch.QNorm, arch.KNorm:
 		n.rel = sameRelation(1)
 		for _, a := range b.Spec.Dims[0].Axes {
-			n.rel = n.rel.times(p.axes[a])
+			n.rel = n.rel.times(p.axis(b.Layer, a))
 		}
 		n.in = one
 		if trimBias(role) == arch.QNorm {

@@ -1,0 +1,134 @@
+package verify
+
+import (
+	"context"
+	"slices"
+
+	"famkit/expand"
+	"famkit/internal/arch"
+	"famkit/internal/fault"
+)
+
+// own are the maps that were found for one layer.
+type own map[arch.Axis]ownMap
+
+type ownMap struct {
+	src  []int32
+	from int
+}
+
+// same reports whether the map changes nothing.
+func (m ownMap) same() bool {
+	for t, s := range m.src {
+		if int(s) != t {
+			return false
+		}
+	}
+	return len(m.src) == m.from
+}
+
+// inner finds the maps of heads, neurons and experts, layer by layer. What is found in the first layer is claimed of all,
+// what is found otherwise in another of that one.
+func (f *finder) inner(ctx context.Context) error {
+	if err := f.headDim(); err != nil {
+		return err
+	}
+	f.parts()
+	found := make([]own, len(f.claim.Layers))
+	var jobs []job
+	for i, l := range f.claim.Layers {
+		if l < 0 {
+			continue
+		}
+		found[i] = own{}
+		jobs = append(jobs, func(w *worker) error { return (&layerFinder{f, w, i, found[i]}).find() })
+	}
+	if err := runJobs(ctx, jobs); err != nil {
+		return err
+	}
+	f.settle(found)
+	return nil
+}
+
+// settle claims the maps of all layers.
+func (f *finder) settle(found []own) {
+	all := own{}
+	for i, maps := range found {
+		for axis, m := range maps {
+			first, ok := all[axis]
+			if !ok {
+				all[axis] = m
+				if !m.same() {
+					f.claim.Maps[f.whole(axis)] = m.claimed()
+				}
+			} else if !slices.Equal(first.src, m.src) {
+				f.claim.inside(i, axis, m.claimed())
+			}
+		}
+	}
+}
+
+// whole is the axis under which a claim speaks of an axis of the child: experts made of a dense MLP have its neurons.
+func (f *finder) whole(axis arch.Axis) arch.Axis {
+	if axis == arch.ExpertFFN && f.parent.Model.MoE == nil {
+		return arch.FFN
+	}
+	return axis
+}
+
+// parts claims into how many experts a dense MLP was cut, as far as their sizes tell.
+func (f *finder) parts() {
+	if c := f.child.Model.MoE; f.parent.Model.MoE == nil && c != nil && c.FFN > 0 && f.parent.Model.FFN%c.FFN == 0 {
+		if n := f.parent.Model.FFN / c.FFN; n > 1 && n <= c.Experts {
+			f.claim.Shards = n
+		}
+	}
+}
+
+// inside claims a map of one layer.
+func (c *Claim) inside(layer int, axis arch.Axis, m expand.AxisMap) {
+	if c.Inside == nil {
+		c.Inside = map[int]map[arch.Axis]expand.AxisMap{}
+	}
+	if c.Inside[layer] == nil {
+		c.Inside[layer] = map[arch.Axis]expand.AxisMap{}
+	}
+	c.Inside[layer][axis] = m
+}
+
+func (m ownMap) claimed() expand.AxisMap {
+	out := expand.AxisMap{Src: m.src}
+	if slices.Contains(m.src, noSource) {
+		out.Fill = expand.FillRandom
+	}
+	return out
+}
+
+// headDim claims how the elements of a head were spread, which their number tells.
+func (f *finder) headDim() error {
+	m, c := f.parent.Model, f.child.Model
+	if c.HeadDim == m.HeadDim {
+		return nil
+	}
+	if c.HeadDim%m.HeadDim != 0 {
+		return fault.Inputf("--infer: heads of %d elements cannot have become heads of %d", m.HeadDim, c.HeadDim)
+	}
+	f.claim.Maps[arch.HeadDim] = ownMap{src: spreadPairs(m.HeadDim, c.HeadDim, m.Turned())}.claimed()
+	return nil
+}
+
+// spreadPairs is the map under which rotary pairs keep their frequencies in a larger head.
+func spreadPairs(from, to, rotary int) []int32 {
+	r, half := to/from, rotary/2*(to/from)
+	src := make([]int32, to)
+	for t := range src {
+		src[t] = noSource
+		switch rest := t - 2*half; {
+		case t < 2*half && t%half%r == 0:
+			src[t] = int32(t/half*rotary/2 + t%half/r)
+		case rest >= 0 && rotary+rest < from:
+			src[t] = int32(rotary + rest)
+		}
+	}
+	return src
+}
