@@ -29,6 +29,9 @@ func BenchmarkRows(b *testing.B) {
 		{"uneven", Request{Hidden: change(b, "x1.5"), FFN: change(b, "x1.5")}},
 		{"padded", Request{Hidden: change(b, "x1.5"), Methods: []string{"pad"}}},
 		{"shares", Request{Width: change(b, "2x"), Split: SplitShares}},
+		{"noise", Request{Width: change(b, "2x"), Split: SplitNoise}},
+		{"even", Request{Width: change(b, "2x"), Split: SplitEven}},
+		{"fresh", Request{Depth: change(b, "2x"), FFN: change(b, "2x"), Fresh: true, Methods: []string{"fresh"}}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			out, err := compile(b, ck, c.r).Apply(ck)

@@ -38,8 +38,12 @@ func (g *grown) compute(out, in, next []byte, r int) {
 		c.choose(out)
 		return
 	}
-	for t := range dst {
-		dst[t] = c.element(t)
+	if c.sharesInRuns() {
+		c.shareRuns(dst)
+	} else {
+		for t := range dst {
+			dst[t] = c.element(t)
+		}
 	}
 	tensor.Encode(out, dst, e.Info.DType)
 }

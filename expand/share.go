@@ -80,8 +80,20 @@ func smallest(d tensor.DType) int {
 
 // lastPlace is the worth of the last bit of v in type d.
 func lastPlace(v float64, d tensor.DType) float64 {
+	e := max(exponent(v)-precision(d), smallest(d))
+	if e < -1022 {
+		return math.Ldexp(1, e)
+	}
+	return math.Float64frombits(uint64(e+1023) << 52)
+}
+
+// exponent is Frexp's.
+func exponent(v float64) int {
+	if e := int(math.Float64bits(v) >> 52 & 0x7ff); e != 0 && e != 0x7ff {
+		return e - 1022
+	}
 	_, e := math.Frexp(v)
-	return math.Ldexp(1, max(e-precision(d), smallest(d)))
+	return e
 }
 
 // quantize rounds v to the nearest number of the type, ties to even.
