@@ -15,22 +15,9 @@ import (
 // bare has the tensors of a source without the prefix of their names, as checkpoints of a bare model do.
 func bare(t *testing.T, src format.Source, prefix string) *format.Memory {
 	t.Helper()
-	out := format.FromTensors(nil, nil, nil)
-	for name, data := range src.Files() {
-		out.SetFile(name, data)
-	}
-	for _, name := range src.Names() {
-		w, err := src.Tensor(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		data, err := format.ReadAll(w)
-		if err != nil {
-			t.Fatal(err)
-		}
-		info := w.Info()
-		info.Name = strings.TrimPrefix(name, prefix)
-		out.AddBytes(info, data)
+	out, err := archtest.Redescribe(src, func(info *tensor.Info) { info.Name = strings.TrimPrefix(info.Name, prefix) })
+	if err != nil {
+		t.Fatal(err)
 	}
 	return out
 }

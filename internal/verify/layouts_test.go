@@ -17,18 +17,9 @@ import (
 func otherLayouts(t *testing.T, ck *arch.Checkpoint) map[string]format.Source {
 	t.Helper()
 	named := func(other func(string) string) format.Source {
-		out := format.FromTensors(nil, nil, nil)
-		for name, data := range ck.Source.Files() {
-			out.SetFile(name, data)
-		}
-		for _, b := range ck.Tensors {
-			raw, err := format.ReadAll(b.Tensor)
-			if err != nil {
-				t.Fatal(err)
-			}
-			info := b.Info()
-			info.Name = other(info.Name)
-			out.AddBytes(info, raw)
+		out, err := archtest.Redescribe(ck.Source, func(info *tensor.Info) { info.Name = other(info.Name) })
+		if err != nil {
+			t.Fatal(err)
 		}
 		return out
 	}

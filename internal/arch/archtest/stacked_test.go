@@ -115,25 +115,13 @@ func TestStackedRefused(t *testing.T) {
 // changed describes the tensors whose name ends so otherwise.
 func changed(t *testing.T, m *format.Memory, suffix string, f func(*tensor.Info)) *format.Memory {
 	t.Helper()
-	out := format.FromTensors(nil, nil, nil)
-	for name, data := range m.Files() {
-		out.SetFile(name, data)
-	}
-	for _, name := range m.Names() {
-		w, err := m.Tensor(name)
-		if err != nil {
-			t.Fatal(err)
+	out, err := archtest.Redescribe(m, func(info *tensor.Info) {
+		if strings.HasSuffix(info.Name, suffix) {
+			f(info)
 		}
-		data, err := format.ReadAll(w)
-		if err != nil {
-			t.Fatal(err)
-		}
-		info := w.Info()
-		if strings.HasSuffix(name, suffix) {
-			info.Shape = slices.Clone(info.Shape)
-			f(&info)
-		}
-		out.AddBytes(info, data)
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	return out
 }
