@@ -1,6 +1,8 @@
 package format
 
 import (
+	"bytes"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,6 +65,32 @@ func TestUnknownFiles(t *testing.T) {
 		}
 		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+// TestEveryHeaderLength: a header's length may begin with the bytes that other kinds of files begin with.
+func TestEveryHeaderLength(t *testing.T) {
+	const bare = `{"__metadata__":{"format":"pt"}}`
+	lengths := map[int]string{0x280: "pickle", 0x480: "pickle", 0x8b1f: "compressed", 0x7b: "JSON", 0x17b: "JSON", 0x4b50: "zip", 0x207b: "JSON"}
+	for n := len(bare); n < 1200; n++ {
+		lengths[n] += " "
+	}
+	for n, like := range lengths {
+		path := filepath.Join(t.TempDir(), "model.safetensors")
+		head := binary.LittleEndian.AppendUint64(nil, uint64(n))
+		head = append(head, bare...)
+		head = append(head, bytes.Repeat([]byte{' '}, n-len(bare))...)
+		if err := os.WriteFile(path, head, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		h, err := Open(path)
+		if err != nil {
+			t.Fatalf("a header of %d bytes, like %q: %v", n, like, err)
+		}
+		_ = h.Close()
+		if c := ContainerOf(path); c != "safetensors" {
+			t.Errorf("a header of %d bytes, like %q: taken for %q", n, like, c)
 		}
 	}
 }

@@ -13,6 +13,9 @@ func foreign(head []byte) string {
 	if len(head) == 0 {
 		return "an empty file"
 	}
+	if beginsHeader(head) {
+		return ""
+	}
 	text := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\xef\xbb\xbf")), " \t\r\n")
 	lower := bytes.ToLower(text)
 	switch {
@@ -22,7 +25,6 @@ func foreign(head []byte) string {
 		bytes.HasPrefix(lower, []byte("<?xml")), bytes.HasPrefix(lower, []byte("<error")):
 		return "an HTML or XML page"
 	case bytes.HasPrefix(text, []byte("{")), bytes.HasPrefix(text, []byte("[{")):
-		// A safetensors header begins with eight bytes of length, of which the upper ones are zero.
 		return "JSON text"
 	case bytes.HasPrefix(text, []byte("Entry not found")), bytes.HasPrefix(text, []byte("Not Found")), bytes.HasPrefix(text, []byte("Invalid username or password")):
 		return "a download error message"
@@ -36,6 +38,12 @@ func foreign(head []byte) string {
 		return "an HDF5 file"
 	}
 	return ""
+}
+
+// beginsHeader reports whether a file begins with a length of less than 4 GiB and a JSON object, as safetensors does. The low
+// bytes of the length may be those that other kinds of files begin with: 0x280 is a pickle's "\x80\x02", 0x7b is "{".
+func beginsHeader(head []byte) bool {
+	return len(head) > 8 && head[8] == '{' && bytes.Count(head[4:8], []byte{0}) == 4
 }
 
 // refuseForeign says why a file that no container recognises cannot be read, and what to do about it.
