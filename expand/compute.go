@@ -8,7 +8,7 @@ func (g *grown) compute(out, in, next []byte, r int) {
 	e, n := g.e, g.e.cols.from
 	c := rowMaker{grown: g, r: r, scale: e.factor * e.rows.scaleAt(r), fresh: e.rows.freshAt(r), key: e.choice.row(r),
 		draw: e.choice.row(e.rows.rootOf(r))}
-	if c.fresh == freshZero && !e.Zero && !e.random {
+	if c.fresh == freshZero && !e.Zero {
 		clear(out)
 		return
 	}
@@ -71,7 +71,7 @@ func (c *rowMaker) element(t int) float64 {
 		return 0 - e.offset
 	}
 	f := max(c.fresh, e.cols.freshAt(t))
-	if e.random {
+	if e.random && f != freshZero {
 		f = freshRandom
 	}
 	switch f {

@@ -27,6 +27,17 @@ func (b *builder) pairs() map[arch.Axis]AxisMap {
 	return out
 }
 
+// pairsOf are n indices of a map of pairs, from about at on: whole pairs, so that they cancel by themselves. One that is left
+// over is written with zero.
+func (m AxisMap) pairsOf(at, n int) AxisMap {
+	at -= at % 2
+	out := AxisMap{Src: slices.Clone(m.Src[at : at+n]), Read: slices.Clone(m.Read[at : at+n])}
+	if n%2 == 1 {
+		out.Read[n-1] = 0
+	}
+	return out
+}
+
 func pairMap(from, to int) AxisMap {
 	m := AxisMap{Src: make([]int32, to), Read: slices.Repeat([]float64{1}, to)}
 	for t := range m.Src {

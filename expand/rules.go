@@ -23,7 +23,7 @@ type rules struct {
 func (r *rules) mapOf(a arch.Axis) (int, *AxisMap) {
 	from := axisSize(r.plan.From, a)
 	if r.shard >= 0 && a == arch.ExpertFFN {
-		m := r.plan.Upcycle.shard(r.plan, r.shard)
+		m := r.plan.Upcycle.shard(r.plan, r.shard, r.pairs)
 		return r.plan.From.FFN, &m
 	}
 	if r.plan.Upcycle != nil && a == arch.Experts {

@@ -54,13 +54,16 @@ func (u *Upcycle) check(from, to Sizes) error {
 	return nil
 }
 
-// shard is the map of one part's neurons.
-func (u *Upcycle) shard(p *Plan, k int) AxisMap {
+// shard is the map of one part's neurons, in a block of cancelling pairs or in another.
+func (u *Upcycle) shard(p *Plan, k int, pairs bool) AxisMap {
+	n := p.To.ExpertFFN
+	if m, ok := p.Pairs[arch.FFN]; ok && pairs {
+		return m.pairsOf(k*n, n)
+	}
 	m, ok := p.Maps[arch.FFN]
 	if !ok {
 		m = identityMap(p.From.FFN)
 	}
-	n := p.To.ExpertFFN
 	m.Src = slices.Clone(m.Src[k*n : (k+1)*n])
 	return m
 }

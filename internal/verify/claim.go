@@ -19,8 +19,8 @@ type Claim struct {
 	Inside map[int]map[arch.Axis]expand.AxisMap `json:"inside,omitempty"`
 	// Shards is into how many experts a dense MLP was cut; 0 or 1 for whole ones.
 	Shards int `json:"shards,omitempty"`
-	// Roundings is how often a number may have been rounded, once for each of several growths that round; 0 for one growth,
-	// which rounds nothing but what its scales make it round.
+	// Roundings is how often a number may have been rounded, once for each of several growths that round, twice where it shares
+	// evenly what it has rounded; 0 for one growth, which rounds nothing but what its scales make it round.
 	Roundings int `json:"roundings,omitempty"`
 }
 
@@ -88,6 +88,9 @@ func Chain(plans []*expand.Plan) (*Claim, error) {
 	for i, p := range plans {
 		if !p.Exact() {
 			rounding++
+			if p.Split == expand.SplitEven {
+				rounding++ // the scaled number, and its shares
+			}
 		}
 		if i == 0 {
 			continue

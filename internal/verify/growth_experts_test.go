@@ -19,6 +19,10 @@ func TestDenseToMixture(t *testing.T) {
 		"parts, two sets":  {Experts: size("12"), TopK: size("8"), Shards: 4},
 		"wider and deeper": {Experts: size("4"), TopK: size("2"), Width: size("2x"), Depth: size("2x")},
 		"uneven":           {Experts: size("4"), TopK: size("2"), Hidden: size("x1.5"), FFN: size("x1.3"), HeadDim: size("2x")},
+		"pairs":            {Experts: size("4"), TopK: size("2"), Depth: size("+1"), Pairs: true},
+		"pairs in parts":   {Experts: size("8"), TopK: size("4"), Shards: 4, Depth: size("+1"), Pairs: true},
+		"fresh pairs":      {Experts: size("4"), TopK: size("2"), Shards: 2, Depth: size("2x"), Pairs: true, Fresh: true, Hidden: size("2x"), KV: size("2x")},
+		"pairs, more":      {Experts: size("4"), TopK: size("2"), FFN: size("x1.3"), Depth: size("+1"), Pairs: true},
 		"parts and wider":  {Experts: size("4"), TopK: size("2"), Shards: 2, Hidden: size("2x"), KV: size("2x")},
 	} {
 		for _, name := range []string{"llama", "mistral", "qwen3"} {

@@ -69,6 +69,8 @@ func expertRequests(t testing.TB) map[string]expand.Request {
 		"upcycle in shards": {Experts: size("8"), TopK: size("4"), Shards: 2},
 		"shards and depth":  {Experts: size("4"), TopK: size("2"), Shards: 2, Depth: size("2x"), Hidden: size("2x")},
 		"copies of experts": {Experts: size("2x"), Width: size("2x")},
+		"upcycle, pairs":    {Experts: size("4"), TopK: size("2"), Depth: size("+1"), Pairs: true, FFN: size("x1.5")},
+		"shards, pairs":     {Experts: size("8"), TopK: size("4"), Shards: 2, Depth: size("2x"), Pairs: true, Fresh: true, Hidden: size("2x")},
 		"expert neurons":    {ExpertFFN: size("x1.5"), Methods: []string{"fresh"}},
 	}
 }
