@@ -90,6 +90,13 @@ func (s *Spec) refuse(c *Config) error {
 	} else if code != nil && len(code.keys) > 0 {
 		return fault.Inputf("%s: auto_map: the model runs code of its own, %s", c.path, clip(c.raw["auto_map"]))
 	}
+	if c.IsSet("is_causal") { // transformers 5 and vLLM then let every token see all others
+		if causal, err := c.Bool("is_causal", true); err != nil {
+			return err
+		} else if !causal {
+			return fault.Inputf("%s: is_causal: wanted true, found false", c.path)
+		}
+	}
 	classes, listed, err := c.Strings("architectures")
 	if err != nil {
 		return err

@@ -100,6 +100,7 @@ func TestResolveRefuses(t *testing.T) {
 		{"llama", `"architectures": ["LlamaForSequenceClassification"]`, "wanted LlamaForCausalLM for model_type llama, found LlamaForSequenceClassification"},
 		{"llama", `"quantization_config": {"bits": 4}`, "quantised weights"},
 		{"llama", `"auto_map": {"AutoModel": "x.Y"}`, `code of its own, {"AutoModel": "x.Y"}`},
+		{"qwen2", `"is_causal": false`, "is_causal: wanted true, found false"},
 		{"llama", `"num_key_value_heads": 3`, "num_attention_heads: wanted a multiple of num_key_value_heads 3, found 4"},
 		{"llama", `"num_key_value_heads": 0`, "num_key_value_heads: wanted 1 to"},
 		{"llama", `"head_dim": 13`, "head_dim: wanted an even number for the rotary embedding, found 13"},

@@ -29,6 +29,9 @@ const (
 	SpanFinite
 )
 
+// SumsWide is how many times their sum the magnitudes of terms may add up to: sums of wider ones are not accepted.
+const SumsWide = 16
+
 // SumTerm is a row or a column of the child that is added up, and the factor that it counts with.
 type SumTerm struct {
 	At    int64

@@ -28,7 +28,8 @@ INL int LN(all)(LN(i) x)
 	return r != 0;
 }
 
-// near: all ones where the sum is within bound times what is added up, which goes to size, of the parent's number.
+// near: all ones where the sum is within bound times what is added up, which goes to size, of the parent's number, and that is
+// not too much.
 INL LN(i) LN(near)(const struct LN(at) *s, int terms, long off, long n, LANE bound, LN(v) *diff, LN(v) *size)
 {
 	LN(v) x = LN(get)(s->term[0] + off * SIZE, n), z = LN(mag)(x);
@@ -37,8 +38,9 @@ INL LN(i) LN(near)(const struct LN(at) *s, int terms, long off, long n, LANE bou
 		x += y;
 		z += LN(mag)(y);
 	}
-	LN(v) d = LN(mag)(x - LN(get)(s->in + off * SIZE, n) * s->want), held = z * bound;
-	LN(i) ok = (LN(i))(d <= held) & (LN(i))(z <= (LANE)0x1p120);
+	LN(v) w = LN(get)(s->in + off * SIZE, n) * s->want;
+	LN(v) d = LN(mag)(x - w), held = z * bound;
+	LN(i) ok = (LN(i))(d <= held) & (LN(i))(z <= (LANE)0x1p120) & (LN(i))(z <= LN(mag)(w) * SUM_WIDE);
 	if (sizeof(LANE) == 4) // small ones have lost bits
 		ok &= (LN(i))(z >= (LANE)0x1p-90) | (LN(i))((z == 0) & (d == 0));
 	*diff = d;
@@ -83,16 +85,17 @@ INL int LN(exactly)(const struct LN(at) *s, int terms, long len)
 	LN(i) ok = {};
 	ok = ~ok;
 	for (long off = 0; off < len; off += LANES) {
-		LN(v) x = LN(get)(s->term[0] + off * SIZE, len - off);
+		LN(v) x = LN(get)(s->term[0] + off * SIZE, len - off), z = LN(mag)(x);
 		for (int j = 1; j < terms; j++) {
 			LN(v) y = LN(get)(s->term[j] + off * SIZE, len - off) * s->factor[j];
 			LN(v) sum = x + y, v = sum - x;
 			ok &= (LN(i))((x - (sum - v)) + (y - v) == 0);
 			x = sum;
+			z += LN(mag)(y);
 		}
 		// an infinity equals itself, but less itself is no number
 		LN(v) w = LN(get)(s->in + off * SIZE, len - off) * s->want;
-		ok &= (LN(i))(x == w) & (LN(i))(w - w == 0);
+		ok &= (LN(i))(x == w) & (LN(i))(w - w == 0) & (LN(i))(z <= LN(mag)(w) * SUM_WIDE);
 	}
 	return LN(all)(ok);
 }

@@ -68,6 +68,9 @@ func (p *Proof) Summary() string {
 		return fmt.Sprintf("exact for every input, %d conditions on %d bytes", n, p.Bytes)
 	case Rounded:
 		s := fmt.Sprintf("within rounding for every input, %d conditions on %d bytes", n, p.Bytes)
+		if p.Claim != nil && p.Claim.Roundings > 1 {
+			s = fmt.Sprintf("within %d roundings of each number for every input, %d conditions on %d bytes", p.Claim.Roundings, n, p.Bytes)
+		}
 		if worst.WorstULP > 0 {
 			s += fmt.Sprintf("; worst %.2f ulp in %s", worst.WorstULP, worst.Where)
 		}

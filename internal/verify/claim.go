@@ -7,6 +7,7 @@ import (
 
 	"famkit/expand"
 	"famkit/internal/arch"
+	"famkit/internal/fault"
 )
 
 // Claim is what is said about how a child grew: for each of its layers the parent's layer that it computes, noSource where
@@ -25,10 +26,13 @@ type Claim struct {
 }
 
 // rounds is how many roundings a number may differ by.
-func (c *Claim) rounds() float64 { return float64(max(1, min(c.Roundings, LongestChain))) }
+func (c *Claim) rounds() float64 { return float64(max(1, min(c.Roundings, mostRoundings))) }
 
 // LongestChain bounds the growths that a claim may stand for.
 const LongestChain = 64
+
+// mostRoundings bounds what a claim may ask for: eight roundings to bfloat16 are three percent already.
+const mostRoundings = 8
 
 // noSource marks a layer or an index that nothing of the parent stands behind.
 const noSource = -1
@@ -86,7 +90,7 @@ func (c *Claim) Then(next *Claim) (*Claim, error) {
 func Chain(plans []*expand.Plan) (*Claim, error) {
 	claim, rounding := ClaimOf(plans[0]), 0
 	for i, p := range plans {
-		if !p.Exact() {
+		if !p.Exact() && p.From != p.To { // nothing makes a growth round that changes no size
 			rounding++
 			if p.Split == expand.SplitEven {
 				rounding++ // the scaled number, and its shares
@@ -101,6 +105,10 @@ func Chain(plans []*expand.Plan) (*Claim, error) {
 		}
 	}
 	if rounding > 0 && len(plans) > 1 {
+		if rounding > mostRoundings {
+			return nil, fault.Hint(fault.Inputf("%d growths that round one after the other may have rounded each number %d times: a proof allows at most %d",
+				len(plans), rounding, mostRoundings), "verify them one by one")
+		}
 		claim.Roundings = rounding
 	}
 	return claim, nil
@@ -118,6 +126,9 @@ func compose(first, next expand.AxisMap) (expand.AxisMap, error) {
 			k = next.Write[t]
 		}
 		from := int32(noSource)
+		if s < 0 && next.Fill == expand.FillMean && first.Write != nil { // the mean of what the first growth wrote
+			k *= first.Write[0]
+		}
 		if s >= 0 {
 			if int(s) >= len(first.Src) {
 				return out, fmt.Errorf("source index %d of %d", s, len(first.Src))
@@ -149,6 +160,16 @@ func sameRelation(n int) *relation {
 		r.src[t] = int32(t)
 	}
 	return r
+}
+
+// same reports whether every element is the source's of that number.
+func (r *relation) same() bool {
+	for t, s := range r.src {
+		if int(s) != t {
+			return false
+		}
+	}
+	return r.from == len(r.src)
 }
 
 func (r *relation) to() int { return len(r.src) }

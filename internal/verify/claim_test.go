@@ -190,4 +190,23 @@ func TestRecheck(t *testing.T) {
 	if again, err = Recheck(context.Background(), p, other.Source, child.Source); err != nil || again.Equal {
 		t.Error("a proof of another parent is accepted:", err)
 	}
+	config := setKeys(t, ck, map[string]any{"bos_token_id": 7}) // means nothing to the function, but is another file
+	same := bind(t, spoiled(t, ck, nil, config))
+	if again, err = Recheck(context.Background(), p, same.Source, child.Source); err != nil || again.Equal {
+		t.Error("a proof of another config.json is accepted:", err)
+	}
+	for what, change := range map[string]func(*Proof){
+		"verdict":      func(p *Proof) { p.Verdict = Rounded },
+		"a condition":  func(p *Proof) { p.Conditions[2].Verdict = Rounded },
+		"one too many": func(p *Proof) { p.Conditions = append(p.Conditions, Condition{Name: "another", Verdict: Exact}) },
+	} {
+		changed, err := ParseProof("proof.json", r.Proof.JSON())
+		if err != nil {
+			t.Fatal(err)
+		}
+		change(changed)
+		if again, err = Recheck(context.Background(), changed, ck.Source, child.Source); err != nil || again.Equal {
+			t.Errorf("a proof that says something else is accepted: %s: %v", what, err)
+		}
+	}
 }

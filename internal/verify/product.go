@@ -52,6 +52,7 @@ type outcome struct {
 	rounded bool
 	worst   float64 // in ulp of the stored type
 	bad     *Counterexample
+	wide    *Counterexample // the first terms that are far larger than their sum
 	// rowSet and colSet tell, where the rule is noted, which fresh rows and columns are not zero.
 	rowSet, colSet []bool
 	bytes          int64
@@ -319,9 +320,14 @@ func (c *checking) finite(b []byte, row int) {
 }
 
 func (c *checking) refuse(row, col int, format string, a ...any) {
+	c.out.bad = c.at(row, col, format, a...)
+}
+
+// at says something of a number of the child.
+func (c *checking) at(row, col int, format string, a ...any) *Counterexample {
 	index := []int{row, col}
 	if len(c.child.Info().Shape) == 1 {
 		index = index[:1]
 	}
-	c.out.bad = &Counterexample{Where: c.name, Index: index, Text: fmt.Sprintf(format, a...)}
+	return &Counterexample{Where: c.name, Index: index, Text: fmt.Sprintf(format, a...)}
 }

@@ -83,6 +83,15 @@ type ledger struct {
 	mu    sync.Mutex
 	conds map[string]*Condition
 	bytes int64
+	wide  []wideSum
+}
+
+// wideSum is the first sum of a tensor whose terms are far larger than it is. Exact ones are as good as any, as long as what
+// they are multiplied with are exact copies: what is rounded they would magnify.
+type wideSum struct {
+	name  string
+	order int
+	at    *Counterexample
 }
 
 func newLedger() *ledger { return &ledger{conds: map[string]*Condition{}} }
@@ -137,6 +146,9 @@ func (l *ledger) refusef(name string, order int, where, format string, a ...any)
 func (l *ledger) judge(name string, order int, tensor string, o *outcome) {
 	l.mu.Lock()
 	l.bytes += o.bytes
+	if o.wide != nil {
+		l.wide = append(l.wide, wideSum{name, order, o.wide})
+	}
 	l.mu.Unlock()
 	switch {
 	case o.bad != nil:
@@ -148,15 +160,30 @@ func (l *ledger) judge(name string, order int, tensor string, o *outcome) {
 	}
 }
 
-func (l *ledger) refused() bool {
+func (l *ledger) refused() bool { return l.met(Different) }
+
+// met reports whether some condition has a verdict.
+func (l *ledger) met(v Verdict) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, c := range l.conds {
-		if c.Verdict == Different {
+		if c.Verdict == v {
 			return true
 		}
 	}
 	return false
+}
+
+// magnified refuses wide sums where anything is rounded.
+func (l *ledger) magnified() {
+	if !l.met(Rounded) {
+		return
+	}
+	for _, w := range l.wide {
+		bad := *w.at
+		bad.Text += ": they would magnify what is rounded elsewhere"
+		l.refuse(w.name, w.order, &bad)
+	}
 }
 
 const boundText = "one rounding of each stored number to its type where its scale is no power of two, and one more of shares that are no numbers of the type"

@@ -60,6 +60,9 @@ type prover struct {
 
 // facts judges what needs no weights. Weights are only looked at where it holds.
 func (p *prover) facts() bool {
+	if n := p.claim.Roundings; n < 0 || n > mostRoundings {
+		p.refusef(condConfig, 0, "", "%d roundings of each number are claimed, at most %d can be", n, mostRoundings)
+	}
 	p.config()
 	p.keptLayers()
 	p.relations()
@@ -95,7 +98,11 @@ func (p *prover) numbers(ctx context.Context) error {
 	if err := runJobs(ctx, jobs); err != nil {
 		return err
 	}
-	return p.judgeLayers(ctx)
+	if err := p.judgeLayers(ctx); err != nil {
+		return err
+	}
+	p.magnified()
+	return nil
 }
 
 // job says how a tensor of the child is checked; order is its place, for the first counterexample.
@@ -114,7 +121,7 @@ func (p *prover) job(order int, b arch.Bound) job {
 	if use := b.Spec.Dims[0].Use; use == arch.Scales || use == arch.Shifts {
 		return func(w *worker) error { return p.norm(w, order, b, source) }
 	}
-	if b.Spec.Role == arch.Router && p.child.Model.MoE.Experts != p.parent.Model.MoE.Experts {
+	if b.Spec.Role == arch.Router && !p.axis(b.Layer, arch.Experts).same() {
 		return func(w *worker) error {
 			return errors.Join(p.distinct(w, order, source), p.matrix(w, order, b, source))
 		}

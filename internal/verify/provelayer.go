@@ -39,7 +39,7 @@ func (l *layerState) note(expert int, where inner, set []bool, columns bool) {
 		for i, t := range at {
 			v[i] = set[t]
 		}
-		l.set[part{role, expert, columns || role == arch.O || role == arch.Down}] = v
+		l.set[part{role, expert, columns}] = v
 	}
 }
 
@@ -74,7 +74,8 @@ func (p *prover) freshHeads(layer int) {
 	if !kv.fresh() && !group.fresh() && !hd.fresh() {
 		return
 	}
-	normed := p.parent.Model.QKNorm || p.parent.Model.QKNormFull
+	normed, whole := p.parent.Model.QKNorm || p.parent.Model.QKNormFull, p.parent.Model.QKNormFull
+	turned := p.child.Model.Turned()
 	for k := range kv.src {
 		for g := range group.src {
 			for e := range hd.src {
@@ -83,7 +84,13 @@ func (p *prover) freshHeads(layer int) {
 				if head && hd.src[e] >= 0 {
 					continue
 				}
-				kSet, qSet := l.rows(arch.K, -1, key), l.rows(arch.Q, -1, q)
+				with := turnsWith(e, turned) - e // what turns together is zero together
+				kSet := l.rows(arch.K, -1, key) || l.rows(arch.K, -1, key+with)
+				qSet := l.rows(arch.Q, -1, q) || l.rows(arch.Q, -1, q+with)
+				if whole && (kSet || qSet) {
+					p.refusef(condFresh, layer, "", "layer %d: element %d of query head %d, which the parent lacks, adds to the norm over all heads: its q row or its k row is not zero", layer, e, k*group.to()+g)
+					return
+				}
 				if head && (kSet && qSet || normed && (kSet || qSet)) {
 					p.refusef(condFresh, layer, "", "layer %d: element %d of query head %d, which the parent lacks, adds to the scores: neither its q row nor its k row is zero", layer, e, k*group.to()+g)
 					return

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"famkit/internal/arch"
+	"famkit/internal/tensor"
 )
 
 // judgedElsewhere are the fields of a model that may change with its size: each has a condition of its own. Any other field
@@ -37,11 +38,22 @@ func (p *prover) config() {
 	if m.LearnedPos && c.MaxPos < m.MaxPos {
 		p.refusef(condConfig, 0, "config.json", "%d positions, the parent has %d", c.MaxPos, m.MaxPos)
 	}
+	if was, is := loadedAs(p.parent), loadedAs(p.child); unitRoundoff(is) > unitRoundoff(was) {
+		p.refusef(condConfig, 2, "config.json", "loaders take the weights as %s, the parent's as %s", is, was)
+	}
 	if len(p.claim.Layers) == c.Layers {
 		p.windows()
 	}
 	p.mixture()
 	p.hold(condConfig)
+}
+
+// loadedAs is the type that transformers gives the weights when it loads them.
+func loadedAs(ck *arch.Checkpoint) tensor.DType {
+	if d := ck.Model.DType; d.Real() {
+		return d
+	}
+	return ck.DType()
 }
 
 // windows: a layer sees what its source sees, through the same rotary embedding.
@@ -76,6 +88,10 @@ func near(a, b float64) bool { return math.Abs(a-b) <= few*math.Max(math.Abs(a),
 // streamNorm: E^T E = c I, and the epsilons follow. Then the norms of both models divide by the same number.
 func (p *prover) streamNorm() {
 	n := p.stream
+	if n.from == n.to() && slices.ContainsFunc(n.k, func(k float64) bool { return !isPower(k) }) {
+		p.refusef(condStream, 0, "", "the stream is as wide as the parent's, but its copies are scaled")
+		return
+	}
 	squares, exact := make([]float64, n.from), true
 	sumOf := make([]*big.Rat, n.from)
 	for t, s := range n.src {
@@ -133,7 +149,7 @@ func (p *prover) epsilon() {
 	was, is := p.parent.Model.Eps, p.child.Model.Eps
 	want := was * p.rho
 	switch {
-	case is == want && (p.even || p.stream.k == nil):
+	case is == want && p.even && isPower(p.rho):
 		p.hold(condStream)
 	case is == want || p.rho != 1 && near(is, want):
 		p.round(condStream, "", 0)
@@ -162,6 +178,12 @@ func (p *prover) scaleEmbedding() {
 func (p *prover) rotary() {
 	m, c := p.parent.Model, p.child.Model
 	p.kappa = 1
+	for s, n := range p.axes[arch.HeadDim].copies() {
+		if n != 1 {
+			p.refusef(condHeads, 0, "", "element %d of a head has %d copies, wanted 1: scores add up over them", s, n)
+			return
+		}
+	}
 	switch {
 	case m.ScoreScale == 0 && c.ScoreScale == 0:
 		p.kappa = math.Sqrt(float64(c.HeadDim) / float64(m.HeadDim))

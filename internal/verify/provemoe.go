@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"famkit/expand"
-	"famkit/format"
 	"famkit/internal/arch"
 )
 
@@ -14,7 +13,7 @@ func (p *prover) shards() int {
 	if p.parent.Model.MoE != nil || p.child.Model.MoE == nil {
 		return 1
 	}
-	return max(1, p.claim.Shards)
+	return min(max(1, p.claim.Shards), maxShards)
 }
 
 // axisOf is the relation of an axis inside a layer, and inside an expert, -1 for none: expert e of a dense MLP in s parts has part e mod s.
@@ -41,7 +40,7 @@ func (p *prover) mixture() {
 		if !c.NormTopK {
 			refuse("the weights of the experts used do not add up to 1")
 		}
-		if c.Experts%s != 0 || c.TopK%s != 0 || s > maxShards {
+		if c.Experts%s != 0 || c.TopK%s != 0 || p.claim.Shards > maxShards {
 			refuse("%d experts, of which %d are used, are not whole copies of %d parts", c.Experts, c.TopK, s)
 		} else {
 			p.claim = p.claim.ofParts(s, p.parent.Model.FFN)
@@ -99,6 +98,10 @@ func (p *prover) wholeParts() {
 
 func (p *prover) wholePartsOf(r *relation, s int) {
 	n := r.to() / s
+	if n == 0 {
+		p.refusef(condExperts, 2, "", "%d neurons in %d parts", r.to(), s)
+		return
+	}
 	in := slices.Repeat([]int{noSource}, r.from)
 	for t, src := range r.src {
 		switch {
@@ -145,7 +148,11 @@ func (p *prover) newRouter(w *worker, order int, b arch.Bound) error {
 	}
 	rows := sameRelation(p.child.Model.MoE.Experts).src
 	hashes := newHashes(len(rows))
-	if err := rowDigests(w, b, read.relation, rows, hashes); err != nil {
+	heard, err := p.heardChannels(p.child, b.Layer, read.relation)
+	if err != nil {
+		return err
+	}
+	if err := rowDigests(w, b, heard, rows, hashes); err != nil {
 		return err
 	}
 	scores := make([]string, len(rows))
@@ -164,19 +171,45 @@ func (p *prover) newRouter(w *worker, order int, b arch.Bound) error {
 
 // distinct refuses a router that lets the machine say which of several experts, always of the same score, are chosen.
 func (p *prover) distinct(w *worker, order int, b arch.Bound) error {
-	raw, err := format.ReadAll(b.Tensor)
+	m := p.parent.Model.MoE
+	scores := make([]string, m.Experts)
+	hashes := newHashes(m.Experts)
+	heard, err := p.heardChannels(p.parent, b.Layer, sameRelation(p.parent.Model.Hidden))
 	if err != nil {
 		return err
 	}
-	m := p.parent.Model.MoE
-	scores := make([]string, m.Experts)
-	for e := range scores {
-		scores[e] = string(raw[e*len(raw)/m.Experts : (e+1)*len(raw)/m.Experts])
+	if err := rowDigests(w, b, heard, sameRelation(m.Experts).src, hashes); err != nil {
+		return err
+	}
+	for e, h := range hashes {
+		scores[e] = string(h.Sum(nil))
 	}
 	if p.tiesSplit(order, b, scores, m.TopK) {
 		return nil
 	}
 	return p.finiteOnly(w, condExperts, order, b)
+}
+
+// heardChannels is a relation of a model's stream without the channels at which the norm before a layer's experts gives zero
+// whatever stands there.
+func (p *prover) heardChannels(ck *arch.Checkpoint, layer int, r *relation) (*relation, error) {
+	for _, b := range ck.Tensors {
+		if b.Layer != layer || b.Spec.Role != arch.MLPNorm {
+			continue
+		}
+		gains, err := vector(b.Tensor)
+		if err != nil {
+			return nil, err
+		}
+		out := &relation{from: r.from, src: slices.Clone(r.src), k: r.k}
+		for t, g := range gains {
+			if g+ck.Model.GainOffset == 0 {
+				out.src[t] = noSource
+			}
+		}
+		return out, nil
+	}
+	return r, nil
 }
 
 // tiesSplit refuses experts of equal scores of which some might be used and others not. Where all sets of equals have one

@@ -86,6 +86,9 @@ func (p *prover) silentLayer(ctx context.Context, layer int) error {
 		case err != nil:
 			return err
 		case why == "":
+			if err := p.pairsSized(ctx, layer); err != nil {
+				return err
+			}
 			p.hold(condIdentity)
 		default:
 			bad := *loud
@@ -94,6 +97,18 @@ func (p *prover) silentLayer(ctx context.Context, layer int) error {
 		}
 	}
 	return nil
+}
+
+// pairsSized notes pairs that cancel, but would not where what they read is rounded.
+func (p *prover) pairsSized(ctx context.Context, layer int) error {
+	if !p.met(Rounded) && p.claim.Roundings == 0 {
+		return nil
+	}
+	big, err := p.oversized(&worker{ctx: ctx}, layer)
+	if big != nil {
+		p.wide = append(p.wide, wideSum{condIdentity, layer, big})
+	}
+	return err
 }
 
 // loudest gives what makes a branch add something: nil where its writers are all zero, or the norm behind them is.

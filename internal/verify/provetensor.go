@@ -7,6 +7,7 @@ import (
 
 	"famkit/format"
 	"famkit/internal/arch"
+	"famkit/internal/kern"
 	"famkit/internal/tensor"
 )
 
@@ -71,7 +72,7 @@ func (p *prover) inner(b arch.Bound, d arch.Dim) inner {
 		}
 		turn += rels[i].from
 	}
-	return layParts(parts, rels, turns, turn, func(r arch.Role) float64 { return p.rowScale(r, d.Use) })
+	return layParts(parts, rels, turns, turn, func(r arch.Role) float64 { return p.rowScale(r, b.Expert, d.Use) })
 }
 
 // layParts puts the parts side by side, turn after turn. turn is the parent's elements in one turn.
@@ -107,8 +108,8 @@ func isBias(r arch.Role) bool {
 }
 
 // rowScale is what rows of a role are written with, or what its columns read counts: q makes up for another score factor, unless its norm does.
-func (p *prover) rowScale(r arch.Role, use arch.Use) float64 {
-	if use == arch.Reads && r == arch.Down && p.shards() > 1 {
+func (p *prover) rowScale(r arch.Role, expert int, use arch.Use) float64 {
+	if use == arch.Reads && r == arch.Down && expert >= 0 && p.shards() > 1 {
 		return 1 / float64(p.shards()) // each part's expert counts that much
 	}
 	if use == arch.Writes && (r == arch.Q || r == arch.Q.Bias()) && !p.parent.Model.QKNorm && !p.parent.Model.QKNormFull {
@@ -177,6 +178,7 @@ func (p *prover) matrix(w *worker, order int, b, source arch.Bound) error {
 	name, dims := b.Info().Name, b.Spec.Dims
 	c := &product{name: name, parent: source.Tensor, child: b.Tensor, cols: lone(), roundings: p.claim.rounds(), rough: p.claim.Roundings > 0}
 	var at [2]inner
+	var reads [2]bool
 	var err error
 	for i, d := range dims {
 		var s side
@@ -184,6 +186,7 @@ func (p *prover) matrix(w *worker, order int, b, source arch.Bound) error {
 			p.refusef(conditionOf(b.Spec), order, name, "%v", err)
 			return nil
 		}
+		reads[i] = d.Use == arch.Reads
 		if i == 0 {
 			c.rows = s
 		} else {
@@ -199,10 +202,10 @@ func (p *prover) matrix(w *worker, order int, b, source arch.Bound) error {
 	}
 	p.judge(conditionOf(b.Spec), order, name, o)
 	if b.Layer >= 0 {
-		p.layers[b.Layer].note(b.Expert, at[0], o.rowSet, false)
-		p.layers[b.Layer].note(b.Expert, at[1], o.colSet, true)
+		p.layers[b.Layer].note(b.Expert, at[0], o.rowSet, reads[0])
+		p.layers[b.Layer].note(b.Expert, at[1], o.colSet, reads[1])
 	}
-	return nil
+	return p.freshReads(w, order, b, source)
 }
 
 // finiteOnly judges a tensor whose values do not matter.
@@ -276,6 +279,7 @@ type normed struct {
 	// roundings and rough are product's.
 	roundings float64
 	rough     bool
+	fresh     float64 // the largest gain where nothing of the parent stands
 }
 
 // normOf says what norm a gain belongs to.
@@ -366,6 +370,10 @@ func (p *prover) norm(w *worker, order int, b, source arch.Bound) error {
 	if err != nil {
 		return err
 	}
+	n.fresh = math.Inf(1) // what stands there is zero
+	if p.parent.Model.LayerNorm {
+		n.fresh = kern.SumsWide * math.Max(p.usual(b), largestOf(was))
+	}
 	o := &outcome{bytes: source.Info().Size() + b.Info().Size()}
 	d := b.Info().DType
 	switch {
@@ -395,7 +403,10 @@ func (n *normed) element(o *outcome, t int, was, is []float64, d tensor.DType) *
 		if n.shift && is[t] != 0 {
 			return &Counterexample{Text: fmt.Sprintf("wanted 0 where nothing of the parent stands, found %v", is[t])}
 		}
-		return nil // what is normed there is zero
+		if !(math.Abs(is[t]) <= n.fresh) {
+			return &Counterexample{Text: fmt.Sprintf("what is normed there is zero but for rounding: wanted at most %.3g, found %v", n.fresh, is[t])}
+		}
+		return nil
 	}
 	f, offset := n.out(t)*math.Sqrt(n.rho)/n.in(t), n.offset
 	if n.shift {
@@ -407,6 +418,7 @@ func (n *normed) element(o *outcome, t int, was, is []float64, d tensor.DType) *
 	want.add(-offset)
 	diff := math.Abs(sum{hi: is[t]}.minus(want))
 	if diff == 0 {
+		o.rounded = o.rounded || !isPower(f) && want.hi != 0
 		return nil
 	}
 	size := math.Max(math.Abs(want.hi), math.Abs(is[t]))
@@ -416,7 +428,8 @@ func (n *normed) element(o *outcome, t int, was, is []float64, d tensor.DType) *
 	}
 	bound := n.roundings * (roundingBound(d, held) + claimError*math.Abs(offset))
 	h, l := twoSum(want.hi, want.lo)
-	if isPower(f) && !n.rough && !want.lossy && representable(h, l, d) || !(diff <= bound) {
+	sure := isPower(f) && !n.rough && !(offset != 0 && d == tensor.F64) // an offset may round once more in float64
+	if sure && !want.lossy && representable(h, l, d) || !(diff <= bound) {
 		return &Counterexample{Text: fmt.Sprintf("wanted %v, %v times the parent's, found %v", h, f, is[t])}
 	}
 	o.rounded = true

@@ -3,7 +3,9 @@ package verify
 import (
 	"fmt"
 	"math"
+	"slices"
 
+	"famkit/internal/kern"
 	"famkit/internal/tensor"
 )
 
@@ -59,14 +61,13 @@ func (c *checking) asNumbers(s int, in []byte, list []int32, rows [][]byte) {
 		default:
 			continue
 		}
-		if c.compare(c.sums[i], want, sure) {
-			continue
+		if !c.compare(c.sums[i], want, sure) && !c.closely(i, from, k, want, sure, list, rows) {
+			c.refuse(row, c.column(i), "%s", c.wanted(want, c.sums[i], s, from))
+			return
 		}
-		if c.closely(i, from, k, want, sure, list, rows) {
-			continue
+		if from >= 0 && c.sums[i].size > c.roundings*kern.SumsWide*math.Abs(want.hi) && c.out.wide == nil {
+			c.out.wide = c.at(row, c.column(i), "terms of %.3g in all add up to %v", c.sums[i].size, c.sums[i].hi)
 		}
-		c.refuse(row, c.column(i), "%s", c.wanted(want, c.sums[i], s, from))
-		return
 	}
 }
 
@@ -205,6 +206,9 @@ func (c *checking) terms(i int, list []int32, rows [][]byte) []term {
 // that are no numbers of the type, so that each is rounded: of three copies, or below the type's normal range.
 func (c *checking) closely(i, from int, k float64, want sum, exact bool, list []int32, rows [][]byte) bool {
 	all := c.terms(i, list, rows)
+	if math.IsNaN(want.hi) || math.IsInf(want.hi, 0) {
+		return false // the parent's number is none
+	}
 	if exact && (c.sums[i].lossy || want.lossy) {
 		total := newBigSum()
 		for _, t := range all {
@@ -236,7 +240,9 @@ func (c *checking) closely(i, from int, k float64, want sum, exact bool, list []
 
 // equalShares reports whether all terms are the same share, and the share that they should be is no number of the type.
 func (c *checking) equalShares(all []term, want sum) bool {
-	if len(all) == 0 {
+	n := len(all)
+	all = slices.DeleteFunc(slices.Clone(all), func(t term) bool { return t.x == 0 }) // copies that an earlier choice left out
+	if len(all) == 0 || len(all) == 1 && n > 1 {
 		return false
 	}
 	for _, t := range all {

@@ -1,0 +1,233 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"famkit/expand"
+	"famkit/internal/arch"
+	"famkit/internal/arch/archtest"
+	"famkit/internal/tensor"
+)
+
+// TestHugeShares: huge terms that cancel are no rounding of what they should add up to.
+func TestHugeShares(t *testing.T) {
+	ck := random(t, 9, archtest.Configs["mistral"], tensor.F32)
+	plan, child := grow(t, ck, expand.Request{Hidden: change(t, "x1.5"), FFN: change(t, "2x")})
+	src := plan.Maps[arch.FFN].Src
+	bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+		if strings.Contains(name, "down_proj") {
+			w := info.Shape[1]
+			for r := range info.Shape[0] {
+				sign := map[int32]float64{}
+				for c := range w {
+					s := src[c]
+					if sign[s] == 0 {
+						sign[s] = 1
+					}
+					v[r*w+c] = sign[s] * 0x1p30
+					sign[s] = -sign[s]
+				}
+			}
+		}
+	}, nil))
+	mustRefuse(t, ClaimOf(plan), ck, bad)
+}
+
+// TestMagnifiedRounding: copies of the stream that were rounded unlike, whose difference is read with a huge weight: the sums are exact.
+func TestMagnifiedRounding(t *testing.T) {
+	ck := random(t, 9, archtest.Configs["mistral"], tensor.F32)
+	ck = bind(t, spoiled(t, ck, func(name string, info tensor.Info, v []float64) {
+		if strings.Contains(name, "lm_head") {
+			for i := range v {
+				v[i] = math.Round(v[i]*8) / 8
+			}
+		}
+	}, nil))
+	plan, child := grow(t, ck, expand.Request{Hidden: change(t, "x1.5"), Split: expand.SplitEven})
+	src, write := plan.Maps[arch.Hidden].Src, plan.Maps[arch.Hidden].Write
+	copies := map[int32][]int{}
+	for i, s := range src {
+		copies[s] = append(copies[s], i)
+	}
+	was := numbers(t, ck)["model.embed_tokens.weight"]
+	bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+		w := info.Shape[len(info.Shape)-1]
+		switch {
+		case strings.Contains(name, "embed_tokens"): // the other neighbour, where one rounding allows it
+			for r := range info.Shape[0] {
+				for s, c := range copies {
+					if len(c) < 2 {
+						continue
+					}
+					want := was[r*ck.Model.Hidden+int(s)] * write[c[1]]
+					x := float32(want)
+					y := math.Nextafter32(x, float32(math.Inf(1)))
+					if float64(x) > want {
+						y = math.Nextafter32(x, float32(math.Inf(-1)))
+					}
+					if math.Abs(float64(y)-want) <= math.Abs(want)*0x1p-24 {
+						v[r*w+c[1]] = float64(y)
+					}
+				}
+			}
+		case strings.Contains(name, "lm_head"):
+			for r := range info.Shape[0] {
+				for _, c := range copies {
+					if len(c) == 2 {
+						sum := v[r*w+c[0]] + v[r*w+c[1]]
+						v[r*w+c[0]], v[r*w+c[1]] = 0x1p20, sum-0x1p20
+					}
+				}
+			}
+		}
+	}, nil))
+	mustRefuse(t, ClaimOf(plan), ck, bad)
+}
+
+// TestMagnifiedMeans: under LayerNorm with padding the new channels are zero but for the rounding of the means: what reads them has a limit.
+func TestMagnifiedMeans(t *testing.T) {
+	for _, gain := range []bool{false, true} {
+		ck := random(t, 9, archtest.Configs["gpt2"], tensor.F32)
+		plan, child := grow(t, ck, expand.Request{Hidden: change(t, "16"), Methods: []string{"pad"}})
+		src := plan.Maps[arch.Hidden].Src
+		bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+			switch {
+			case gain && strings.Contains(name, "ln_") && strings.HasSuffix(name, ".weight"):
+				for i, s := range src {
+					if s < 0 {
+						v[i] = 0x1p30
+					}
+				}
+			case !gain && (strings.HasSuffix(name, "c_attn.weight") || strings.HasSuffix(name, "c_fc.weight")):
+				w := info.Shape[1]
+				for i, s := range src {
+					if s < 0 {
+						for c := range w {
+							v[i*w+c] *= 0x1p30
+						}
+					}
+				}
+			}
+		}, nil))
+		mustRefuse(t, ClaimOf(plan), ck, bad)
+	}
+}
+
+// TestMagnifiedPairs: pairs that cancel only nearly, since rounded gains count as equal, have a limit.
+func TestMagnifiedPairs(t *testing.T) {
+	ck := random(t, 9, archtest.Configs["mistral"], tensor.F32)
+	plan, child := grow(t, ck, expand.Request{Depth: change(t, "+1"), Pairs: true, Hidden: change(t, "2x")})
+	layer := slices.IndexFunc(plan.Layers, func(l expand.LayerFrom) bool { return l.Pairs })
+	hid := plan.Maps[arch.Hidden].Src
+	w := len(hid)
+	bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+		at := func(s string) bool { return strings.HasSuffix(name, fmt.Sprintf("layers.%d.%s.weight", layer, s)) }
+		switch {
+		case at("post_attention_layernorm"):
+			for i := len(v) / 2; i < len(v); i++ {
+				v[i] = float64(math.Nextafter32(float32(v[i]), 9)) // the second copies one ulp more
+			}
+		case at("mlp.gate_proj"), at("mlp.up_proj"):
+			// the second neuron of each pair reads the second copies
+			for r := 1; r < info.Shape[0]; r += 2 {
+				copy(v[r*w:(r+1)*w], v[(r-1)*w:r*w])
+				for c := range w / 2 {
+					v[(r-1)*w+c], v[(r-1)*w+c+w/2] = v[(r-1)*w+c]+v[(r-1)*w+c+w/2], 0
+					v[r*w+c], v[r*w+c+w/2] = 0, v[(r-1)*w+c]
+				}
+			}
+		case at("mlp.down_proj"):
+			for r := range info.Shape[0] {
+				for c := 0; c+1 < info.Shape[1]; c += 2 {
+					v[r*info.Shape[1]+c], v[r*info.Shape[1]+c+1] = 0x1p30, -0x1p30
+				}
+			}
+		}
+	}, nil))
+	claim := ClaimOf(plan)
+	claim.Roundings = 1
+	mustRefuse(t, claim, ck, bad)
+}
+
+// TestClaimedRoundings: plans that only say that they round allow no rounding.
+func TestClaimedRoundings(t *testing.T) {
+	ck := random(t, 9, archtest.Configs["mistral"], tensor.BF16)
+	m := ck.Model
+	var plans []*expand.Plan
+	for range 64 {
+		p := &expand.Plan{Rounding: []expand.Rounding{{Role: arch.Up, DType: "BF16"}}}
+		for i := range m.Layers {
+			p.Layers = append(p.Layers, expand.LayerFrom{Src: i})
+		}
+		plans = append(plans, p)
+	}
+	bad := bind(t, spoiled(t, ck, func(name string, info tensor.Info, v []float64) {
+		for i := range v {
+			v[i] *= 1.2
+		}
+	}, nil))
+	claim, err := Chain(plans)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustRefuse(t, claim, ck, bad)
+}
+
+// TestClaimedRoundingsOfProof: nor does a stored proof that says so.
+func TestClaimedRoundingsOfProof(t *testing.T) {
+	ck := random(t, 9, archtest.Configs["mistral"], tensor.BF16)
+	bad := bind(t, spoiled(t, ck, func(name string, info tensor.Info, v []float64) {
+		for i := range v {
+			v[i] *= 1.2
+		}
+	}, nil))
+	claim := &Claim{Roundings: 64}
+	for i := range ck.Model.Layers {
+		claim.Layers = append(claim.Layers, i)
+	}
+	p, err := ProveClaim(context.Background(), claim, ck, bad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.sign(context.Background(), ck.Source, bad.Source); err != nil {
+		t.Fatal(err)
+	}
+	p.Parent.Path, p.Child.Path = "a", "b"
+	q, err := ParseProof("x", p.JSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Recheck(context.Background(), q, ck.Source, bad.Source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Equal {
+		t.Errorf("accepted, though the logits differ by %.3g of the largest", distance(t, ck, bad))
+	}
+}
+
+// TestNaNInParent: a NaN in the parent alone is a difference, and no crash.
+func TestNaNInParent(t *testing.T) {
+	ck := random(t, 9, archtest.Configs["mistral"], tensor.F32)
+	parent := bind(t, spoiled(t, ck, func(name string, info tensor.Info, v []float64) {
+		if strings.Contains(name, "layers.0.mlp.up_proj") {
+			v[0] = math.NaN()
+		}
+	}, nil))
+	claim := &Claim{}
+	for i := range ck.Model.Layers {
+		claim.Layers = append(claim.Layers, i)
+	}
+	p, err := ProveClaim(context.Background(), claim, parent, ck)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Holds() {
+		t.Errorf("proved:\n%s", p)
+	}
+}
