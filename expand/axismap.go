@@ -145,6 +145,9 @@ func (m AxisMap) check(name string, from, to int) error {
 			return fmt.Errorf("axis %s: fresh indices without a fill", name)
 		}
 	}
+	if from > len(m.Src) {
+		return fmt.Errorf("axis %s: %d source indices cannot all be among %d", name, from, len(m.Src))
+	}
 	for s, c := range m.counts(from) {
 		if c == 0 {
 			return fmt.Errorf("axis %s: source index %d is lost", name, s)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"famkit/internal/arch"
 	"famkit/internal/fault"
 )
 
@@ -56,12 +57,25 @@ func (c Change) Given() bool { return c.text != "" }
 
 func (c Change) String() string { return c.text }
 
-// maxSize bounds what a growth may ask for, so that no product of sizes overflows.
-const maxSize = 1 << 30
+// maxSize bounds what a growth may ask for and what a plan may say, so that no product of sizes overflows and no map takes much
+// memory: above any axis, the positions of long contexts included.
+const maxSize = 1 << 24
+
+// maxOf is the largest size of an axis.
+func maxOf(what string) int {
+	if what == "depth" {
+		return arch.MaxLayers
+	}
+	return maxSize
+}
 
 // Of gives the new size of an axis that has n now; a factor is rounded to the nearest integer.
 func (c Change) Of(what string, n int) (int, error) {
-	to := n
+	if !c.Given() {
+		return n, nil
+	}
+	to, most := n, maxOf(what)
+	beyond := fault.Inputf("--%s %s: %s would be beyond %d", what, c.text, what, most)
 	switch {
 	case c.factor != nil && n == 0 && what == "experts":
 		return 0, fault.Usagef("--%s %s: there are none to multiply, give a number", what, c.text)
@@ -69,17 +83,19 @@ func (c Change) Of(what string, n int) (int, error) {
 		f := new(big.Rat).Mul(c.factor, big.NewRat(int64(n), 1))
 		f.Add(f, big.NewRat(1, 2))
 		q := new(big.Int).Quo(f.Num(), f.Denom())
-		if !q.IsInt64() || q.Int64() > maxSize {
-			return 0, fault.Inputf("--%s %s: %s would be beyond %d", what, c.text, what, maxSize)
+		if !q.IsInt64() || q.Int64() > int64(most) {
+			return 0, beyond
 		}
 		to = int(q.Int64())
+	case c.add > most-n:
+		return 0, beyond
 	case c.add > 0:
 		to = n + c.add
 	case c.size > 0:
 		to = c.size
 	}
-	if to > maxSize {
-		return 0, fault.Inputf("--%s %s: %s would be beyond %d", what, c.text, what, maxSize)
+	if to > most {
+		return 0, beyond
 	}
 	if to < n {
 		return 0, fault.Inputf("--%s %s: %s is %d and a growth cannot shrink it to %d", what, c.text, what, n, to)

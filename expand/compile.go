@@ -35,6 +35,11 @@ func (p *Plan) compiler(ck *arch.Checkpoint) (*compiler, error) {
 	if err != nil {
 		return nil, err
 	}
+	if ck.Config != nil {
+		if err := child.Check(); err != nil {
+			return nil, fault.Inputf("the child: %w", err)
+		}
+	}
 	c := &compiler{plan: p, parent: ck.Model, child: child, dtype: ck.DType(), gathers: map[gatherKey]*gather{}, bound: map[place]arch.Bound{}}
 	for _, b := range ck.Tensors {
 		c.bound[place{b.Spec.Role, b.Layer, b.Expert}] = b

@@ -237,6 +237,17 @@ func TestHostilePlans(t *testing.T) {
 		"bad run":        func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "5-3"} },
 		"odd axis":       func(m map[string]any) { m["maps"].(map[string]any)["depth"] = map[string]any{"src": "0-30"} },
 		"negative size":  func(m map[string]any) { m["to"].(map[string]any)["kv_heads"] = -1 },
+		"huge size":      func(m map[string]any) { m["from"].(map[string]any)["hidden"] = 1 << 50 },
+		"huge heads":     func(m map[string]any) { m["to"].(map[string]any)["heads"] = 1 << 40 },
+		"more sources than indices": func(m map[string]any) {
+			m["from"].(map[string]any)["hidden"], m["to"].(map[string]any)["hidden"] = 1<<24, 3
+			m["maps"].(map[string]any)["hidden"] = map[string]any{"src": "0-2"}
+		},
+		"parts that wrap": func(m map[string]any) {
+			m["upcycle"] = map[string]any{"shards": 3}
+			to := m["to"].(map[string]any)
+			to["experts"], to["top_k"], to["expert_ffn"] = 3, 3, json.Number("6148914691236517219")
+		},
 		"negative scale": func(m map[string]any) {
 			m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-19 0-19", "write": []any{[]any{-1, 40}}}
 		},
@@ -253,6 +264,12 @@ func TestHostilePlans(t *testing.T) {
 		if _, err := ParsePlan("plan.json", b); err == nil || fault.KindOf(err) != fault.Input {
 			t.Errorf("%s: %v, want a refusal", name, err)
 		}
+	}
+	many := p.Clone()
+	many.Upcycle, many.ChildArch = &Upcycle{Shards: 1}, "mixtral"
+	many.To.Experts, many.To.TopK, many.To.ExpertFFN = 3000000, 1, many.To.FFN
+	if _, err := many.Apply(ck); err == nil || fault.KindOf(err) != fault.Input {
+		t.Errorf("three million experts: %v, want a refusal", err)
 	}
 	if _, err := ParsePlan("plan.json", []byte("{")); err == nil {
 		t.Error("half a plan is accepted")

@@ -2,6 +2,7 @@ package expand
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"famkit/internal/arch"
@@ -71,7 +72,31 @@ func (e *Expr) rounds() bool {
 			return true
 		}
 	}
-	return !powers(e.factor) || e.offset != 0 && !e.moves()
+	return !powers(e.factor) || e.offset != 0 && !e.moves() || e.shrinksHalves()
+}
+
+// shrinksHalves reports whether numbers of F16 get smaller: many of a model's are so small that a power of two below 1 takes
+// bits of them. Those of the other types would have to be below 2^-125.
+func (e *Expr) shrinksHalves() bool {
+	least := math.Abs(e.factor)
+	for _, g := range []*gather{e.rows, e.cols} {
+		least *= g.leastScale()
+	}
+	return e.Info.DType == tensor.F16 && (least < 1 || e.split == SplitEven && e.shares())
+}
+
+// leastScale is the smallest magnitude of the scales, zeros left out.
+func (g *gather) leastScale() float64 {
+	if g.scale == nil {
+		return 1
+	}
+	least := math.Inf(1)
+	for _, k := range g.scale {
+		if k != 0 {
+			least = math.Min(least, math.Abs(k))
+		}
+	}
+	return least
 }
 
 // unevenly reports whether some source has a number of copies that is no power of two.

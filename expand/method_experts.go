@@ -1,11 +1,17 @@
 package expand
 
-import "famkit/internal/arch"
+import (
+	"famkit/internal/arch"
+	"famkit/internal/fault"
+)
 
 // expertCopies copies whole experts; k copies of each, of which k times as many are used, keep the function.
 var expertCopies = method{"experts", "experts: k copies of each, top_k times k; exact", []arch.Axis{arch.Experts},
 	func(b *builder, a arch.Axis) error {
 		from, to := b.sizes(a)
+		if from == 0 {
+			return fault.Hint(fault.Inputf("a %s model has no experts to copy", b.m.Spec.Name), "without --method they are made of its MLP")
+		}
 		b.p.Maps[a] = copyMap(from, to)
 		return nil
 	}}

@@ -4,7 +4,7 @@ import "famkit/internal/arch"
 
 // randomCopies takes each new index from a source drawn at random (Net2Net, bert2BERT's FPI). Norms of the residual
 // stream are not kept, because the numbers of copies differ.
-var randomCopies = method{"fpi", "copies of sources drawn at random (Net2Net, bert2BERT's FPI); inexact for hidden", and(inner, arch.Hidden),
+var randomCopies = method{"fpi", "copies of sources drawn at random (Net2Net, bert2BERT's FPI); inexact for hidden, and for heads under a norm over all of them", and(inner, arch.Hidden),
 	func(b *builder, a arch.Axis) error {
 		b.p.Maps[a] = b.drawnMap(a)
 		return nil
@@ -18,8 +18,11 @@ func (b *builder) drawnMap(a arch.Axis) AxisMap {
 	for t := from; t < to; t++ {
 		m.Src = append(m.Src, key.row(t).of(0, int32(from)))
 	}
-	if a == arch.Hidden {
+	switch {
+	case a == arch.Hidden:
 		b.inexact("channels of the residual stream have different numbers of copies, so the norms' means change")
+	case b.m.QKNormFull && (a == arch.KV || a == arch.Group):
+		b.inexact("heads have different numbers of copies, so the mean of the norm over all of them changes")
 	}
 	return m
 }

@@ -96,6 +96,11 @@ func (p *Plan) check() error {
 	if err := p.Split.check(); err != nil {
 		return err
 	}
+	for _, s := range []Sizes{p.From, p.To} {
+		if err := s.check(); err != nil {
+			return err
+		}
+	}
 	if len(p.Layers) != p.To.Layers {
 		return fmt.Errorf("%d layers listed, want %d", len(p.Layers), p.To.Layers)
 	}

@@ -1,6 +1,7 @@
 package expand
 
 import (
+	"fmt"
 	"slices"
 
 	"famkit/internal/arch"
@@ -53,6 +54,22 @@ type Sizes struct {
 	ExpertFFN int `json:"expert_ffn,omitempty"`
 }
 
+// check refuses sizes that no model has.
+func (s Sizes) check() error {
+	if s.Positions < 0 || s.Positions > 1<<40 { // of a rotary model they are a number in the config, no table
+		return fmt.Errorf("%d positions", s.Positions)
+	}
+	for _, n := range []int{s.Layers, s.Hidden, s.FFN, s.Heads, s.KVHeads, s.HeadDim, s.Vocab, s.Experts, s.TopK, s.ExpertFFN} {
+		if n < 0 || n > maxSize {
+			return fmt.Errorf("size %d: want 0 to %d", n, maxSize)
+		}
+	}
+	if s.Layers > arch.MaxLayers {
+		return fmt.Errorf("%d layers: want at most %d", s.Layers, arch.MaxLayers)
+	}
+	return nil
+}
+
 func sizesOf(m *arch.Model) Sizes {
 	s := Sizes{Layers: m.Layers, Hidden: m.Hidden, FFN: m.FFN, Heads: m.Heads, KVHeads: m.KVHeads, HeadDim: m.HeadDim, Vocab: m.Vocab, Positions: m.MaxPos}
 	if m.MoE != nil {
@@ -77,6 +94,9 @@ func (r *Request) resolve(ck *arch.Checkpoint) (Sizes, error) {
 	}
 	if !r.Heads.Given() && r.Like == nil {
 		to.Heads = to.KVHeads * group
+	}
+	if r.VocabMultiple > maxSize {
+		return to, fault.Inputf("--vocab-multiple %d: vocab would be beyond %d", r.VocabMultiple, maxSize)
 	}
 	if r.VocabMultiple > 0 {
 		to.Vocab = (to.Vocab + r.VocabMultiple - 1) / r.VocabMultiple * r.VocabMultiple

@@ -44,7 +44,7 @@ func (u *Upcycle) check(from, to Sizes) error {
 		return fmt.Errorf("%d experts of which %d are used, in %d parts, is no mixture", to.Experts, to.TopK, u.Shards)
 	case to.Experts%u.Shards != 0 || to.TopK%u.Shards != 0:
 		return fmt.Errorf("%d experts and %d used: want multiples of the %d parts, so that every part is used equally often", to.Experts, to.TopK, u.Shards)
-	case to.ExpertFFN*u.Shards != to.FFN:
+	case to.FFN%u.Shards != 0 || to.ExpertFFN != to.FFN/u.Shards:
 		return fmt.Errorf("%d parts of %d neurons are not %d", u.Shards, to.ExpertFFN, to.FFN)
 	case u.Shards > 1 && to.FFN != from.FFN:
 		return fmt.Errorf("ffn cannot grow while it is cut into %d parts: its copies would lie in different experts", u.Shards)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"famkit/expand"
 	"famkit/format"
@@ -39,7 +41,10 @@ func openTraining(parent, how string) (*training, error) {
 		return nil, fault.Usagef("--%w", err)
 	}
 	path := filepath.Join(parent, optimizerFile)
-	if _, err := os.Stat(path); err != nil || state == expand.DropState {
+	switch _, err := os.Stat(path); {
+	case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR):
+		return nil, fault.Inputf("%w", err)
+	case err != nil || state == expand.DropState:
 		if how != "" && state != expand.DropState {
 			return nil, fault.Inputf("--optimizer %s: %s: not found", how, path)
 		}
@@ -88,7 +93,9 @@ func (t *training) grow(ck *arch.Checkpoint, p *expand.Plan, out format.Source, 
 // many steps as the second moment remembers.
 func grownTrainer(b, config []byte, how expand.OptimizerState) ([]byte, error) {
 	var state map[string]any
-	if err := json.Unmarshal(b, &state); err != nil {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber() // a seed has more digits than a float64
+	if err := d.Decode(&state); err != nil {
 		return nil, fault.Inputf("%s: %w", trainerFile, err)
 	}
 	digests, ok := state["digests"].(map[string]any)
@@ -98,7 +105,11 @@ func grownTrainer(b, config []byte, how expand.OptimizerState) ([]byte, error) {
 	}
 	sum := sha256.Sum256(config)
 	digests["config"] = hex.EncodeToString(sum[:])
-	beta2, _ := settings["beta2"].(float64)
+	number, _ := settings["beta2"].(json.Number)
+	beta2, err := number.Float64()
+	if err != nil {
+		return nil, fault.Inputf("%s: beta2: wanted a number, found %v", trainerFile, settings["beta2"])
+	}
 	state["growth"] = map[string]any{"step": state["step"], "optimizer": how, "rewarm_steps": rewarm(beta2)}
 	out, err := json.MarshalIndent(state, "", "  ")
 	return append(out, '\n'), err

@@ -90,8 +90,8 @@ func writeProof(u *ui, c *cli.Context, r *verify.Report) error {
 		return fault.Hint(fault.Inputf("--write-proof: there is no proof, since nothing says where the child's weights come from"), "--infer finds out")
 	}
 	r.Proof.Parent.Path, r.Proof.Child.Path = pathFrom(file, r.Parent), pathFrom(file, r.Child)
-	if err := os.WriteFile(file, r.Proof.JSON(), 0o644); err != nil {
-		return fault.Failedf("%w", err)
+	if err := format.WriteFileAtomic(file, r.Proof.JSON()); err != nil {
+		return err
 	}
 	u.note("proof written to %s", file)
 	return nil

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"famkit/internal/verify"
 )
@@ -36,12 +37,19 @@ func printReport(w io.Writer, r *verify.Report) {
 	switch {
 	case r.Equal && r.Proof != nil:
 		verdict = "equal, " + string(r.Proof.Verdict)
+	case r.Equal && !measured(r):
+		verdict = "as planned, neither proved nor measured"
 	case r.Equal:
 		verdict = "equal"
 	case r.Allowed:
 		verdict = "not equal, as the plan says"
 	}
 	_, _ = fmt.Fprintf(w, "%s and %s: %s\n", r.Parent, r.Child, verdict)
+}
+
+// measured reports whether both models were run.
+func measured(r *verify.Report) bool {
+	return slices.ContainsFunc(r.Checks, func(c verify.Check) bool { return c.Match != nil })
 }
 
 // printLayers says where the residual streams part.

@@ -98,7 +98,7 @@ func (l *lone) sizes() error {
 	for name := range l.have {
 		rest, ok := strings.CutPrefix(name, before)
 		number, ok2 := strings.CutSuffix(rest, after)
-		if n, err := strconv.Atoi(number); ok && ok2 && err == nil && n >= l.m.Layers && n < maxLayers {
+		if n, err := strconv.Atoi(number); ok && ok2 && err == nil && n >= l.m.Layers && n < MaxLayers {
 			l.m.Layers = n + 1
 		}
 	}

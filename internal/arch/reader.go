@@ -120,8 +120,8 @@ func (r *reader) layers(m *Model) {
 	if r.err != nil {
 		return
 	}
-	if m.Layers < 1 || m.Layers > maxLayers {
-		r.keep(fault.Inputf("%s: num_hidden_layers: wanted 1 to %d, found %d", r.path, maxLayers, m.Layers))
+	if m.Layers < 1 || m.Layers > MaxLayers {
+		r.keep(fault.Inputf("%s: num_hidden_layers: wanted 1 to %d, found %d", r.path, MaxLayers, m.Layers))
 		return
 	}
 	m.Window = make([]int, m.Layers)

@@ -9,9 +9,10 @@ import (
 
 // Bounds on what a config may ask for: far above any model, low enough that no product of sizes overflows.
 const (
-	maxSize   = 1 << 23
-	maxVocab  = 1 << 28
-	maxLayers = 1 << 14
+	maxSize  = 1 << 23
+	maxVocab = 1 << 28
+	// MaxLayers is the number of blocks that a model may have.
+	MaxLayers = 1 << 14
 
 	maxPositions = 1 << 40
 	// maxExperts bounds the experts of one layer and, times 16, those of a whole model.
@@ -115,7 +116,7 @@ func (m *Model) Check() error {
 		size, max int
 	}{
 		{"vocab_size", m.Vocab, maxVocab}, {k.hidden, m.Hidden, maxSize}, {k.ffn, m.FFN, maxSize},
-		{k.layers, m.Layers, maxLayers}, {k.heads, m.Heads, maxSize},
+		{k.layers, m.Layers, MaxLayers}, {k.heads, m.Heads, maxSize},
 		{"num_key_value_heads", m.KVHeads, maxSize}, {"head_dim", m.HeadDim, maxSize},
 		{k.maxPos, m.MaxPos, maxPositions},
 	}

@@ -176,7 +176,8 @@ func TestExactGrowthsRoundNothing(t *testing.T) {
 				width = "4x"
 			}
 			p, child := grow(t, ck, request(t, 1, expand.Interleave, map[string]string{"width": width, "depth": "2x", "ffn": "x4.4"}))
-			if !p.Exact() {
+			shrinks := d == tensor.F16 && (ck.Model.Tied || ck.Model.EmbedScale != 1) // what is halved may be among its smallest numbers
+			if p.Exact() == shrinks {
 				t.Errorf("%s %s: plan says that it rounds %v", name, d, p.Rounding)
 			}
 			if got := distance(t, ck, child); got > tolerance64 {

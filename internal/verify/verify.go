@@ -66,6 +66,7 @@ func Models(ctx context.Context, parent, child format.Source, plan *expand.Plan,
 	case lone:
 		o.note("not proved and not measured: without config.json the models are not known")
 		r.settle()
+		r.Equal = r.Equal && len(r.Inexact) == 0 // nothing else would tell
 		return r, nil
 	case claim != nil:
 		if err := r.prove(ctx, claim, pck, cck, o.Digests); err != nil {
