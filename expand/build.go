@@ -30,6 +30,9 @@ func Compile(ck *arch.Checkpoint, r Request) (*Plan, error) {
 	}
 	if ck.Config != nil {
 		if _, err := b.p.config(ck); err != nil {
+			if r.Rope != "" && to.Positions != b.p.From.Positions {
+				err = fault.Hint(err, "leave out --positions: a scaling starts from the parent's")
+			}
 			return nil, err
 		}
 	}
@@ -88,10 +91,22 @@ func (b *builder) grow() error {
 			return fault.Hint(fault.Usagef("method %q: unknown", name), "famkit help growth lists the methods")
 		}
 		if !used[name] {
-			return fault.Usagef("method %q: no axis that it can grow grows here", name)
+			return b.unusedMethod(name)
 		}
 	}
 	return b.rope()
+}
+
+// unusedMethod says why a method that was asked for grew nothing.
+func (b *builder) unusedMethod(name string) error {
+	for _, m := range methods {
+		for _, a := range m.Axes() {
+			if by := b.p.Methods[a]; m.Name() == name && by != "" {
+				return fault.Hint(fault.Usagef("method %q: axis %s is grown by %q already, which stands before it", name, a, by), "grow one axis after the other")
+			}
+		}
+	}
+	return fault.Usagef("method %q: no axis that it can grow grows here", name)
 }
 
 // method finds the method for an axis: one that was asked for, or the axis's own.

@@ -26,10 +26,17 @@ func (p *Plan) Exprs(ck *arch.Checkpoint) ([]RoleExpr, error) {
 	return c.exprs(ck)
 }
 
+// StartsFrom refuses a model that is none of the plan's parent's sizes.
+func (p *Plan) StartsFrom(m *arch.Model) error {
+	if got := sizesOf(m); got != p.From || m.Tied != p.Tied || m.Spec.Name != p.Arch {
+		return fault.Inputf("the plan grows a %s of %+v, tied %v; the parent is a %s of %+v, tied %v", p.Arch, p.From, p.Tied, m.Spec.Name, got, m.Tied)
+	}
+	return nil
+}
+
 func (p *Plan) compiler(ck *arch.Checkpoint) (*compiler, error) {
-	if got := sizesOf(ck.Model); got != p.From || ck.Model.Tied != p.Tied || ck.Model.Spec.Name != p.Arch {
-		return nil, fault.Inputf("the plan grows a %s of %+v, tied %v; the parent is a %s of %+v, tied %v",
-			p.Arch, p.From, p.Tied, ck.Model.Spec.Name, got, ck.Model.Tied)
+	if err := p.StartsFrom(ck.Model); err != nil {
+		return nil, err
 	}
 	child, err := p.childModel(ck.Model)
 	if err != nil {

@@ -15,6 +15,9 @@ import (
 // multiple of a power of two that suits its size.
 func (r *Request) propose(ck *arch.Checkpoint) error {
 	m := ck.Model
+	if err := r.contradicts(); err != nil {
+		return err
+	}
 	if m.Heads == 0 {
 		return fault.Inputf("--params needs config.json beside the weights")
 	}
@@ -25,8 +28,8 @@ func (r *Request) propose(ck *arch.Checkpoint) error {
 	if want <= m.Params() {
 		return fault.Inputf("--params %s: the model has %d parameters already", r.Params, m.Params())
 	}
-	best, off := Sizes{}, math.Inf(1)
-	count := counter{m: m, known: map[Sizes][2]float64{}}
+	best, off, has := Sizes{}, math.Inf(1), 0.0
+	count := counter{m: m, shards: max(1, r.Shards), known: map[Sizes][2]float64{}}
 	for _, to := range r.candidates(ck) {
 		try := r.with(to)
 		sizes, err := try.resolve(ck)
@@ -35,27 +38,39 @@ func (r *Request) propose(ck *arch.Checkpoint) error {
 		}
 		n, err := count.params(sizes)
 		if err != nil {
-			return err
+			continue // a mixture of what has none: the check says so where nothing else is left
 		}
 		// Shapes near the wanted number, and among them those whose depth and width have grown alike.
 		deep, wide := float64(sizes.Layers)/float64(m.Layers), float64(sizes.Hidden)/float64(m.Hidden)
 		ratio := float64(max(sizes.FFN, sizes.ExpertFFN)) / float64(max(m.FFN, m.Size(arch.ExpertFFN))) / wide
 		d := math.Abs(math.Log(n/float64(want))) + 0.1*math.Abs(math.Log(deep/wide)) + 0.05*math.Abs(math.Log(ratio))
 		if d < off && newBuilder(ck, try, sizes).check() == nil {
-			best, off = sizes, d
+			best, off, has = sizes, d, n
 		}
 	}
 	if math.IsInf(off, 1) {
 		return fault.Inputf("--params %s: no sizes can be proposed for this model and these flags", r.Params)
 	}
+	if missed := math.Abs(math.Log(has / float64(want))); missed > math.Log(farthest) {
+		return fault.Hint(fault.Inputf("--params %s: of the shapes up to %d times as wide and deep that of %.4g parameters is nearest to %d", r.Params, most, has, want),
+			"give the sizes by their own flags")
+	}
 	*r = r.with(best)
 	return nil
 }
 
+// farthest is by what factor a proposal may miss the number that was asked for: small models grow in large steps. most is
+// how many times as wide or as deep it may be.
+const (
+	farthest = 1.25
+	most     = 8
+)
+
 // counter counts the parameters of many shapes; blocks count once for each shape, since they all weigh the same.
 type counter struct {
-	m     *arch.Model
-	known map[Sizes][2]float64 // of shapes with no layers: the parameters outside the blocks, and of one block
+	m      *arch.Model
+	shards int                  // of a dense MLP that becomes experts
+	known  map[Sizes][2]float64 // of shapes with no layers: the parameters outside the blocks, and of one block
 }
 
 func (c *counter) params(s Sizes) (float64, error) {
@@ -66,7 +81,11 @@ func (c *counter) params(s Sizes) (float64, error) {
 	}
 	var n [2]float64
 	for i := range n {
-		p := &Plan{From: sizesOf(c.m), To: s, Layers: make([]LayerFrom, i+1)}
+		p := &Plan{Arch: c.m.Spec.Name, From: sizesOf(c.m), To: s, Layers: make([]LayerFrom, i+1)}
+		if p.From.Experts == 0 && s.Experts > 0 {
+			p.Upcycle, p.ChildArch = &Upcycle{Shards: c.shards}, mixtures[p.Arch]
+			p.To.ExpertFFN = s.FFN / c.shards
+		}
 		child, err := p.childModel(c.m)
 		if err != nil {
 			return 0, err
@@ -80,9 +99,13 @@ func (c *counter) params(s Sizes) (float64, error) {
 
 // paramsWanted reads "2x", "250M" or "1.5B".
 func paramsWanted(s string, now int64) (int64, error) {
-	unit := map[string]float64{"x": float64(now), "K": 1e3, "M": 1e6, "B": 1e9, "": 1}
-	number := strings.TrimRight(s, "xKMB")
-	by, ok := unit[s[len(number):]]
+	unit := map[string]float64{"X": float64(now), "K": 1e3, "M": 1e6, "B": 1e9, "": 1}
+	text := strings.ToUpper(s)
+	if factor, ok := strings.CutPrefix(text, "X"); ok { // as sizes may be written
+		text = factor + "X"
+	}
+	number := strings.TrimRight(text, "XKMB")
+	by, ok := unit[text[len(number):]]
 	v, err := strconv.ParseFloat(number, 64)
 	if err != nil || !ok || !(v > 0) || v*by > 1e15 {
 		return 0, fault.Usagef("--params %s: want a factor (2x) or a number of parameters (250M, 1.5B)", s)
@@ -99,12 +122,12 @@ func (r *Request) candidates(ck *arch.Checkpoint) []Sizes {
 		unit = max(1, m.Hidden/m.KVHeads)
 	}
 	var out []Sizes
-	for kv := m.KVHeads; kv <= 8*m.KVHeads; kv++ {
+	for kv := m.KVHeads; kv <= most*m.KVHeads; kv++ {
 		hidden := m.Hidden + (kv-m.KVHeads)*unit
-		if hidden > 8*m.Hidden {
+		if hidden > most*m.Hidden {
 			break
 		}
-		for layers := m.Layers; layers <= 8*m.Layers; layers++ {
+		for layers := m.Layers; layers <= most*m.Layers; layers++ {
 			for quarters := 4; quarters <= 8; quarters++ { // ffn at its ratio to hidden, or up to twice that
 				s := sizesOf(m)
 				s.Layers, s.Hidden, s.KVHeads, s.Heads = layers, hidden, kv, kv*group

@@ -17,7 +17,13 @@ func (b *builder) check() error {
 	if err := b.p.Split.check(); err != nil {
 		return fault.Usagef("--split: %w", err)
 	}
+	if err := b.checkLike(); err != nil {
+		return err
+	}
 	if err := b.shrinks(); err != nil {
+		return err
+	}
+	if err := b.unused(); err != nil {
 		return err
 	}
 	if from.Heads == 0 {
@@ -70,6 +76,9 @@ func (b *builder) checkAxes() error {
 	has := Axes(b.m)
 	for _, a := range growable {
 		from, to := b.sizes(a)
+		if a == arch.ExpertFFN && b.p.From.Experts == 0 && b.p.To.Experts > 0 && slices.Contains(has, arch.Experts) {
+			continue // checkExperts says what is asked for
+		}
 		if from == to || slices.Contains(has, a) || a == arch.FFN && b.p.From.ExpertFFN == b.p.From.FFN {
 			continue
 		}
@@ -96,15 +105,19 @@ func (b *builder) checkHeads() error {
 	}
 	if b.m.QKNormFull && (to.KVHeads%from.KVHeads != 0 || (to.Heads/to.KVHeads)%group != 0 || slices.Contains(b.r.Methods, "fresh") && to.Heads != from.Heads) {
 		k := max(2, (to.Heads+from.Heads/2)/from.Heads)
+		hint := "--kv " + itoa(k) + "x"
+		if to.Heads == k*from.Heads && to.KVHeads == k*from.KVHeads {
+			hint = "without --method fresh"
+		}
 		return fault.Hint(fault.Inputf("a %s model norms q and k over all heads, whose mean only equal numbers of copies keep: %d heads over %d kv heads to %d over %d are not",
-			b.m.Spec.Name, from.Heads, from.KVHeads, to.Heads, to.KVHeads), "--kv %dx", k)
+			b.m.Spec.Name, from.Heads, from.KVHeads, to.Heads, to.KVHeads), "%s", hint)
 	}
 	return nil
 }
 
 func (b *builder) checkHidden() error {
 	from, to := b.p.From, b.p.To
-	if b.m.Spec.HeadsDivideHidden && to.Hidden%to.Heads != 0 {
+	if b.m.Spec.HeadsDivideHidden && !b.m.Spec.HeadsAreHidden && to.Hidden%to.Heads != 0 {
 		return fault.Hint(fault.Inputf("hidden size %d is not a multiple of %d heads, which transformers asks of a %s model",
 			to.Hidden, to.Heads, b.m.Spec.Name), "%s", nearest(to.Hidden, to.Heads, from.Hidden))
 	}
@@ -114,13 +127,22 @@ func (b *builder) checkHidden() error {
 	}
 	if b.m.Spec.HeadsAreHidden && to.Hidden != to.Heads*to.HeadDim {
 		return fault.Hint(fault.Inputf("a %s model's heads fill its hidden size: %d heads of %d are not %d", b.m.Spec.Name, to.Heads, to.HeadDim, to.Hidden),
-			"%s", nearest(to.Hidden, to.HeadDim, from.Hidden))
+			"%s", b.filled())
 	}
 	if b.m.LayerNorm && to.Hidden%from.Hidden != 0 && slices.Contains(b.r.Methods, "copies") {
 		return fault.Hint(fault.Inputf("LayerNorm subtracts the mean over the hidden size, which uneven copies change: %d is no multiple of %d", to.Hidden, from.Hidden),
 			"--method lemon pads with the mean")
 	}
 	return nil
+}
+
+// filled proposes the hidden size that the heads fill, or, where only that grows, one that heads can.
+func (b *builder) filled() string {
+	from, to := b.p.From, b.p.To
+	if n := to.Heads * to.HeadDim; n > from.Hidden {
+		return "--hidden " + itoa(n)
+	}
+	return nearest(to.Hidden, to.HeadDim, from.Hidden)
 }
 
 // nearest proposes the multiples of n around size.
@@ -159,6 +181,10 @@ func (b *builder) checkExperts() error {
 		return fault.Hint(fault.Usagef("--experts needs --top-k, the number of experts that a token uses"), "--top-k 2")
 	case from.Experts == 0 && to.Experts > 0 && (b.m.QKVBias || b.m.MLPBias) && mixtures[b.m.Spec.Name] == "mixtral":
 		return fault.Inputf("a mixtral model has no biases, this %s model has", b.m.Spec.Name)
+	case from.Experts > 0 && slices.Contains(b.r.Methods, "drop-upcycle"):
+		return fault.Hint(fault.Inputf("--method drop-upcycle makes experts of a dense MLP, and this %s model has experts", b.m.Spec.Name), "leave it out: experts are copied")
+	case from.Experts == 0 && to.ExpertFFN > 0:
+		return fault.Hint(fault.Inputf("--expert-ffn: experts that are made of a dense MLP are as wide as it, or as a part of it"), "--ffn for a wider MLP, --shards for its parts")
 	case from.Experts == 0 || from.Experts == to.Experts && from.TopK == to.TopK:
 		return nil
 	case to.Experts%from.Experts != 0 || to.TopK != from.TopK*(to.Experts/from.Experts):
@@ -173,9 +199,6 @@ func (b *builder) checkSilent() error {
 	if b.r.Pairs && b.m.PostNorm {
 		return fault.Hint(fault.Inputf("cancelling pairs: a %s model norms what a block adds, which would blow up the rounding of what cancels", b.m.Spec.Name),
 			"leave out --silent pairs")
-	}
-	if (b.r.Pairs || b.r.Fresh) && b.p.To.Layers == b.p.From.Layers {
-		return fault.Usagef("--silent and --new are for new layers: give --depth")
 	}
 	return nil
 }

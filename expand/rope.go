@@ -21,6 +21,9 @@ func (b *builder) rope() error {
 	if err != nil || !(f >= 1) || math.IsInf(f, 0) {
 		return fault.Usagef("--rope %s: want a scaling and its factor, such as linear:2", b.r.Rope)
 	}
+	if b.ck.Config == nil {
+		return fault.Hint(fault.Inputf("--rope needs config.json beside the weights"), "put it there")
+	}
 	if b.m.RotaryDim == 0 {
 		return fault.Inputf("a %s model has no rotary embedding", b.m.Spec.Name)
 	}

@@ -82,6 +82,9 @@ func sizesOf(m *arch.Model) Sizes {
 func (r *Request) resolve(ck *arch.Checkpoint) (Sizes, error) {
 	m := ck.Model
 	to := sizesOf(m)
+	if err := r.contradicts(); err != nil {
+		return to, err
+	}
 	if r.Like != nil {
 		to = r.like(to)
 	}
@@ -133,17 +136,22 @@ func (r *Request) sizes(to *Sizes, m *arch.Model) error {
 	if err != nil {
 		return err
 	}
+	was := sizesOf(m) // with --like, what an axis's own flag says is still said of this model
 	for _, a := range []struct {
 		name string
 		by   Change
 		size *int
+		was  int
 	}{
-		{"depth", place, &to.Layers}, {"hidden", pick(r.Hidden), &to.Hidden}, {"ffn", ffn, &to.FFN},
-		{"kv", kv, &to.KVHeads}, {"heads", r.Heads, &to.Heads}, {"head-dim", r.HeadDim, &to.HeadDim},
-		{"vocab", r.Vocab, &to.Vocab}, {"positions", r.Positions, &to.Positions}, {"expert-ffn", expertFFN, &to.ExpertFFN},
-		{"experts", r.Experts, &to.Experts}, {"top-k", r.TopK, &to.TopK},
+		{"depth", place, &to.Layers, was.Layers}, {"hidden", pick(r.Hidden), &to.Hidden, was.Hidden}, {"ffn", ffn, &to.FFN, was.FFN},
+		{"kv", kv, &to.KVHeads, was.KVHeads}, {"heads", r.Heads, &to.Heads, was.Heads}, {"head-dim", r.HeadDim, &to.HeadDim, was.HeadDim},
+		{"vocab", r.Vocab, &to.Vocab, was.Vocab}, {"positions", r.Positions, &to.Positions, was.Positions},
+		{"expert-ffn", expertFFN, &to.ExpertFFN, was.ExpertFFN}, {"experts", r.Experts, &to.Experts, was.Experts}, {"top-k", r.TopK, &to.TopK, was.TopK},
 	} {
-		if *a.size, err = a.by.Of(a.name, *a.size); err != nil {
+		if !a.by.Given() {
+			continue
+		}
+		if *a.size, err = a.by.Of(a.name, a.was); err != nil {
 			return err
 		}
 	}
@@ -168,8 +176,8 @@ func (r *Request) depthOfPlace() (Change, error) {
 // like takes the sizes of another model where it has them.
 func (r *Request) like(to Sizes) Sizes {
 	want := sizesOf(r.Like)
-	if to.Experts == 0 && want.Experts > 0 { // a dense model becomes a mixture
-		want.FFN = to.FFN
+	if to.Experts == 0 && want.Experts > 0 { // a dense model becomes a mixture, whose experts are its MLP or parts of it
+		want.FFN, want.ExpertFFN = want.ExpertFFN*max(1, r.Shards), 0
 	}
 	if want.Positions < to.Positions {
 		want.Positions = to.Positions

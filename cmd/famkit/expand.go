@@ -83,6 +83,12 @@ func runExpand(u *ui, c *cli.Context) error {
 	if err != nil {
 		return fault.Usagef("--max-shard: %w", err)
 	}
+	if c.Bool("tensors") && !c.Bool("dry-run") {
+		return fault.Usagef("--tensors goes with -n")
+	}
+	if err := expand.OptimizerState(c.String("optimizer")).Check(); err != nil && c.IsSet("optimizer") {
+		return fault.Usagef("--%w", err)
+	}
 	src, dst := c.Args().Get(0), c.Args().Get(1)
 	h, ck, err := u.openCheckpoint(src)
 	if err != nil {

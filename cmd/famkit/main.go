@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -37,6 +38,9 @@ func run(args []string, out, errw io.Writer) int {
 	defer stop()
 	u := newUI(out, errw)
 	app := newApp(u)
+	if end := slices.Index(args, "--"); slices.Contains(args[:max(end, 0)], "--json") || end < 0 && slices.Contains(args, "--json") {
+		u.jsonAsked = true
+	}
 	err := app.RunContext(ctx, reorder(app, args))
 	return u.exit(ctx, err)
 }

@@ -24,6 +24,7 @@ import (
 type ui struct {
 	out, err    io.Writer
 	json, quiet bool
+	jsonAsked   bool // also where another flag is wrong, so that none is read
 }
 
 func newUI(out, errw io.Writer) *ui { return &ui{out: out, err: errw} }
@@ -70,7 +71,7 @@ func (u *ui) exit(ctx context.Context, err error) int {
 		return code
 	}
 	hint := fault.HintOf(err)
-	if u.json {
+	if u.json || u.jsonAsked {
 		b, _ := json.Marshal(jsonError{"error", code, err.Error(), hint})
 		_, _ = fmt.Fprintln(u.err, string(b))
 		return code

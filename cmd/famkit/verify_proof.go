@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -32,12 +35,28 @@ func claimFor(u *ui, c *cli.Context, parentPath string, parent, child format.Sou
 		return plan, nil
 	}
 	plans, err := plansFrom(parentPath, planFile, plan)
-	if err != nil || len(plans) < 2 {
-		return plan, err
+	if err != nil {
+		return nil, err
+	}
+	if len(plans) < 2 {
+		return plan, startsFrom(plan, planFile, parentPath, parent)
 	}
 	u.note("%d growths lie between %s and the child: their plans are followed one after the other", len(plans), parentPath)
 	o.Claim, err = verify.Chain(plans)
 	return nil, err
+}
+
+// startsFrom refuses a plan of a growth that cannot have begun with the parent: neither a yes nor a no would follow.
+func startsFrom(plan *expand.Plan, planFile, parentPath string, parent format.Source) error {
+	ck, err := arch.Bind(parent)
+	if err != nil {
+		return nil // who compares says what is wrong with it
+	}
+	if err := plan.StartsFrom(ck.Model); err != nil {
+		return fault.Hint(fault.Inputf("%s and %s: %w; the plans that would lead there, from %s on, are not all here", planFile, parentPath, err, plan.Parent.Path),
+			"verify each growth by itself, or --infer")
+	}
+	return nil
 }
 
 // planParent is the path of the parent that a plan names, relative to the plan.
@@ -66,11 +85,14 @@ func plansFrom(ancestor, planFile string, plan *expand.Plan) ([]*expand.Plan, er
 		if samePath(path, ancestor) {
 			return plans, nil
 		}
-		b, err := os.ReadFile(filepath.Join(path, expand.PlanFile))
-		if err != nil {
+		planFile = expand.PlanPath(path)
+		b, err := os.ReadFile(planFile)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			break
 		}
-		planFile = filepath.Join(path, expand.PlanFile)
+		if err != nil {
+			return nil, fault.Inputf("%w", err)
+		}
 		p, err := expand.ParsePlan(planFile, b)
 		if err != nil {
 			return nil, err

@@ -56,7 +56,7 @@ func (l *lone) bind() (*Checkpoint, error) {
 		if n > most {
 			problems = append(problems[:most], fmt.Sprintf("and %d more", n-most))
 		}
-		return nil, fault.Inputf("%s", strings.Join(problems, "\n"))
+		return nil, fault.Hint(fault.Inputf("%s", strings.Join(problems, "\n")), "if it is no llama, qwen2 or qwen3, put the model's config.json beside the file")
 	}
 	return ck, nil
 }

@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"fmt"
 	"reflect"
 
 	"famkit/internal/tensor"
@@ -117,6 +118,18 @@ type Rope struct {
 	Whole              bool
 	// Of longrope: a divisor for each frequency, up to OriginalMaxPos tokens and beyond.
 	ShortFactor, LongFactor []float64
+}
+
+// String says the type of the scaling, its factor and where it starts from.
+func (r Rope) String() string {
+	s := fmt.Sprintf("%s of theta %v", r.Type, r.Theta)
+	if r.Factor != 0 {
+		s += fmt.Sprintf(", factor %v", r.Factor)
+	}
+	if r.OriginalMaxPos != 0 {
+		s += fmt.Sprintf(", from %d positions on", r.OriginalMaxPos)
+	}
+	return s
 }
 
 // Equal reports whether the settings are the same.

@@ -1,6 +1,8 @@
 package arch
 
 import (
+	"encoding/json"
+	"fmt"
 	"reflect"
 	"slices"
 
@@ -119,10 +121,21 @@ func (w *writer) finish() error {
 	a, b := reflect.ValueOf(*got), reflect.ValueOf(*w.m)
 	for i := range a.NumField() {
 		if f := a.Type().Field(i).Name; f != "Spec" && !sameValue(a.Field(i).Interface(), b.Field(i).Interface()) {
-			return fault.Inputf("%s: a %s model cannot say %s %v in its config, it would mean %v", w.c.path, w.m.Spec.Name, f, b.Field(i), a.Field(i))
+			return fault.Inputf("%s: a %s model cannot say %s in its config: wanted %s, it would mean %s", w.c.path, w.m.Spec.Name, f, shown(b.Field(i)), shown(a.Field(i)))
 		}
 	}
 	return nil
+}
+
+// shown is a field of a model as text: structures as JSON, without Go's words.
+func shown(v reflect.Value) string {
+	if r, ok := v.Interface().(Rope); ok {
+		return r.String()
+	}
+	if text, err := json.Marshal(v.Interface()); err == nil {
+		return string(text)
+	}
+	return fmt.Sprint(v)
 }
 
 // sameValue compares fields of a model; an empty list is no list.

@@ -149,7 +149,7 @@ func TestUpdateRefuses(t *testing.T) {
 		change func(*Model)
 		want   string
 	}{
-		"bias":    {"mistral", func(m *Model) { m.QKVBias = true }, "a mistral model cannot say QKVBias true"},
+		"bias":    {"mistral", func(m *Model) { m.QKVBias = true }, "a mistral model cannot say QKVBias in its config: wanted true, it would mean false"},
 		"windows": {"mistral", func(m *Model) { m.Window[1] = 7 }, "one sliding_window for all layers"},
 		"types":   {"qwen2", func(m *Model) { m.LayerType[1] = slidingAttention }, "layer 1 is sliding_attention, but its window is 0"},
 		"heads":   {"llama", func(m *Model) { m.Heads = 5 }, "num_attention_heads"},

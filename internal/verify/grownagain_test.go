@@ -67,7 +67,8 @@ func proveChain(t testing.TB, plans []*expand.Plan, parent, child *arch.Checkpoi
 func TestGrownAgain(t *testing.T) {
 	for what, r := range grownAgain(t) {
 		n := 0
-		for name, config := range archtest.Configs {
+		for _, name := range sorted(archtest.Configs) {
+			config := archtest.Configs[name]
 			for i, split := range expand.Splits {
 				d := []tensor.DType{tensor.F32, tensor.F64}[i%2]
 				r[0].Split, r[1].Split = split, split

@@ -160,7 +160,8 @@ func TestOptimizerState(t *testing.T) {
 		"more":     {Experts: size("2x"), TopK: size("2x"), Hidden: size("2x"), FFN: size("x1.4")},
 		"all":      {Hidden: size("3x"), FFN: size("x1.4"), KV: size("2x"), HeadDim: size("2x"), Depth: size("+1")},
 	} {
-		for name, config := range archtest.Configs {
+		for _, name := range sorted(archtest.Configs) {
+			config := archtest.Configs[name]
 			ck := random(t, 6, config, tensor.F64)
 			if what == "more" && ck.Model.MoE == nil {
 				continue

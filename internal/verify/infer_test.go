@@ -23,10 +23,12 @@ func TestInfer(t *testing.T) {
 		requests[what] = r
 	}
 	done := 0
-	for name, config := range archtest.Configs {
+	for _, name := range sorted(archtest.Configs) {
+		config := archtest.Configs[name]
 		for _, d := range []tensor.DType{tensor.F32, tensor.BF16} {
 			ck := random(t, 4, config, d)
-			for what, r := range requests {
+			for _, what := range sorted(requests) {
+				r := requests[what]
 				r.Seed = uint64(done)
 				if _, err := expand.Compile(ck, r); err != nil {
 					continue

@@ -73,10 +73,12 @@ func TestInferEachLayer(t *testing.T) {
 		"widths": request(t, 2, expand.Top, map[string]string{"width": "2x", "depth": "+1"}),
 	}
 	done, moved := 0, 0
-	for name, config := range archtest.Configs {
+	for _, name := range sorted(archtest.Configs) {
+		config := archtest.Configs[name]
 		for _, d := range []tensor.DType{tensor.F32, tensor.BF16} {
 			ck := random(t, 4, config, d)
-			for what, r := range requests {
+			for _, what := range sorted(requests) {
+				r := requests[what]
 				if _, err := expand.Compile(ck, r); err != nil {
 					continue
 				}
@@ -124,7 +126,8 @@ func TestInferEachLayer(t *testing.T) {
 func TestInferSigns(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 2))
 	done := 0
-	for name, config := range archtest.Configs {
+	for _, name := range sorted(archtest.Configs) {
+		config := archtest.Configs[name]
 		ck := random(t, 4, config, tensor.F32)
 		if ck.Model.LayerNorm || ck.Model.GainOffset != 0 {
 			continue // the mean has a sign; gains that are stored less one are rounded when they change theirs

@@ -54,7 +54,8 @@ func otherLayouts(t *testing.T, ck *arch.Checkpoint) map[string]format.Source {
 // TestOtherLayouts: every check works on a parent, and on a child, whatever names its tensors are stored under.
 func TestOtherLayouts(t *testing.T) {
 	seen := map[string]int{}
-	for name, config := range archtest.Configs {
+	for _, name := range sorted(archtest.Configs) {
+		config := archtest.Configs[name]
 		ck := random(t, 4, config, tensor.F32)
 		r := expand.Request{Depth: change(t, "+1"), Seed: 1}
 		for what, parent := range otherLayouts(t, ck) {

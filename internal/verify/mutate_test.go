@@ -197,7 +197,7 @@ func (s *stored) damageConfig(rng *rand.Rand) string {
 func allRequests(t testing.TB) []expand.Request {
 	var out []expand.Request
 	for i, sizes := range growths {
-		out = append(out, request(t, uint64(i), []expand.Place{expand.Interleave, expand.Top, expand.Bottom}[i%3], sizes))
+		out = append(out, request(t, uint64(i), placeOf(i, sizes), sizes))
 	}
 	for _, of := range []map[string]expand.Request{axisRequests(t), expertRequests(t)} {
 		for _, k := range slices.Sorted(maps.Keys(of)) {

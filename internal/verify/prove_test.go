@@ -36,11 +36,12 @@ func (p *Proof) String() string {
 // TestProveGrowths: every growth of every architecture is proved, exactly where its plan says that nothing is rounded.
 func TestProveGrowths(t *testing.T) {
 	n := 0
-	for name, config := range archtest.Configs {
+	for _, name := range sorted(archtest.Configs) {
+		config := archtest.Configs[name]
 		for _, d := range []tensor.DType{tensor.F32, tensor.BF16, tensor.F64} {
 			ck := random(t, 1, config, d)
 			for i, sizes := range growths {
-				r := request(t, uint64(i), []expand.Place{expand.Interleave, expand.Top, expand.Bottom}[i%3], sizes)
+				r := request(t, uint64(i), placeOf(i, sizes), sizes)
 				if _, err := expand.Compile(ck, r); err != nil {
 					continue
 				}
@@ -56,6 +57,9 @@ func TestProveGrowths(t *testing.T) {
 				n++
 			}
 		}
+	}
+	if n < 1000 {
+		t.Errorf("only %d growths were proved, the test shows too little", n)
 	}
 	t.Logf("%d growths proved", n)
 }
@@ -82,10 +86,12 @@ func TestProveEveryMethod(t *testing.T) {
 	for what, r := range expertRequests(t) {
 		all[what] = r
 	}
-	for name, config := range archtest.Configs {
+	for _, name := range sorted(archtest.Configs) {
+		config := archtest.Configs[name]
 		for i, d := range []tensor.DType{tensor.F32, tensor.BF16, tensor.F64} {
 			ck := random(t, 4, config, d)
-			for what, r := range all {
+			for _, what := range sorted(all) {
+				r := all[what]
 				r.Split, r.Seed = expand.Splits[(done+i)%len(expand.Splits)], uint64(done)
 				if _, err := expand.Compile(ck, r); err != nil {
 					continue
@@ -101,6 +107,9 @@ func TestProveEveryMethod(t *testing.T) {
 				done++
 			}
 		}
+	}
+	if done < 1000 {
+		t.Errorf("only %d growths were proved, the test shows too little", done)
 	}
 	t.Logf("%d growths proved", done)
 }
