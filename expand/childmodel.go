@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"famkit/internal/arch"
+	"famkit/internal/tensor"
 )
 
 // ChildModel is the grown model's description.
@@ -13,6 +14,16 @@ func (p *Plan) ChildModel(m *arch.Model) *arch.Model {
 		return m.Clone() // an architecture that is not known: nothing can be said
 	}
 	return c
+}
+
+// ChildOf is ChildModel of a checkpoint. Where the config names another type than the weights have, the child's names theirs:
+// loaders cast to it, and what is exact in the one need not be in the other.
+func (p *Plan) ChildOf(ck *arch.Checkpoint) (*arch.Model, error) {
+	m, err := p.childModel(ck.Model)
+	if err == nil && m.DType != tensor.Invalid {
+		m.DType = ck.DType()
+	}
+	return m, err
 }
 
 func (p *Plan) childModel(m *arch.Model) (*arch.Model, error) {

@@ -75,12 +75,16 @@ func (p *Plan) Apply(ck *arch.Checkpoint) (Grown, error) {
 
 // config is the child's configuration: the parent's rewritten, or a new one where the architecture is another.
 func (p *Plan) config(ck *arch.Checkpoint) (*arch.Config, error) {
-	m, err := p.childModel(ck.Model)
+	m, err := p.ChildOf(ck)
 	if err != nil {
 		return nil, err
 	}
 	if p.ChildArch != "" {
-		return arch.NewConfig(m)
+		cfg, err := arch.NewConfig(m)
+		if raw, ok := ck.Config.Raw("pad_token_id"); ok && err == nil {
+			cfg.Set("pad_token_id", raw)
+		}
+		return cfg, err
 	}
 	cfg := ck.Config.Clone()
 	return cfg, ck.Model.Spec.Update(cfg, m)

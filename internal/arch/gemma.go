@@ -59,6 +59,9 @@ func updateGemma(c *Config, m *Model) error {
 		return err
 	}
 	w.gemmaFamily(&gemmaDefaults)
+	if act, err := c.String("hidden_act", ""); err == nil && act == string(GELU) { // which transformers 4 takes at its word
+		c.Set("hidden_act", string(m.Act))
+	}
 	if c.IsSet("hidden_activation") && w.was.Act != m.Act {
 		c.Set("hidden_activation", string(m.Act))
 	}

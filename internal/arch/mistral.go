@@ -1,5 +1,7 @@
 package arch
 
+import "famkit/internal/fault"
+
 // Mistral, as MistralForCausalLM: no biases, and one attention window for all layers, which is 4096 when the
 // config does not say null.
 var mistral = &Spec{
@@ -23,7 +25,24 @@ func parseMistral(c *Config) (*Model, error) {
 	m := r.common(&mistralDefaults)
 	window, on := r.intOrNull("sliding_window", mistralWindow)
 	r.oneWindow(m, window, on)
+	r.listedAsOne(m, on)
 	return m, r.err
+}
+
+// listedAsOne refuses layer_types that say anything else than the one window: transformers takes a config that has the key for
+// a ministral's, whose layers go by it.
+func (r *reader) listedAsOne(m *Model, on bool) {
+	types, listed, err := r.Strings("layer_types")
+	r.keep(err)
+	kind := fullAttention
+	if on {
+		kind = slidingAttention
+	}
+	for i, t := range types {
+		if listed && t != kind && r.err == nil {
+			r.keep(fault.Inputf("%s: layer_types: wanted %s in all layers of a mistral model, as sliding_window says, found %q in layer %d", r.path, kind, t, i))
+		}
+	}
 }
 
 func updateMistral(c *Config, m *Model) error {

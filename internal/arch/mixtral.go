@@ -79,7 +79,9 @@ func updateMixtral(c *Config, m *Model) error {
 	if err := w.oneWindow(); err != nil {
 		return err
 	}
-	w.int(localExperts, w.was.MoE.Experts, m.MoE.Experts)
+	if w.int(localExperts, w.was.MoE.Experts, m.MoE.Experts); !c.IsSet(localExperts) { // transformers 4 knows no other name
+		c.Set(localExperts, m.MoE.Experts)
+	}
 	if c.Has(allExperts) {
 		w.int(allExperts, w.was.MoE.Experts, m.MoE.Experts)
 	}

@@ -82,6 +82,9 @@ func (r *reader) turning(m *Model, d *defaults) turning {
 		r.wholeHead(r.Config)
 	}
 	r.unread(k, outer)
+	if k.local != 0 && scaling.has("type") && !scaling.has("rope_type") {
+		r.keep(fault.Inputf("%s: wanted rope_type, found only type: transformers 5 passes over the scaling, transformers 4 cannot read it", scaling.path))
+	}
 	old := r.ropeObject(scaling, m, k, outer)
 	if !five || len(params.keys) == 0 || r.err != nil {
 		return old
@@ -149,6 +152,9 @@ func (r *reader) scaling(in *reader, rope *Rope, m *Model, k *ropeKeys) {
 	case ropeYarn:
 		rope.OriginalMaxPos = r.ropeContext(in, m.MaxPos, k)
 		in.yarn(rope)
+		if k.local != 0 && !rope.Whole { // transformers 5 looks for the key outside the layer type's object
+			in.keep(fault.Inputf("%s: truncate: wanted true where settings go by layer type, found false", in.path))
+		}
 	case ropeLongrope:
 		rope.OriginalMaxPos = r.ropeContext(in, m.MaxPos, k)
 		in.longrope(rope, m.MaxPos)
@@ -216,9 +222,12 @@ func (r *reader) ropeContext(in *reader, maxPos int, k *ropeKeys) int {
 	if k.context != 0 {
 		outer = k.context
 	}
-	outer = r.int(key, outer)
+	said := r.Has(key) && k.local == 0 // settings by layer type have their own
+	if said {
+		outer = r.int(key, outer)
+	}
 	n := in.int(key, outer)
-	if (r.Has(key) || k.context != 0) && outer != n {
+	if (said || k.context != 0) && outer != n {
 		in.keep(fault.Inputf("%s: %s says %d, %s says %d", r.path, key, outer, in.path, n))
 	}
 	in.positive(key, n)

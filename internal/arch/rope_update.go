@@ -29,7 +29,9 @@ func (w *writer) rope(d *defaults) {
 	if rope.Type == ropeLongrope && (!c.Has(originalMaxPos) || w.was.Rope.OriginalMaxPos != rope.OriginalMaxPos) {
 		c.Set(originalMaxPos, rope.OriginalMaxPos)
 	}
-	switch keep := !rope.hasContext() || scaling.has(originalMaxPos) || k.short; {
+	// transformers 4 takes longrope's factor from the context's sizes, and the attention factor after it
+	implied := rope.Type == ropeLongrope && rope.Factor != 0 && !scaling.has("attention_factor")
+	switch keep := (!rope.hasContext() || scaling.has(originalMaxPos) || k.short) && !implied; {
 	case rope.Type == ropeDefault:
 		c.Set(ropeScaling, nil)
 	case four && len(scaling.keys) > 0 && same && keep:
@@ -72,6 +74,9 @@ func (w *writer) ropeParams(k *ropeKeys, same bool) *Config {
 	}
 	if !params.IsSet("rope_type") {
 		params.Set("rope_type", rope.Type)
+	}
+	if rope.Type == ropeLongrope && rope.Factor != 0 && !params.IsSet("attention_factor") {
+		params.Set("attention_factor", rope.AttentionFactor)
 	}
 	if rope.hasContext() && !params.IsSet(originalMaxPos) {
 		params.Set(originalMaxPos, rope.OriginalMaxPos)

@@ -107,7 +107,9 @@ func (w *writer) heads(d *defaults) {
 			c.Set(key, m.KVHeads)
 		}
 	}
-	if d.keys.headDim != "" && (was.HeadDim != m.HeadDim || was.Hidden != m.Hidden || was.Heads != m.Heads) {
+	// of a config without it the libraries make none under these scalings: transformers 4 for Mistral, 5 for Mixtral
+	bare := !c.IsSet(d.keys.headDim) && slices.Contains([]string{ropeDynamic, ropeYarn, ropeLongrope}, m.Rope.Type)
+	if d.keys.headDim != "" && (bare || was.HeadDim != m.HeadDim || was.Hidden != m.Hidden || was.Heads != m.Heads) {
 		c.Set(d.keys.headDim, m.HeadDim)
 	}
 }

@@ -201,3 +201,44 @@ func TestNewConfig(t *testing.T) {
 		wantRaw(t, c, "rope_scaling", `{"factor":8.0,"high_freq_factor":4.0,"low_freq_factor":1.0,"original_max_position_embeddings":16,"rope_type":"llama3"}`)
 	}
 }
+
+// TestUpdateForBothLibraries: what one version of transformers derives in another way than the other is written down.
+func TestUpdateForBothLibraries(t *testing.T) {
+	const sizes = `"hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 60, `
+	for _, tc := range []struct{ config, key, inside, want string }{
+		{`"model_type": "llama", "max_position_embeddings": 32, "rope_scaling": {"rope_type": "longrope", "short_factor": [1, 1.1, 1.2, 1.3], "long_factor": [2, 3, 4, 5],
+		  "factor": 4.0, "original_max_position_embeddings": 16}`, "rope_scaling", "attention_factor", "1.224744871391589"},
+		{`"model_type": "mistral", "rope_parameters": {"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0, "original_max_position_embeddings": 16}`, "head_dim", "", "8"},
+		{`"model_type": "mixtral", "rope_scaling": {"rope_type": "dynamic", "factor": 4.0}`, "head_dim", "", "8"},
+		{`"model_type": "mixtral", "num_experts": 4`, "num_local_experts", "", "4"},
+		{`"model_type": "gemma", "head_dim": 8, "hidden_act": "gelu"`, "hidden_act", "", `"gelu_pytorch_tanh"`},
+	} {
+		c := mustParse(t, "{"+sizes+tc.config+"}")
+		m, err := Resolve(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := update(t, c, m)
+		if tc.inside != "" {
+			if d, _, err = d.Object(tc.key); err != nil {
+				t.Fatal(err)
+			}
+			tc.key = tc.inside
+		}
+		wantRaw(t, d, tc.key, tc.want)
+	}
+}
+
+// TestContextByLayerType: settings that go by layer type have a context of their own, whatever stands outside.
+func TestContextByLayerType(t *testing.T) {
+	c := mustParse(t, `{"model_type": "gemma3_text", "hidden_size": 32, "intermediate_size": 40, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+	 "head_dim": 8, "vocab_size": 60, "max_position_embeddings": 64, "original_max_position_embeddings": 8,
+	 "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}}`)
+	m, err := Resolve(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Rope.OriginalMaxPos != 64 {
+		t.Errorf("the scaling starts from %d positions, want 64", m.Rope.OriginalMaxPos)
+	}
+}

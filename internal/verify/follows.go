@@ -54,7 +54,10 @@ func configFollows(p *expand.Plan, parent, child *arch.Checkpoint) []Finding {
 	if parent.Config == nil || child.Config == nil {
 		return nil
 	}
-	want := p.ChildModel(parent.Model)
+	want, err := p.ChildOf(parent)
+	if err != nil {
+		return []Finding{faultf(expand.PlanFile, "%v", err)}
+	}
 	var out []Finding
 	for _, d := range modelDifferences(want, child.Model) {
 		out = append(out, faultf(expand.ConfigFile, "%s", d))

@@ -221,6 +221,9 @@ func (p *prover) tiesSplit(order int, b arch.Bound, scores []string, used int) b
 	}
 	n := size[scores[0]]
 	even := used%n == 0
+	if used == len(scores) {
+		return false // all are used
+	}
 	for _, k := range size {
 		even = even && k == n
 	}
