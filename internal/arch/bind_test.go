@@ -271,3 +271,13 @@ func TestBindLoneRefuses(t *testing.T) {
 		wantErr(t, err, "model-dir: ", want)
 	}
 }
+
+// TestBindAsksForMany: a config that asks for millions of tensors is refused as such, not tensor by tensor.
+func TestBindAsksForMany(t *testing.T) {
+	f := faked(t, tiny("llama", ""), tiny("mixtral", `"num_key_value_heads": 2, "num_local_experts": 65536, "num_experts_per_tok": 2`))
+	_, found, err := Check(f)
+	wantErr(t, err, "config.json asks for 589", "tensors, found 30")
+	if len(found) != 1 {
+		t.Errorf("%d findings", len(found))
+	}
+}

@@ -71,6 +71,11 @@ type checker struct {
 func check(src format.Source, config *Config, m *Model) (*Checkpoint, []Finding, error) {
 	k := &checker{src: src, ck: &Checkpoint{Model: m, Config: config, Source: src}, explained: map[string]bool{}}
 	k.open()
+	if n := m.Tensors(); n > manyTensors && n > 64*len(k.left) {
+		k.add(Finding{Code: Missing, Fatal: true, Want: fmt.Sprint(n), Found: fmt.Sprint(len(k.left))},
+			"config.json asks for %d tensors, found %d", n, len(k.left))
+		return k.ck, k.found, inSource(src, k.err())
+	}
 	layout := m.Layout()
 	k.tie(layout)
 	k.unstack(layout)
@@ -81,6 +86,9 @@ func check(src format.Source, config *Config, m *Model) (*Checkpoint, []Finding,
 	k.types()
 	return k.ck, k.found, inSource(src, k.err())
 }
+
+// manyTensors is more than any model has: where so many are asked for and few are there, they are not listed one by one.
+const manyTensors = 1 << 17
 
 func (k *checker) add(f Finding, format string, a ...any) {
 	f.Text = fmt.Sprintf(format, a...)

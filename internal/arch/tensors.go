@@ -57,25 +57,37 @@ func (t *TensorSpec) FullName(layer, expert int) string {
 // Params counts the elements that m stores; a tied head counts once.
 func (m *Model) Params() int64 {
 	var sum int64
-	count := func(group []TensorSpec, layer int) {
+	m.each(func(t *TensorSpec) {
+		n := int64(t.Copies(m))
+		for _, d := range t.Shape(m) {
+			n *= int64(d)
+		}
+		sum += n
+	})
+	return sum
+}
+
+// Tensors counts the tensors that m stores.
+func (m *Model) Tensors() int {
+	n := 0
+	m.each(func(t *TensorSpec) { n += t.Copies(m) })
+	return n
+}
+
+// each gives the tensors that m has, those of experts once in a layer.
+func (m *Model) each(f func(t *TensorSpec)) {
+	group := func(group []TensorSpec, layer int) {
 		for i := range group {
-			t := &group[i]
-			if !t.In(m, layer) {
-				continue
+			if group[i].In(m, layer) {
+				f(&group[i])
 			}
-			n := int64(t.Copies(m))
-			for _, d := range t.Shape(m) {
-				n *= int64(d)
-			}
-			sum += n
 		}
 	}
-	count(m.Spec.Embed, -1)
+	group(m.Spec.Embed, -1)
 	for layer := range m.Layers {
-		count(m.Spec.Block, layer)
+		group(m.Spec.Block, layer)
 	}
-	count(m.Spec.Head, -1)
-	return sum
+	group(m.Spec.Head, -1)
 }
 
 // The dimensions that the architectures share.

@@ -77,9 +77,6 @@ func NewSumPlan(t SumType, parent, child int) *SumPlan {
 	return &SumPlan{t: t, parent: parent, child: child}
 }
 
-// Spans counts the stretches.
-func (p *SumPlan) Spans() int { return len(p.spans) }
-
 // Sums asks that n columns of the parent from from on, times scale, equal the sums of the terms, each n columns of the child. near
 // allows them to be rounded; without it all scales must be powers of two.
 func (p *SumPlan) Sums(from, n int, scale float64, near bool, terms ...SumTerm) {

@@ -77,7 +77,7 @@ func (b *bigSum) addProduct(factors ...float64) {
 	b.v.Add(b.v, p)
 }
 
-// smallest is the least positive number of a type.
+// smallestOf is the least positive number of a type.
 func smallestOf(d tensor.DType) float64 {
 	switch d {
 	case tensor.BF16:

@@ -43,7 +43,7 @@ func (c *checking) freshRows() error {
 		for t+n < c.rows.to() && c.rows.src[t+n] < 0 && (n+1)*width <= blockBytes {
 			n++
 		}
-		c.its = grow2(c.its, n*width)
+		c.its = resized(c.its, n*width)
 		if err := tensor.ReadFull(c.child, c.its, int64(t)*int64(width)); err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func (c *checking) freshRow(t int, row []byte) {
 		if allZero(row) {
 			return
 		}
-		c.vals = grow2(c.vals, c.cols.to())
+		c.vals = resized(c.vals, c.cols.to())
 		tensor.Decode(c.vals, row, c.d)
 		for i, x := range c.vals {
 			if x == 0 || c.rows.fresh == noted && c.cols.reads && c.cols.src[i] < 0 {

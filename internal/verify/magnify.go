@@ -25,12 +25,12 @@ func (w *worker) largest(t tensor.Tensor) (float64, error) {
 		if err := w.ctx.Err(); err != nil {
 			return 0, err
 		}
-		raw := grow2(w.mine, int(min(blockBytes, info.Size()-off)))
+		raw := resized(w.mine, int(min(blockBytes, info.Size()-off)))
 		w.mine = raw
 		if err := tensor.ReadFull(t, raw, off); err != nil {
 			return 0, err
 		}
-		w.vals = grow2(w.vals, len(raw)*8/info.DType.Bits())
+		w.vals = resized(w.vals, len(raw)*8/info.DType.Bits())
 		tensor.Decode(w.vals, raw, info.DType)
 		most = math.Max(most, largestOf(w.vals))
 	}

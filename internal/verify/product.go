@@ -80,7 +80,7 @@ type worker struct {
 	block     kern.SumBlock
 }
 
-func grow2[T any](s []T, n int) []T {
+func resized[T any](s []T, n int) []T {
 	if cap(s) < n {
 		return make([]T, n)
 	}
@@ -104,7 +104,7 @@ func (w *worker) check(p *product) (*outcome, error) {
 	}
 	c.prepare()
 	if c.rows.fresh == mean && c.rows.relation.fresh() {
-		w.columns = grow2(w.columns, c.cols.from)
+		w.columns = resized(w.columns, c.cols.from)
 		clear(w.columns)
 		c.means = true
 	}
@@ -256,7 +256,7 @@ func (c *checking) sourced() error {
 			return err
 		}
 		n := min(block, c.rows.from-s)
-		c.mine = grow2(c.mine, n*mine)
+		c.mine = resized(c.mine, n*mine)
 		if err := tensor.ReadFull(c.parent, c.mine, int64(s)*int64(mine)); err != nil {
 			return err
 		}
@@ -287,7 +287,7 @@ func (c *checking) children(s, n int) (at []int32, err error) {
 		slices.SortFunc(order, func(a, b int32) int { return int(row(a) - row(b)) })
 	}
 	width := c.cols.to() * c.size
-	c.its = grow2(c.its, len(order)*width)
+	c.its = resized(c.its, len(order)*width)
 	for i := 0; i < len(order); {
 		k := i + 1
 		for k < len(order) && row(order[k]) == row(order[k-1])+1 {

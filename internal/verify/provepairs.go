@@ -190,7 +190,7 @@ func addSum(h *rowHash, s sum, t int) {
 func rowDigests(w *worker, b arch.Bound, read *relation, places []int32, to []*rowHash) error {
 	info := b.Info()
 	width := info.Shape[1] * info.DType.Bits() / 8
-	w.its, w.vals, w.sums = grow2(w.its, width), grow2(w.vals, info.Shape[1]), grow2(w.sums, read.from)
+	w.its, w.vals, w.sums = resized(w.its, width), resized(w.vals, info.Shape[1]), resized(w.sums, read.from)
 	for t, at := range places {
 		if err := w.ctx.Err(); err != nil {
 			return err

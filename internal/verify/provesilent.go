@@ -152,7 +152,7 @@ func (p *prover) gainOrRow(ctx context.Context, layer int, h branch) (bool, erro
 		if b.Spec.Dims[0].Use != arch.Writes || info.Shape[0] != len(gains) {
 			return false, nil
 		}
-		raw = grow2(raw, int(info.Size())/max(1, len(gains)))
+		raw = resized(raw, int(info.Size())/max(1, len(gains)))
 		for t, g := range gains {
 			if g+m.GainOffset == 0 {
 				continue

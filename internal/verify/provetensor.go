@@ -233,7 +233,7 @@ func scan(w *worker, b arch.Bound) (bad, first *Counterexample, n int64, err err
 		if err := w.ctx.Err(); err != nil {
 			return nil, nil, off, err
 		}
-		w.its = grow2(w.its, int(min(blockBytes, size-off)))
+		w.its = resized(w.its, int(min(blockBytes, size-off)))
 		if err := tensor.ReadFull(b.Tensor, w.its, off); err != nil {
 			return nil, nil, off, err
 		}

@@ -11,7 +11,7 @@ import (
 
 // addColumns adds a row of the parent to the sums of its columns.
 func (c *checking) addColumns(in []byte) {
-	c.src = grow2(c.src, c.cols.from)
+	c.src = resized(c.src, c.cols.from)
 	tensor.Decode(c.src, in, c.d)
 	for i, x := range c.src {
 		c.columns[i].add(x)
@@ -20,7 +20,7 @@ func (c *checking) addColumns(in []byte) {
 
 // asNumbers compares sums.
 func (c *checking) asNumbers(s int, in []byte, list []int32, rows [][]byte) {
-	c.src = grow2(c.src, c.cols.from)
+	c.src = resized(c.src, c.cols.from)
 	tensor.Decode(c.src, in, c.d)
 	ko, exact := 1.0, !c.rough
 	kr := func(i int) float64 { return c.rows.scale(int(list[i])) }
@@ -95,9 +95,9 @@ func (c *checking) column(i int) int {
 
 // fold sums the child's rows into sums: over copies of columns where they are read, column by column where written.
 func (c *checking) fold(list []int32, rows [][]byte) {
-	c.sums = grow2(c.sums, c.wide)
+	c.sums = resized(c.sums, c.wide)
 	clear(c.sums)
-	c.vals = grow2(c.vals, c.cols.to())
+	c.vals = resized(c.vals, c.cols.to())
 	for r, row := range rows {
 		tensor.Decode(c.vals, row, c.d)
 		k := 1.0

@@ -149,6 +149,9 @@ func (r *Report) measure(ctx context.Context, parent, child *arch.Checkpoint, st
 			o.note("not measured in %s: engine %s cannot run here: %s", p, how.engine, why)
 			continue
 		}
+		if o.Tokens > mostTokens {
+			return fault.Usagef("%d tokens to measure on: at most %d", o.Tokens, mostTokens)
+		}
 		ids := o.ids(parent.Model, child.Model, p)
 		if need := MemoryNeed(child.Model, how.real, ids); o.Available > 0 && need > o.Available {
 			if len(o.Precisions) > 0 {
@@ -196,6 +199,9 @@ func matchSummary(m *Match) string {
 	return fmt.Sprintf("max |delta logit| %.2g (tolerance %.2g), mean KL %.2g, same top-1 %.1f%%, %d tokens (%s)",
 		m.MaxDelta, m.Tolerance, m.MeanKL, 100*m.Top1, m.Tokens, m.IDs)
 }
+
+// mostTokens bounds what may be asked for: more show nothing more.
+const mostTokens = 1 << 20
 
 // flopBudget bounds the seeded tokens of a run: the plain float64 engine does about 1e9 operations a second.
 var flopBudget = map[string]float64{"f64": 6e9, "f32": 100e9}
