@@ -16,7 +16,8 @@ of the stored numbers that the plan names otherwise. Methods that are inexact on
 Symmetry is broken in the shares of what copies read (--split): by choice, of the copies of a column each row takes exactly
 one, drawn by --seed, so that nothing is rounded and no two copies get the same gradient. docs/growth.md has the algebra.
 
-Methods (--method; the first of an axis is its own)
+Methods (--method; without it: identity for layers, upcycle for experts of a dense model, lemon for a hidden size that LayerNorm
+cannot take as copies, else the first that names the axis)
 
 `
 
