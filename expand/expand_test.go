@@ -359,3 +359,31 @@ func TestNaNIsCounted(t *testing.T) {
 		}
 	}
 }
+
+// TestMeansAreRounded: padding with the mean of the stream rounds, even where the scale is a power of two.
+func TestMeansAreRounded(t *testing.T) {
+	p := compile(t, random(t, "gpt2", tensor.F32), Request{Hidden: change(t, "4x"), Methods: []string{"pad"}})
+	if p.Exact() {
+		t.Error("the plan says that nothing is rounded")
+	}
+}
+
+// TestProofStaysBehind: a proof speaks of the parent, and does not travel to the child; other files do.
+func TestProofStaysBehind(t *testing.T) {
+	ck := random(t, "llama", tensor.F32)
+	src := format.WithFiles(ck.Source, map[string][]byte{"proof.json": []byte("{}"), "tokenizer.json": []byte("{}")})
+	ck, err := arch.Bind(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := compile(t, ck, Request{Depth: change(t, "2x")}).Apply(ck)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := format.ReadFile(out, "proof.json"); ok {
+		t.Error("the child carries its parent's proof")
+	}
+	if _, ok := format.ReadFile(out, "tokenizer.json"); !ok {
+		t.Error("the tokenizer is left behind")
+	}
+}
