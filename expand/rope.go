@@ -35,8 +35,10 @@ func (b *builder) rope() error {
 	case "yarn":
 		rope.OriginalMaxPos, rope.BetaFast, rope.BetaSlow, rope.Whole = b.m.MaxPos, 32, 1, true
 		rope.AttentionFactor = 0.1*math.Log(f) + 1
+	case "llama3": // the bounds that Llama 3.1 was published with
+		rope.OriginalMaxPos, rope.LowFreqFactor, rope.HighFreqFactor = b.m.MaxPos, 1, 4
 	default:
-		return fault.Usagef("--rope %s: want linear, dynamic or yarn", b.r.Rope)
+		return fault.Usagef("--rope %s: want linear, dynamic, yarn or llama3", b.r.Rope)
 	}
 	b.p.Rope = &rope
 	b.inexact("the rotary embedding is scaled: " + b.r.Rope)

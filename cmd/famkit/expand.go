@@ -58,7 +58,7 @@ func expandCommand(u *ui) *cli.Command {
 			&cli.StringFlag{Name: "silent", Value: "zero", Usage: "how new layers add nothing: `zero` writers or cancelling pairs"},
 			&cli.StringFlag{Name: "new", Value: "copy", Usage: "what new layers read with: a `copy` of a neighbour's weights or fresh ones"},
 			&cli.StringFlag{Name: "split", Value: string(expand.SplitChoice), Usage: "how copies share what reads them: `choice`, shares, noise or even"},
-			&cli.StringFlag{Name: "rope", Usage: "another rotary scaling, not function-preserving: `TYPE:FACTOR`, such as linear:2"},
+			&cli.StringFlag{Name: "rope", Usage: "another rotary scaling, not function-preserving: `TYPE:FACTOR`, such as linear:2; dynamic, yarn and llama3 scale from the context that the parent has"},
 			&cli.BoolFlag{Name: "allow-inexact", Usage: "allow growths that differ by a term that the plan names"},
 			&cli.StringFlag{Name: "optimizer", Usage: "what becomes of a training's optimizer state: `keep` (where there is one), asymmetric, reset or drop"},
 			&cli.Uint64Flag{Name: "seed", Usage: "seed of all that is drawn"},

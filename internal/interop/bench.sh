@@ -6,20 +6,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$root"
 work_dir bench
-timed=$WORK/timed
-go build -o "$timed" ./internal/interop/timed
-
-# summary TABLE LABEL: median wall seconds and largest peak RSS of a label's rows.
-summary() {
-  awk -F '\t' -v l="$2" '$1 == l { print $2, $3 }' "$1" | sort -n | awk '{ w[NR] = $1; if ($2 > m) m = $2 } END { print w[int((NR + 1) / 2)], m }'
-}
-
-# take LABEL COMMAND...: one measured run, its outputs thrown away.
-take() {
-  local label=$1
-  shift
-  "$timed" -o "$WORK/files.tsv" -label "$label" "$@" >"$WORK/log" 2>&1 || die "$*: $(tail -n 2 "$WORK/log")"
-}
+measuring
 
 files() {
   local model=$WORK/model grown=$WORK/grown i label wall rss bytes cpwall
@@ -37,13 +24,13 @@ files() {
     fi
   done
   python_envs
-  take "convert GGUF to float32 directory: transformers 4.57.6" "$PY4" "$interop/bench_convert.py" "$GGUF" "$WORK/theirs"
+  take "convert GGUF to float32 directory: transformers 4" "$PY4" "$interop/bench_convert.py" "$GGUF" "$WORK/theirs"
   bytes=$(du -sb "$grown" | cut -f1)
-  read -r cpwall _ <<<"$(summary "$WORK/files.tsv" "cp of the same bytes, and fsync")"
+  read -r cpwall _ <<<"$(summary "cp of the same bytes, and fsync")"
   echo "| SmolLM2-135M, median of ${ROUNDS:-5} | wall, s | peak RSS, MiB | against cp of the grown model's $((bytes / 1000000)) MB |"
   echo "| --- | ---: | ---: | --- |"
-  cut -f1 "$WORK/files.tsv" | awk '!seen[$0]++' | while read -r label; do
-    read -r wall rss <<<"$(summary "$WORK/files.tsv" "$label")"
+  cut -f1 "$WORK/rows.tsv" | awk '!seen[$0]++' | while read -r label; do
+    read -r wall rss <<<"$(summary "$label")"
     echo "| $label | $wall | $rss | $(awk -v a="$cpwall" -v b="$wall" -v l="$label" 'BEGIN { if (l ~ /^convert/) print "-"; else printf "%.2f of its speed\n", a / b }') |"
   done
 }

@@ -1,28 +1,15 @@
 #!/usr/bin/env bash
 # Speed and memory of expand and of the proof, in one run beside what bounds them: cp of the output's bytes, made durable as
-# famkit makes them, and cat of both checkpoints. The proof with a plan also compares every byte with what the plan makes; without
-# (--infer) it is the proof alone. In turn, page cache warm. ROUNDS (3); LAYERS (1): layers of the sparse
+# famkit makes them, and cat of both checkpoints. The proof alone (--proof-only), with the plan's maps and with maps that it finds
+# itself (--infer). In turn, page cache warm. ROUNDS (3); LAYERS (1): layers of the sparse
 # checkpoint of 8B Llama's widths, of which 32 make the whole (its child then takes 17 GB of disk).
 set -euo pipefail
 # shellcheck source=internal/interop/env.sh
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$root"
 work_dir bench-growth
-timed=$WORK/timed
-go build -o "$timed" ./internal/interop/timed
+measuring
 rounds=${ROUNDS:-3}
-
-# take LABEL COMMAND...: one measured run, its outputs thrown away.
-take() {
-  local label=$1
-  shift
-  "$timed" -o "$WORK/rows.tsv" -label "$label" "$@" >"$WORK/log" 2>&1 || die "$*: $(tail -n 2 "$WORK/log")"
-}
-
-# summary LABEL: median wall seconds and largest peak RSS of a label's rows.
-summary() {
-  awk -F '\t' -v l="$1" '$1 == l { print $2, $3 }' "$WORK/rows.tsv" | sort -n | awk '{ w[NR] = $1; if ($2 > m) m = $2 } END { print w[int((NR + 1) / 2)], m }'
-}
 
 # row LABEL BOUND BYTES: one line of the table: famkit's run, what bounds it, and the fraction of its speed.
 row() {

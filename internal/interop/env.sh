@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Sourced by the scripts beside it. Makes what they need in the cache folder, once: two Python environments
 # (py5: transformers 5 and torch; py4: transformers 4 on the same torch) and a real model published as GGUF.
-# Functions: python_envs sets PY5 and PY4, real_gguf sets GGUF, work_dir NAME sets WORK.
+# Functions: python_envs sets PY5 and PY4, real_gguf sets GGUF, work_dir NAME sets WORK; after it measuring builds what takes
+# times, take LABEL COMMAND... measures one run, and summary LABEL sums up its runs.
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/famkit
 interop=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -108,4 +109,22 @@ machine() {
   local model
   model=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
   echo "$(date -u +%F), $(nproc) cores, ${model:-unknown processor}, $(awk '/MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo), Linux $(uname -r | cut -d- -f1), $(cd "$root" && go version | cut -d' ' -f3), $(gcc --version | head -n 1)"
+}
+
+# measuring: takes go to $WORK/rows.tsv from here on.
+measuring() {
+  timed=$WORK/timed
+  go build -o "$timed" ./internal/interop/timed
+}
+
+# take LABEL COMMAND...: one measured run, its outputs thrown away.
+take() {
+  local label=$1
+  shift
+  "$timed" -o "$WORK/rows.tsv" -label "$label" "$@" >"$WORK/log" 2>&1 || die "$*: $(tail -n 2 "$WORK/log")"
+}
+
+# summary LABEL: median wall seconds and largest peak RSS of a label's rows.
+summary() {
+  awk -F '\t' -v l="$1" '$1 == l { print $2, $3 }' "$WORK/rows.tsv" | sort -n | awk '{ w[NR] = $1; if ($2 > m) m = $2 } END { print w[int((NR + 1) / 2)], m }'
 }

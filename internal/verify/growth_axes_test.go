@@ -112,6 +112,8 @@ func TestInexactGrowthsSaySo(t *testing.T) {
 		"aki":         {FFN: size("2x"), Depth: size("2x"), Methods: []string{"aki"}},
 		"aki-pro":     {Hidden: size("2x"), Depth: size("2x"), Methods: []string{"aki-pro"}},
 		"rope":        {Rope: "linear:2"},
+		"rope yarn":   {Rope: "yarn:4"},
+		"rope llama3": {Rope: "llama3:8", Positions: size("2x")},
 	} {
 		ck := random(t, 4, archtest.Configs["llama"], tensor.F64)
 		p, child := grow(t, ck, r)
