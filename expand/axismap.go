@@ -145,6 +145,11 @@ func (m AxisMap) check(name string, from, to int) error {
 			return fmt.Errorf("axis %s: fresh indices without a fill", name)
 		}
 	}
+	for _, w := range m.Write {
+		if !(w > 0) {
+			return fmt.Errorf("axis %s: write scale %v, want a positive one", name, w)
+		}
+	}
 	if from > len(m.Src) {
 		return fmt.Errorf("axis %s: %d source indices cannot all be among %d", name, from, len(m.Src))
 	}

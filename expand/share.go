@@ -39,7 +39,8 @@ func (s Split) share(w float64, slot, n int32, c choice, col int32, d tensor.DTy
 const noiseLevel = 0.31622776601683794
 
 // noisyPart is about w/n with noise, such that it and w minus it are both numbers of the type: both are kept whole
-// multiples of w's last place and short enough to be held.
+// multiples of w's last place and short enough to be held. Neither gets another sign than w: where copies are rounded, shares
+// beyond w would magnify what they differ by.
 func noisyPart(w, n, z float64, d tensor.DType) float64 {
 	if w == 0 {
 		return 0
@@ -48,7 +49,8 @@ func noisyPart(w, n, z float64, d tensor.DType) float64 {
 	most := math.Ldexp(1, precision(d)) - 1
 	whole := w / place
 	part := math.RoundToEven(whole * (1/n + noiseLevel*z))
-	lo, hi := math.Max(-most, whole-most), math.Min(most, whole+most)
+	lo, hi := math.Min(0, whole), math.Max(0, whole)
+	lo, hi = math.Max(lo, whole-most), math.Min(hi, whole+most)
 	return math.Max(lo, math.Min(hi, part)) * place
 }
 

@@ -29,8 +29,9 @@ const (
 	SpanFinite
 )
 
-// SumsWide is how many times their sum the magnitudes of terms may add up to: sums of wider ones are not accepted.
-const SumsWide = 16
+// OneSign is how many times the magnitude of their sum the magnitudes of terms may add up to: those of one sign add up to it, but
+// for the rounding of the additions. Sums of others are not accepted.
+const OneSign = 1 + 0x1p-20
 
 // SumTerm is a row or a column of the child that is added up, and the factor that it counts with.
 type SumTerm struct {

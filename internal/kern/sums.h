@@ -5,7 +5,7 @@
 enum { SUM_F32 = 0, SUM_BF16 = 1, SUM_F16 = 2 };
 enum { SPAN_SUMS = 0, SPAN_ZEROS = 1, SPAN_FINITE = 2 };
 enum { SUM_TERMS = 16 }; // a sum has at most so many, or is not accepted
-enum { SUM_WIDE = 16 }; // nor are terms whose magnitudes add up to more than so many times the sum
+#define SUM_ONE_SIGN 0x1.00001p0 // nor are terms whose magnitudes add up to more than so many times their sum's
 
 struct sum_term { long long at; double scale; };
 struct sum_row { int parent, first, terms, near; double scale; };

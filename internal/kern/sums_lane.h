@@ -40,7 +40,7 @@ INL LN(i) LN(near)(const struct LN(at) *s, int terms, long off, long n, LANE bou
 	}
 	LN(v) w = LN(get)(s->in + off * SIZE, n) * s->want;
 	LN(v) d = LN(mag)(x - w), held = z * bound;
-	LN(i) ok = (LN(i))(d <= held) & (LN(i))(z <= (LANE)0x1p120) & (LN(i))(z <= LN(mag)(w) * SUM_WIDE);
+	LN(i) ok = (LN(i))(d <= held) & (LN(i))(z <= (LANE)0x1p120) & (LN(i))(z <= LN(mag)(x) * (LANE)SUM_ONE_SIGN);
 	if (sizeof(LANE) == 4) // small ones have lost bits
 		ok &= (LN(i))(z >= (LANE)0x1p-90) | (LN(i))((z == 0) & (d == 0));
 	*diff = d;
@@ -95,7 +95,7 @@ INL int LN(exactly)(const struct LN(at) *s, int terms, long len)
 		}
 		// an infinity equals itself, but less itself is no number
 		LN(v) w = LN(get)(s->in + off * SIZE, len - off) * s->want;
-		ok &= (LN(i))(x == w) & (LN(i))(w - w == 0) & (LN(i))(z <= LN(mag)(w) * SUM_WIDE);
+		ok &= (LN(i))(x == w) & (LN(i))(w - w == 0) & (LN(i))(z <= LN(mag)(x) * (LANE)SUM_ONE_SIGN);
 	}
 	return LN(all)(ok);
 }

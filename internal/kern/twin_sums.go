@@ -70,7 +70,7 @@ func (p *SumPlan) sumsHold(b *SumBlock, r *SumRow, s *SumSpan) bool {
 	for i, v := range p.wants {
 		w := v * r.Scale * s.Scale
 		diff := math.Abs(sums[i] - w)
-		if v != 0 && math.Abs(w) < tiniest || !(diff <= sizes[i]*p.t.Unit()) || !near && diff != 0 || sizes[i] > 0x1p1000 || !(sizes[i] <= SumsWide*math.Abs(w)) {
+		if v != 0 && math.Abs(w) < tiniest || !(diff <= sizes[i]*p.t.Unit()) || !near && diff != 0 || sizes[i] > 0x1p1000 || !(sizes[i] <= OneSign*math.Abs(sums[i])) {
 			return false
 		}
 		if diff > b.Met.Ratio*sizes[i] {

@@ -1,9 +1,11 @@
 package verify
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"famkit/expand"
 	"famkit/internal/arch"
@@ -25,6 +27,56 @@ type Claim struct {
 	Roundings int `json:"roundings,omitempty"`
 }
 
+// mostIndices is how many indices the maps of a stored claim may have together: a few characters can stand for millions.
+const mostIndices = 1 << 26
+
+// UnmarshalJSON reads a stored claim, which may come from anywhere.
+func (c *Claim) UnmarshalJSON(b []byte) error {
+	type plain Claim // without this method
+	raw := struct {
+		*plain
+		Maps   map[arch.Axis]json.RawMessage         `json:"maps"`
+		Inside map[int]map[arch.Axis]json.RawMessage `json:"inside"`
+	}{plain: (*plain)(c)}
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return err
+	}
+	left := mostIndices
+	read := func(axis arch.Axis, b []byte) (m expand.AxisMap, err error) {
+		if !slices.Contains(claimable, axis) {
+			return m, fmt.Errorf("axis %q: unknown", axis)
+		}
+		if err := json.Unmarshal(b, &m); err != nil {
+			return m, err
+		}
+		if left -= len(m.Src); left < 0 {
+			return m, fmt.Errorf("axis %s: more than %d indices in all maps together", axis, mostIndices)
+		}
+		return m, nil
+	}
+	c.Maps = map[arch.Axis]expand.AxisMap{}
+	for axis, b := range raw.Maps {
+		m, err := read(axis, b)
+		if err != nil {
+			return err
+		}
+		c.Maps[axis] = m
+	}
+	for layer, maps := range raw.Inside {
+		for axis, b := range maps {
+			m, err := read(axis, b)
+			if err != nil {
+				return err
+			}
+			c.inside(layer, axis, m)
+		}
+	}
+	return nil
+}
+
+// claimable are the axes that a claim may have maps of.
+var claimable = []arch.Axis{arch.Hidden, arch.Vocab, arch.KV, arch.Group, arch.HeadDim, arch.FFN, arch.Pos, arch.Experts, arch.ExpertFFN}
+
 // rounds is how many roundings a number may differ by.
 func (c *Claim) rounds() float64 { return float64(max(1, min(c.Roundings, mostRoundings))) }
 
@@ -33,6 +85,10 @@ const LongestChain = 64
 
 // mostRoundings bounds what a claim may ask for: eight roundings to bfloat16 are three percent already.
 const mostRoundings = 8
+
+// The scales that a growth may write the stream with: those of equal copies are near 1, those of padding its square root. Much
+// smaller ones would let a type's least numbers round to anything.
+const leastScale, mostScale = 0x1p-5, 0x1p12
 
 // noSource marks a layer or an index that nothing of the parent stands behind.
 const noSource = -1
@@ -247,7 +303,7 @@ func relationOf(m expand.AxisMap, a arch.Axis, from, to int) (*relation, error) 
 	if a == arch.Hidden && m.Write != nil {
 		r.k = m.Write
 		for t, k := range r.k {
-			if !(math.Abs(k) > 0x1p-500 && math.Abs(k) < 0x1p500) {
+			if !(math.Abs(k) >= leastScale && math.Abs(k) <= mostScale) {
 				return nil, fmt.Errorf("axis %s: index %d is scaled by %v", a, t, k)
 			}
 		}

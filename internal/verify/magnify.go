@@ -6,13 +6,16 @@ import (
 	"slices"
 
 	"famkit/internal/arch"
-	"famkit/internal/kern"
 	"famkit/internal/tensor"
 )
 
 // Conditions that hold within rounding only say that numbers are near; what is then multiplied by something large is not. So
-// where anything is rounded nothing may be much larger than what it stands for. Sums of copies have kern.SumsWide as their
+// where anything is rounded nothing may be much larger than what it stands for. Sums of copies have muchLarger as their
 // limit; what has no source has the limits here.
+
+// What has no source may be asLarge times as large as the parent's numbers in that place; all tensors of a branch of cancelling
+// pairs taken together muchLarger times.
+const asLarge, muchLarger = 2, 64
 
 // drawn is how many standard deviations a random weight may be away from zero.
 const drawn = 8
@@ -57,71 +60,77 @@ func (p *prover) usual(b arch.Bound) float64 {
 	return drawn * 0.02
 }
 
-// freshReads: under LayerNorm new channels are zero only as far as the means that write them are exact, so what reads them has
-// a limit.
-func (p *prover) freshReads(w *worker, order int, b, source arch.Bound) error {
-	if !p.parent.Model.LayerNorm || !p.stream.fresh() {
-		return nil
-	}
-	dim := slices.IndexFunc(b.Spec.Dims, func(d arch.Dim) bool { return d.Use == arch.Reads && slices.Equal(d.Axes, []arch.Axis{arch.Hidden}) })
-	if dim < 0 {
+// nearZeros: under LayerNorm new channels are zero only as far as the means that write them are exact, and with them what reads
+// nothing else. So no number of a matrix is much larger than the parent's.
+func (p *prover) nearZeros(w *worker, order int, b, source arch.Bound) error {
+	if !p.parent.Model.LayerNorm || !p.stream.fresh() || len(b.Spec.Dims) < 2 || b.Spec.Dims[0].Use == arch.Looks {
 		return nil
 	}
 	most, err := w.largest(source.Tensor)
 	if err != nil {
 		return err
 	}
-	limit := kern.SumsWide * math.Max(most, p.usual(b))
-	info := b.Info()
-	for r := range info.Shape[0] {
-		if dim == 0 && p.stream.src[r] >= 0 {
-			continue
-		}
-		v, err := rowOf(b, r)
-		if err != nil {
-			return err
-		}
-		for c, x := range v {
-			if (dim == 0 || p.stream.src[c] < 0) && !(math.Abs(x) <= limit) {
-				p.refuse(conditionOf(b.Spec), order, &Counterexample{Where: info.Name, Index: []int{r, c},
-					Text: fmt.Sprintf("reads a new channel, which is zero but for rounding, with %v: wanted at most %.3g", x, limit)})
-				return w.ctx.Err()
-			}
-		}
+	found, err := w.largest(b.Tensor)
+	if err != nil {
+		return err
 	}
-	return w.ctx.Err()
+	by := math.Max(1, math.Abs(p.kappa))
+	if conditionOf(b.Spec) == condWriters {
+		by = math.Max(1, math.Abs(p.stream.scale(0))) // they are all alike
+	}
+	if limit := asLarge * by * math.Max(most, p.usual(b)); !(found <= limit) {
+		p.refuse(conditionOf(b.Spec), order, &Counterexample{Where: b.Info().Name,
+			Text: fmt.Sprintf("holds %v, wanted at most %.3g where new channels are zero but for rounding", found, limit)})
+	}
+	return nil
 }
 
-// oversized gives a tensor of a block of cancelling pairs whose numbers are much larger than the parent's in that place: where
-// the copies of what the pairs read are rounded, they cancel only nearly.
-func (p *prover) oversized(w *worker, layer int) (*Counterexample, error) {
+// oversized reports that the numbers of a branch of cancelling pairs are much larger, all tensors of it taken together, than
+// the parent's in that place: where the copies of what the pairs read are rounded they cancel only nearly.
+func (p *prover) oversized(w *worker, layer int, h branch) (*Counterexample, error) {
 	scale := math.Max(1, math.Abs(p.kappa))
 	for t := range p.stream.src {
 		k := math.Abs(p.stream.scale(t))
 		scale = math.Max(scale, math.Max(k, 1/k))
 	}
+	total := 1.0
 	for _, b := range p.child.Tensors {
-		if b.Layer != layer {
+		if role := trimBias(b.Spec.Role); b.Layer != layer || b.Spec.Dims[0].Use == arch.Shifts ||
+			!(role == h.preNorm || slices.Contains(h.writers, role) || p.makes(role, h) || role == arch.QKV || role == arch.GateUp || role == arch.QNorm || role == arch.KNorm) {
 			continue
 		}
-		most := p.usual(b)
-		for _, o := range p.parent.Tensors {
-			if o.Layer < 0 || o.Spec.Role != b.Spec.Role || o.Expert > 0 {
-				continue
-			}
-			n, err := w.largest(o.Tensor)
-			if err != nil {
-				return nil, err
-			}
-			most = math.Max(most, n)
-		}
-		found, err := w.largest(b.Tensor)
+		ratio, err := p.ratio(w, b)
 		if err != nil {
 			return nil, err
 		}
-		if limit := p.claim.rounds() * kern.SumsWide * scale * most; !(found <= limit) {
-			return &Counterexample{Where: b.Info().Name, Text: fmt.Sprintf("holds numbers up to %v, the parent's in that place are up to %v", found, most)}, nil
+		switch writes := conditionOf(b.Spec) == condWriters; {
+		case b.Spec.Role == h.preNorm: // what both q and k, or gate and up, read
+			total *= math.Max(1, ratio/scale) * math.Max(1, ratio/scale)
+		case writes || !p.parent.Model.PreNorm:
+			total *= math.Max(1, ratio/scale)
+		default:
+			total *= math.Max(1, ratio)
+		}
+		if !(total <= muchLarger) {
+			return &Counterexample{Where: b.Info().Name, Text: fmt.Sprintf("numbers up to %.3g times the parent's in that place, %.3g times in all before it", ratio, total/ratio)}, nil
 		}
 	}
 	return nil, nil
+}
+
+// ratio is how many times larger the largest number of a tensor is than the parent's of that role.
+func (p *prover) ratio(w *worker, b arch.Bound) (float64, error) {
+	most := p.usual(b)
+	for _, o := range p.parent.Tensors {
+		if o.Layer < 0 || o.Spec.Role != b.Spec.Role || o.Expert > 0 {
+			continue
+		}
+		n, err := w.largest(o.Tensor)
+		if err != nil {
+			return 0, err
+		}
+		most = math.Max(most, n)
+	}
+	found, err := w.largest(b.Tensor)
+	return found / most, err
 }

@@ -186,7 +186,7 @@ func (p *prover) keptLayers() {
 // relations reads the maps of all axes, and compares what must keep its order.
 func (p *prover) relations() {
 	p.axes = map[arch.Axis]*relation{}
-	for _, a := range []arch.Axis{arch.Hidden, arch.Vocab, arch.KV, arch.Group, arch.HeadDim, arch.FFN, arch.Pos, arch.Experts, arch.ExpertFFN} {
+	for _, a := range claimable {
 		if !p.uses(a) || a == arch.Experts && p.parent.Model.MoE == nil {
 			continue
 		}

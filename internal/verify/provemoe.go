@@ -166,7 +166,33 @@ func (p *prover) newRouter(w *worker, order int, b arch.Bound) error {
 	if p.tiesSplit(order, b, scores, p.child.Model.MoE.TopK) {
 		return nil
 	}
+	if whole, err := p.unlikeRows(b, rows, s); err != nil {
+		return err
+	} else if whole != nil {
+		p.mu.Lock()
+		p.wide = append(p.wide, wideSum{condExperts, order, whole})
+		p.mu.Unlock()
+	}
 	return p.finiteOnly(w, condExperts, order, b)
+}
+
+// unlikeRows gives parts of one copy whose rows are not the same, number by number: where copies of the stream are rounded their
+// scores are then equal only nearly.
+func (p *prover) unlikeRows(b arch.Bound, rows []int32, s int) (*Counterexample, error) {
+	for e := range rows {
+		one, err := rowOf(b, e-e%s)
+		if err != nil {
+			return nil, err
+		}
+		other, err := rowOf(b, e)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Equal(one, other) {
+			return &Counterexample{Where: b.Info().Name, Index: []int{e}, Text: "parts of one copy share the copies of the stream unlike"}, nil
+		}
+	}
+	return nil, nil
 }
 
 // distinct refuses a router that lets the machine say which of several experts, always of the same score, are chosen.

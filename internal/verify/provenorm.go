@@ -6,7 +6,6 @@ import (
 
 	"famkit/format"
 	"famkit/internal/arch"
-	"famkit/internal/kern"
 	"famkit/internal/tensor"
 )
 
@@ -126,7 +125,7 @@ func (p *prover) norm(w *worker, order int, b, source arch.Bound) error {
 	}
 	n.fresh = math.Inf(1) // what stands there is zero
 	if p.parent.Model.LayerNorm {
-		n.fresh = kern.SumsWide * math.Max(p.usual(b), largestOf(was))
+		n.fresh = asLarge * math.Max(p.usual(b), largestOf(was))
 	}
 	o := &outcome{bytes: source.Info().Size() + b.Info().Size()}
 	d := b.Info().DType

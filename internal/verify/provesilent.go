@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"famkit/internal/arch"
@@ -86,7 +87,7 @@ func (p *prover) silentLayer(ctx context.Context, layer int) error {
 		case err != nil:
 			return err
 		case why == "":
-			if err := p.pairsSized(ctx, layer); err != nil {
+			if err := p.pairsSized(ctx, layer, h); err != nil {
 				return err
 			}
 			p.hold(condIdentity)
@@ -100,11 +101,15 @@ func (p *prover) silentLayer(ctx context.Context, layer int) error {
 }
 
 // pairsSized notes pairs that cancel, but would not where what they read is rounded.
-func (p *prover) pairsSized(ctx context.Context, layer int) error {
+func (p *prover) pairsSized(ctx context.Context, layer int, h branch) error {
 	if !p.met(Rounded) && p.claim.Roundings == 0 {
 		return nil
 	}
-	big, err := p.oversized(&worker{ctx: ctx}, layer)
+	if p.child.Model.PostNorm {
+		p.wide = append(p.wide, wideSum{condIdentity, layer, &Counterexample{Where: fmt.Sprintf("layer %d", layer), Text: "what cancels only nearly is normed"}})
+		return nil
+	}
+	big, err := p.oversized(&worker{ctx: ctx}, layer, h)
 	if big != nil {
 		p.wide = append(p.wide, wideSum{condIdentity, layer, big})
 	}

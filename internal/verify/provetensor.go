@@ -202,7 +202,7 @@ func (p *prover) matrix(w *worker, order int, b, source arch.Bound) error {
 		p.layers[b.Layer].note(b.Expert, at[0], o.rowSet, reads[0])
 		p.layers[b.Layer].note(b.Expert, at[1], o.colSet, reads[1])
 	}
-	return p.freshReads(w, order, b, source)
+	return p.nearZeros(w, order, b, source)
 }
 
 // finiteOnly judges a tensor whose values do not matter.

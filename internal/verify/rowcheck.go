@@ -57,6 +57,7 @@ func (c *checking) asNumbers(s int, in []byte, list []int32, rows [][]byte) {
 			want.addProduct(c.src[from], k)
 		case c.cols.fresh == mean:
 			want, sure = parentMean.times(k), false
+			want.slack += c.meanSlack(parentMean, k)
 		case c.cols.fresh == zeros:
 		default:
 			continue
@@ -65,9 +66,25 @@ func (c *checking) asNumbers(s int, in []byte, list []int32, rows [][]byte) {
 			c.refuse(row, c.column(i), "%s", c.wanted(want, c.sums[i], s, from))
 			return
 		}
-		if from >= 0 && c.sums[i].size > c.roundings*kern.SumsWide*math.Abs(want.hi) && c.out.wide == nil {
-			c.out.wide = c.at(row, c.column(i), "terms of %.3g in all add up to %v", c.sums[i].size, c.sums[i].hi)
+		if from < 0 && c.cols.fresh == mean {
+			c.asMean(i, row, parentMean.size*math.Abs(k))
+		} else {
+			c.oneSign(i, row)
 		}
+	}
+}
+
+// oneSign notes the first sum whose terms are larger than it is.
+func (c *checking) oneSign(i, row int) {
+	if got := c.sums[i]; c.out.wide == nil && got.size > kern.OneSign*math.Abs(got.hi) {
+		c.out.wide = c.at(row, c.column(i), "terms of %.3g in all add up to %v", got.size, got.hi)
+	}
+}
+
+// asMean is oneSign for a mean, whose terms have the magnitudes of what it is the mean of: usual on average.
+func (c *checking) asMean(i, row int, usual float64) {
+	if got := c.sums[i]; c.out.wide == nil && got.size > usual*(1+8*unitRoundoff(c.d))*kern.OneSign+smallestOf(c.d) {
+		c.out.wide = c.at(row, c.column(i), "terms of %.3g in all add up to %v, a mean over numbers of %.3g", got.size, got.hi, usual)
 	}
 }
 
