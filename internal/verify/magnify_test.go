@@ -14,6 +14,27 @@ import (
 	"famkit/internal/tensor"
 )
 
+// otherNeighbours gives the second copy of every channel the float32 on the other side of what it should be, where one rounding
+// allows that. was are the parent's rows, v the child's, of w numbers.
+func otherNeighbours(v, was []float64, w int, copies map[int32][]int, write []float64) {
+	for r, hidden := 0, len(was)/(len(v)/w); r < len(v)/w; r++ {
+		for s, c := range copies {
+			if len(c) < 2 {
+				continue
+			}
+			want := was[r*hidden+int(s)] * write[c[1]]
+			x := float32(want)
+			y := math.Nextafter32(x, float32(math.Inf(1)))
+			if float64(x) > want {
+				y = math.Nextafter32(x, float32(math.Inf(-1)))
+			}
+			if math.Abs(float64(y)-want) <= math.Abs(want)*0x1p-24 {
+				v[r*w+c[1]] = float64(y)
+			}
+		}
+	}
+}
+
 // TestHugeShares: huge terms that cancel are no rounding of what they should add up to.
 func TestHugeShares(t *testing.T) {
 	ck := random(t, 9, archtest.Configs["mistral"], tensor.F32)
@@ -59,22 +80,7 @@ func TestMagnifiedRounding(t *testing.T) {
 		w := info.Shape[len(info.Shape)-1]
 		switch {
 		case strings.Contains(name, "embed_tokens"): // the other neighbour, where one rounding allows it
-			for r := range info.Shape[0] {
-				for s, c := range copies {
-					if len(c) < 2 {
-						continue
-					}
-					want := was[r*ck.Model.Hidden+int(s)] * write[c[1]]
-					x := float32(want)
-					y := math.Nextafter32(x, float32(math.Inf(1)))
-					if float64(x) > want {
-						y = math.Nextafter32(x, float32(math.Inf(-1)))
-					}
-					if math.Abs(float64(y)-want) <= math.Abs(want)*0x1p-24 {
-						v[r*w+c[1]] = float64(y)
-					}
-				}
-			}
+			otherNeighbours(v, was, w, copies, write)
 		case strings.Contains(name, "lm_head"):
 			for r := range info.Shape[0] {
 				for _, c := range copies {

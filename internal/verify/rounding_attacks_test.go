@@ -66,22 +66,7 @@ func TestMagnifiedThroughLayers(t *testing.T) {
 			}
 			switch {
 			case strings.Contains(name, "embed_tokens"):
-				for r := range info.Shape[0] {
-					for s, c := range copies {
-						if len(c) < 2 {
-							continue
-						}
-						want := was[r*ck.Model.Hidden+int(s)] * write[c[1]]
-						x := float32(want)
-						y := math.Nextafter32(x, float32(math.Inf(1)))
-						if float64(x) > want {
-							y = math.Nextafter32(x, float32(math.Inf(-1)))
-						}
-						if math.Abs(float64(y)-want) <= math.Abs(want)*0x1p-24 {
-							v[r*w+c[1]] = float64(y)
-						}
-					}
-				}
+				otherNeighbours(v, was, w, copies, write)
 			case strings.Contains(name, "lm_head"):
 				share(copies, func(int) bool { return false })
 			case strings.Contains(name, "gate_proj"), strings.Contains(name, "up_proj"):
@@ -362,22 +347,7 @@ func TestPartsNearlyEqual(t *testing.T) {
 		w := info.Shape[len(info.Shape)-1]
 		switch {
 		case strings.Contains(name, "embed_tokens"):
-			for r := range info.Shape[0] {
-				for s, c := range copies {
-					if len(c) < 2 {
-						continue
-					}
-					want := was[r*ck.Model.Hidden+int(s)] * write[c[1]]
-					x := float32(want)
-					y := math.Nextafter32(x, float32(math.Inf(1)))
-					if float64(x) > want {
-						y = math.Nextafter32(x, float32(math.Inf(-1)))
-					}
-					if math.Abs(float64(y)-want) <= math.Abs(want)*0x1p-24 {
-						v[r*w+c[1]] = float64(y)
-					}
-				}
-			}
+			otherNeighbours(v, was, w, copies, write)
 		case strings.HasSuffix(name, "moe.gate.weight"):
 			for e := range info.Shape[0] {
 				for i := range w {
