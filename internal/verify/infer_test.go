@@ -5,9 +5,24 @@ import (
 	"testing"
 
 	"famkit/expand"
+	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
 	"famkit/internal/tensor"
 )
+
+// inferred proves a child by the maps that are found in the weights.
+func inferred(t *testing.T, parent, child *arch.Checkpoint) *Proof {
+	t.Helper()
+	claim, err := Infer(context.Background(), parent, child)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := ProveClaim(context.Background(), claim, parent, child)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
 
 // TestInfer: the maps of every growth by copies, padding, fresh parts and identity blocks are found from the weights alone,
 // and the proof holds as it does with the plan.
@@ -34,14 +49,7 @@ func TestInfer(t *testing.T) {
 					continue
 				}
 				plan, child := grow(t, ck, r)
-				claim, err := Infer(context.Background(), ck, child)
-				if err != nil {
-					t.Fatal(err)
-				}
-				p, err := ProveClaim(context.Background(), claim, ck, child)
-				if err != nil {
-					t.Fatal(err)
-				}
+				p := inferred(t, ck, child)
 				if want := prove(t, plan, ck, child).Verdict; p.Verdict != want {
 					t.Errorf("%s %s, %s %+v: %s, with the plan %s:\n%s", name, d, what, r, p.Verdict, want, p)
 				}

@@ -81,7 +81,7 @@ func (f *layerFinder) match(axis arch.Axis, was, is rowsOfRole, like likeness) (
 		return nil, err
 	}
 	src, _ := match(from, to, like)
-	f.own[axis] = ownMap{src, len(from)}
+	f.own[axis] = &relation{len(from), src, nil}
 	return src, nil
 }
 

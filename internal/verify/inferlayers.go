@@ -10,22 +10,7 @@ import (
 )
 
 // own are the maps that were found for one layer.
-type own map[arch.Axis]ownMap
-
-type ownMap struct {
-	src  []int32
-	from int
-}
-
-// same reports whether the map changes nothing.
-func (m ownMap) same() bool {
-	for t, s := range m.src {
-		if int(s) != t {
-			return false
-		}
-	}
-	return len(m.src) == m.from
-}
+type own map[arch.Axis]*relation
 
 // inner finds the maps of heads, neurons and experts, layer by layer. What is found in the first layer is claimed of all,
 // what is found otherwise in another of that one.
@@ -96,9 +81,10 @@ func (c *Claim) inside(layer int, axis arch.Axis, m expand.AxisMap) {
 	c.Inside[layer][axis] = m
 }
 
-func (m ownMap) claimed() expand.AxisMap {
-	out := expand.AxisMap{Src: m.src}
-	if slices.Contains(m.src, noSource) {
+// claimed is a relation as a claim says it.
+func (r *relation) claimed() expand.AxisMap {
+	out := expand.AxisMap{Src: r.src}
+	if r.fresh() {
 		out.Fill = expand.FillRandom
 	}
 	return out
@@ -113,7 +99,7 @@ func (f *finder) headDim() error {
 	if c.HeadDim%m.HeadDim != 0 {
 		return fault.Inputf("--infer: heads of %d elements cannot have become heads of %d", m.HeadDim, c.HeadDim)
 	}
-	f.claim.Maps[arch.HeadDim] = ownMap{src: spreadPairs(m.HeadDim, c.HeadDim, m.Turned())}.claimed()
+	f.claim.Maps[arch.HeadDim] = (&relation{m.HeadDim, spreadPairs(m.HeadDim, c.HeadDim, m.Turned()), nil}).claimed()
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"context"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -98,14 +97,7 @@ func TestInferEachLayer(t *testing.T) {
 				if diff := distance(t, child, other); diff > 1e-12 {
 					t.Fatalf("%s %s: the test itself changes the function by %.1e", name, what, diff)
 				}
-				claim, err := Infer(context.Background(), ck, other)
-				if err != nil {
-					t.Fatal(err)
-				}
-				p, err := ProveClaim(context.Background(), claim, ck, other)
-				if err != nil {
-					t.Fatal(err)
-				}
+				p := inferred(t, ck, other)
 				if want := prove(t, plan, ck, child).Verdict; p.Verdict != want {
 					t.Errorf("%s %s, %s: %s, with the plan %s before:\n%s", name, d, what, p.Verdict, want, p)
 				}
@@ -151,14 +143,7 @@ func TestInferSigns(t *testing.T) {
 			if diff := distance(t, child, other); diff > 1e-12 {
 				t.Fatalf("%s: the test itself changes the function by %.1e", name, diff)
 			}
-			claim, err := Infer(context.Background(), ck, other)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p, err := ProveClaim(context.Background(), claim, ck, other)
-			if err != nil {
-				t.Fatal(err)
-			}
+			p := inferred(t, ck, other)
 			if !p.Holds() {
 				t.Errorf("%s, hidden %s:\n%s", name, hidden, p)
 			}

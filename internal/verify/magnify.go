@@ -10,8 +10,8 @@ import (
 )
 
 // Conditions that hold within rounding only say that numbers are near; what is then multiplied by something large is not. So
-// where anything is rounded nothing may be much larger than what it stands for. Sums of copies have muchLarger as their
-// limit; what has no source has the limits here.
+// where anything is rounded the terms of a sum have one sign (kern.OneSign): weights that add up to the parent's then make of
+// copies that are nearly alike nothing that is less so, in however many layers. What has no source has the limits here.
 
 // What has no source may be asLarge times as large as the parent's numbers in that place; all tensors of a branch of cancelling
 // pairs taken together muchLarger times.

@@ -86,8 +86,8 @@ type ledger struct {
 	wide  []wideSum
 }
 
-// wideSum is the first sum of a tensor whose terms are far larger than it is. Exact ones are as good as any, as long as what
-// they are multiplied with are exact copies: what is rounded they would magnify.
+// wideSum is what would magnify a rounding: a sum whose terms are larger than it is, or numbers that are much larger than the
+// parent's. It is as good as any while all that is multiplied are exact copies.
 type wideSum struct {
 	name  string
 	order int
@@ -146,10 +146,8 @@ func (l *ledger) refusef(name string, order int, where, format string, a ...any)
 func (l *ledger) judge(name string, order int, tensor string, o *outcome) {
 	l.mu.Lock()
 	l.bytes += o.bytes
-	if o.wide != nil {
-		l.wide = append(l.wide, wideSum{name, order, o.wide})
-	}
 	l.mu.Unlock()
+	l.widen(name, order, o.wide)
 	switch {
 	case o.bad != nil:
 		l.refuse(name, order, o.bad)
@@ -172,6 +170,16 @@ func (l *ledger) met(v Verdict) bool {
 		}
 	}
 	return false
+}
+
+// widen notes what would magnify a rounding; at is nil where nothing would.
+func (l *ledger) widen(name string, order int, at *Counterexample) {
+	if at == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wide = append(l.wide, wideSum{name, order, at})
 }
 
 // magnified refuses wide sums where anything is rounded.

@@ -166,13 +166,11 @@ func (p *prover) newRouter(w *worker, order int, b arch.Bound) error {
 	if p.tiesSplit(order, b, scores, p.child.Model.MoE.TopK) {
 		return nil
 	}
-	if whole, err := p.unlikeRows(b, rows, s); err != nil {
+	unlike, err := p.unlikeRows(b, rows, s)
+	if err != nil {
 		return err
-	} else if whole != nil {
-		p.mu.Lock()
-		p.wide = append(p.wide, wideSum{condExperts, order, whole})
-		p.mu.Unlock()
 	}
+	p.widen(condExperts, order, unlike)
 	return p.finiteOnly(w, condExperts, order, b)
 }
 

@@ -106,13 +106,11 @@ func (p *prover) pairsSized(ctx context.Context, layer int, h branch) error {
 		return nil
 	}
 	if p.child.Model.PostNorm {
-		p.wide = append(p.wide, wideSum{condIdentity, layer, &Counterexample{Where: fmt.Sprintf("layer %d", layer), Text: "what cancels only nearly is normed"}})
+		p.widen(condIdentity, layer, &Counterexample{Where: fmt.Sprintf("layer %d", layer), Text: "what cancels only nearly is normed"})
 		return nil
 	}
 	big, err := p.oversized(&worker{ctx: ctx}, layer, h)
-	if big != nil {
-		p.wide = append(p.wide, wideSum{condIdentity, layer, big})
-	}
+	p.widen(condIdentity, layer, big)
 	return err
 }
 
