@@ -124,6 +124,27 @@ func TestMagnifiedMeans(t *testing.T) {
 	}
 }
 
+// readUnlike lets the first neuron of each pair read the first copies of the stream, of w, and the second the second ones, by
+// times as much as both did.
+func readUnlike(v []float64, w int, by float64) {
+	for r := 1; r < len(v)/w; r += 2 {
+		for c := range w / 2 {
+			x := by * (v[(r-1)*w+c] + v[(r-1)*w+c+w/2])
+			v[(r-1)*w+c], v[(r-1)*w+c+w/2] = x, 0
+			v[r*w+c], v[r*w+c+w/2] = 0, x
+		}
+	}
+}
+
+// writeAgainst writes the first of each pair of neurons, of w, with x and the second with -x.
+func writeAgainst(v []float64, w int, x float64) {
+	for r := range len(v) / w {
+		for c := 0; c+1 < w; c += 2 {
+			v[r*w+c], v[r*w+c+1] = x, -x
+		}
+	}
+}
+
 // TestMagnifiedPairs: pairs that cancel only nearly, since rounded gains count as equal, have a limit.
 func TestMagnifiedPairs(t *testing.T) {
 	ck := random(t, 9, archtest.Configs["mistral"], tensor.F32)
@@ -139,20 +160,9 @@ func TestMagnifiedPairs(t *testing.T) {
 				v[i] = float64(math.Nextafter32(float32(v[i]), 9)) // the second copies one ulp more
 			}
 		case at("mlp.gate_proj"), at("mlp.up_proj"):
-			// the second neuron of each pair reads the second copies
-			for r := 1; r < info.Shape[0]; r += 2 {
-				copy(v[r*w:(r+1)*w], v[(r-1)*w:r*w])
-				for c := range w / 2 {
-					v[(r-1)*w+c], v[(r-1)*w+c+w/2] = v[(r-1)*w+c]+v[(r-1)*w+c+w/2], 0
-					v[r*w+c], v[r*w+c+w/2] = 0, v[(r-1)*w+c]
-				}
-			}
+			readUnlike(v, w, 1)
 		case at("mlp.down_proj"):
-			for r := range info.Shape[0] {
-				for c := 0; c+1 < info.Shape[1]; c += 2 {
-					v[r*info.Shape[1]+c], v[r*info.Shape[1]+c+1] = 0x1p30, -0x1p30
-				}
-			}
+			writeAgainst(v, info.Shape[1], 0x1p30)
 		}
 	}, nil))
 	claim := ClaimOf(plan)

@@ -99,19 +99,9 @@ func TestPairsOfAScaledStream(t *testing.T) {
 				v[i] = float64(math.Nextafter32(float32(v[i]), 9))
 			}
 		case at("mlp.gate_proj"), at("mlp.up_proj"):
-			for r := 1; r < info.Shape[0]; r += 2 {
-				copy(v[r*w:(r+1)*w], v[(r-1)*w:r*w])
-				for c := range w / 2 {
-					v[(r-1)*w+c], v[(r-1)*w+c+w/2] = v[(r-1)*w+c]+v[(r-1)*w+c+w/2], 0
-					v[r*w+c], v[r*w+c+w/2] = 0, v[(r-1)*w+c]
-				}
-			}
+			readUnlike(v, w, 1)
 		case at("mlp.down_proj"):
-			for r := range info.Shape[0] {
-				for c := 0; c+1 < info.Shape[1]; c += 2 {
-					v[r*info.Shape[1]+c], v[r*info.Shape[1]+c+1] = 1, -1
-				}
-			}
+			writeAgainst(v, info.Shape[1], 1)
 		}
 		if strings.Contains(name, "embed_tokens") || strings.Contains(name, "o_proj") || strings.Contains(name, "down_proj") {
 			for i := range v {
@@ -392,19 +382,9 @@ func TestPairsAtTheLimit(t *testing.T) {
 				v[i] = float64(math.Nextafter32(float32(v[i-len(v)/2]), 9))
 			}
 		case at("mlp.gate_proj"), at("mlp.up_proj"):
-			for r := 1; r < info.Shape[0]; r += 2 {
-				copy(v[r*w:(r+1)*w], v[(r-1)*w:r*w])
-				for c := range w / 2 {
-					v[(r-1)*w+c], v[(r-1)*w+c+w/2] = 8*(v[(r-1)*w+c]+v[(r-1)*w+c+w/2]), 0
-					v[r*w+c], v[r*w+c+w/2] = 0, v[(r-1)*w+c]
-				}
-			}
+			readUnlike(v, w, 8)
 		case at("mlp.down_proj"):
-			for r := range info.Shape[0] {
-				for c := 0; c+1 < info.Shape[1]; c += 2 {
-					v[r*info.Shape[1]+c], v[r*info.Shape[1]+c+1] = 1, -1
-				}
-			}
+			writeAgainst(v, info.Shape[1], 1)
 		}
 	}, nil))
 	claim := ClaimOf(plan)
