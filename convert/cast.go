@@ -161,7 +161,7 @@ func (t *castTensor) readChunk(p []byte, off int64, buf []byte) (int, error) {
 		n = 1
 	}
 	src := buf[:n*in]
-	if k, err := t.of.ReadAt(src, first*in); k < len(src) {
+	if err := tensor.Fill(t.of, src, first*in); err != nil {
 		return 0, err // it names the tensor
 	}
 	dst := p

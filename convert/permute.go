@@ -48,8 +48,8 @@ func (g *gathered) ReadAt(p []byte, off int64) (int, error) {
 		at := off + done
 		skip := at % g.row
 		n := min(g.row-skip, int64(len(p))-done)
-		if k, err := g.Tensor.ReadAt(p[done:done+n], g.from(at/g.row)*g.row+skip); int64(k) < n {
-			return int(done) + k, err
+		if err := tensor.Fill(g.Tensor, p[done:done+n], g.from(at/g.row)*g.row+skip); err != nil {
+			return int(done), err
 		}
 		done += n
 	}

@@ -58,7 +58,10 @@ func (g *grown) fill(want []byte, off int64) (int, error) {
 		return len(want), nil
 	}
 	if g.e.plainCopy() {
-		return len(want), tensor.ReadFull(g.parent, want, off)
+		if err := tensor.ReadFull(g.parent, want, off); err != nil {
+			return 0, err
+		}
+		return len(want), nil
 	}
 	width := int64(g.e.cols.to * g.esize)
 	done := 0

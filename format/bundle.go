@@ -50,14 +50,15 @@ func (s *section) ReadAt(p []byte, off int64) (int, error) {
 	want := min(int64(len(p)), s.n-off)
 	n, err := s.r.ReadAt(p[:want], s.off+off)
 	switch {
+	case err != nil && !errors.Is(err, io.EOF):
 	case int64(n) == want && want < int64(len(p)):
 		return n, io.EOF
 	case int64(n) == want:
 		return n, nil
-	case errors.Is(err, io.EOF):
+	default:
 		err = io.ErrUnexpectedEOF
 	}
-	return n, fault.Inputf("%s: reading tensor %q: %w", s.path, s.info.Name, err)
+	return 0, fault.Inputf("%s: reading tensor %q: %w", s.path, s.info.Name, err)
 }
 
 // openShard opens a safetensors file and checks its header and length.

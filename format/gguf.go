@@ -174,7 +174,7 @@ func (t *ggufQuantised) readChunk(p []byte, off int64, buf []byte) (int, error) 
 		blocks = 1
 	}
 	src := buf[:blocks*t.fact.size]
-	if n, err := t.data.ReadAt(src, first*t.fact.size); n < len(src) {
+	if err := tensor.Fill(t.data, src, first*t.fact.size); err != nil {
 		return 0, fault.Failedf("%s: tensor %q: reading %d bytes: %w", t.path, t.info.Name, len(src), err)
 	}
 	if partial {

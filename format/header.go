@@ -51,7 +51,7 @@ func readHeader(r io.ReaderAt, size int64, path string) (*header, error) {
 	if size < 8 {
 		return nil, truncatedHint(fault.Inputf("%s: header too small: wanted at least 8 bytes, found %d", path, size))
 	}
-	if _, err := r.ReadAt(prefix[:], 0); err != nil {
+	if err := tensor.Fill(r, prefix[:], 0); err != nil {
 		return nil, fault.Inputf("%s: reading the header length: %w", path, err)
 	}
 	n := binary.LittleEndian.Uint64(prefix[:])

@@ -122,7 +122,7 @@ func (r *run) fill(h format.Handle, path, name string, p decoder.Param, dst engi
 	buf := make([]byte, min(fillBytes, dst.N*width))
 	for off := 0; off < dst.N; {
 		b := buf[:min(len(buf), (dst.N-off)*width)]
-		if n, err := t.ReadAt(b, int64(off)*int64(width)); n < len(b) {
+		if err := tensor.Fill(t, b, int64(off)*int64(width)); err != nil {
 			return fault.Inputf("%s: tensor %q: %w", path, name, err)
 		}
 		n := len(b) / width

@@ -115,7 +115,7 @@ func (s *ids) addRecorded(path string) error {
 	in := t.Info()
 	size := in.DType.Bits() / 8
 	b := make([]byte, in.Size())
-	if _, err := t.ReadAt(b, 0); err != nil {
+	if err := tensor.Fill(t, b, 0); err != nil {
 		return fault.Inputf("%s: tensor %q: %w", path, tokensTensor, err)
 	}
 	list := make([]int32, len(b)/size)

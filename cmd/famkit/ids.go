@@ -27,7 +27,7 @@ func readIDs(path string) (ids []int32, batch, seq int, err error) {
 		return nil, 0, 0, fault.Inputf("%s: tensor input_ids: wanted shape [B, T], found %v", path, info.Shape)
 	}
 	raw := make([]byte, info.Size())
-	if n, err := t.ReadAt(raw, 0); n < len(raw) {
+	if err := tensor.Fill(t, raw, 0); err != nil {
 		return nil, 0, 0, fault.Failedf("%s: tensor input_ids: %w", path, err)
 	}
 	ids = make([]int32, info.Shape[0]*info.Shape[1])

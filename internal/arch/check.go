@@ -2,9 +2,7 @@ package arch
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"path"
 	"slices"
@@ -297,10 +295,7 @@ func sameTensor(a, b tensor.Tensor) (bool, error) {
 			t   tensor.Tensor
 			buf []byte
 		}{{a, one}, {b, two}} {
-			if got, err := side.t.ReadAt(side.buf[:n], at); int64(got) < n {
-				if err == nil || errors.Is(err, io.EOF) {
-					err = io.ErrUnexpectedEOF
-				}
+			if err := tensor.Fill(side.t, side.buf[:n], at); err != nil {
 				return false, err
 			}
 		}

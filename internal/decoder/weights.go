@@ -2,7 +2,6 @@ package decoder
 
 import (
 	"encoding/binary"
-	"io"
 	"math"
 	"slices"
 
@@ -68,10 +67,7 @@ func (d *Decoder) Load(ck *arch.Checkpoint) error {
 		for off := 0; off < p.W.N; off += piece {
 			n := min(piece, p.W.N-off)
 			buf = slices.Grow(buf[:0], n*width)[:n*width]
-			if k, err := t.ReadAt(buf, int64(off)*int64(width)); k < len(buf) {
-				if err == nil || err == io.EOF {
-					err = io.ErrUnexpectedEOF
-				}
+			if err := tensor.Fill(t, buf, int64(off)*int64(width)); err != nil {
 				return fault.Failedf("tensor %q: %w", info.Name, err)
 			}
 			if err := d.e.Upload(p.W.At(off, n), buf, info.DType); err != nil {

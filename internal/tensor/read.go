@@ -13,16 +13,17 @@ func ReadFull(t Tensor, p []byte, off int64) error {
 	return nil
 }
 
-// Fill fills p from offset off of r; an io.EOF that comes with the last byte is no error.
+// Fill fills p from offset off of r. It is the one way in which tensors are read: what ReadAt reports besides its count is
+// never passed over. Only an io.EOF that comes with the last byte is no error.
 func Fill(r io.ReaderAt, p []byte, off int64) error {
 	n, err := r.ReadAt(p, off)
-	if n == len(p) {
-		return nil
+	switch {
+	case err != nil && err != io.EOF:
+		return err
+	case n < len(p):
+		return io.ErrUnexpectedEOF
 	}
-	if err == nil || err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
+	return nil
 }
 
 // ReadPieces is ReadAt of a tensor of size bytes whose bytes are made piece by piece: piece fills the beginning of p and says

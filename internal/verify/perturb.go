@@ -3,7 +3,6 @@ package verify
 import (
 	"fmt"
 	"hash/fnv"
-	"io"
 	"maps"
 	"math"
 	"slices"
@@ -67,18 +66,16 @@ func (p perturbedTensor) ReadAt(b []byte, off int64) (int, error) {
 	esize := int64(info.DType.Bits() / 8)
 	first, n := off/8, len(b)/8
 	raw := make([]byte, int64(n)*esize)
-	got, err := p.from.ReadAt(raw, first*esize)
-	whole := got / int(esize)
-	vals := make([]float64, whole)
-	tensor.Decode(vals, raw[:whole*int(esize)], info.DType)
+	if err := tensor.Fill(p.from, raw, first*esize); err != nil {
+		return 0, err
+	}
+	vals := make([]float64, n)
+	tensor.Decode(vals, raw, info.DType)
 	for i := range vals {
 		vals[i] += math.Copysign(vals[i]*p.rel, signed(p.key+uint64(first)+uint64(i)))
 	}
 	tensor.Encode(b, vals, tensor.F64)
-	if whole < n && err == nil {
-		err = io.ErrUnexpectedEOF
-	}
-	return whole * 8, err
+	return n * 8, nil
 }
 
 // signed is a number in [-1, 1) that depends on x alone (splitmix64's finaliser).
