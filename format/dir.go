@@ -1,12 +1,14 @@
 package format
 
 import (
+	"bytes"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"famkit/internal/fault"
+	"famkit/internal/strictjson"
 )
 
 // The names under which transformers looks for weights, in its order.
@@ -125,8 +127,8 @@ func chooseWeights(dir string) (string, error) {
 	return "", noWeights(dir)
 }
 
-// explicitWeights reads transformers_weights of config.json; "" when it is not set. A config.json that is not JSON is left
-// to those who need it.
+// explicitWeights reads transformers_weights of config.json; "" when it is not set. A config.json that is no JSON
+// object is left to those who need it.
 func explicitWeights(dir string) (string, error) {
 	data, err := os.ReadFile(filepath.Join(dir, "config.json"))
 	if err != nil {
@@ -135,7 +137,13 @@ func explicitWeights(dir string) (string, error) {
 	var config struct {
 		Weights *string `json:"transformers_weights"`
 	}
-	if json.Unmarshal(data, &config) != nil || config.Weights == nil {
+	if text := bytes.TrimSpace(data); !json.Valid(text) || text[0] != '{' {
+		return "", nil
+	}
+	if err := strictjson.Unmarshal(data, &config); err != nil {
+		return "", fault.Inputf("%s: config.json: %w", dir, err)
+	}
+	if config.Weights == nil {
 		return "", nil
 	}
 	name := *config.Weights

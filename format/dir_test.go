@@ -114,7 +114,7 @@ func TestDirectoryRefusals(t *testing.T) {
 		"tensor not in map":    {map[string]string{s: st(t, "a", "c"), indexFile: ix("a", s)}, `holds tensor "c", which`},
 		"tensor elsewhere":     {map[string]string{s: st(t, "a", "b"), "r.safetensors": st(t, "c"), indexFile: ix("a", s, "b", "r.safetensors", "c", "r.safetensors")}, "puts into r.safetensors"},
 		"tensor twice":         {map[string]string{s: st(t, "a", "b"), "r.safetensors": st(t, "a"), indexFile: ix("a", "r.safetensors", "b", s)}, "is in two files"},
-		"duplicate in map":     {map[string]string{s: st(t, "a"), indexFile: `{"metadata":{},"weight_map":{"a":"s.safetensors","a":"s.safetensors"}}`}, `duplicate tensor name "a"`},
+		"duplicate in map":     {map[string]string{s: st(t, "a"), indexFile: `{"metadata":{},"weight_map":{"a":"s.safetensors","a":"s.safetensors"}}`}, `duplicate key "a" in "weight_map"`},
 		"traversal":            {map[string]string{indexFile: ix("a", "../s.safetensors")}, "leads out of the checkpoint"},
 		"absolute":             {map[string]string{indexFile: ix("a", "/etc/passwd")}, "leads out of the checkpoint"},
 		"hidden traversal":     {map[string]string{indexFile: ix("a", "x/../../s.safetensors")}, "leads out of the checkpoint"},
@@ -124,7 +124,9 @@ func TestDirectoryRefusals(t *testing.T) {
 		"index is a page":      {map[string]string{indexFile: "<html>"}, "not valid JSON"},
 		"index is a list":      {map[string]string{indexFile: "[]"}, "wanted an object"},
 		"index without map":    {map[string]string{indexFile: `{"metadata":{}}`}, "no weight_map"},
-		"map of numbers":       {map[string]string{indexFile: `{"weight_map":{"a":1}}`}, "wanted a file name"},
+		"another case":         {map[string]string{indexFile: `{"Weight_Map":{}}`}, `wanted "weight_map"`},
+		"weights case":         {map[string]string{"config.json": `{"Transformers_Weights":"s.safetensors"}`}, `wanted "transformers_weights"`},
+		"map of numbers":       {map[string]string{indexFile: `{"weight_map":{"a":1}}`}, `wanted a string in "weight_map.a"`},
 		"config leads out":     {map[string]string{"config.json": `{"transformers_weights":"../x.safetensors"}`}, "leads out of the checkpoint"},
 		"config names a bin":   {map[string]string{"x.bin": "", "config.json": `{"transformers_weights":"x.bin"}`}, "wanted a safetensors file or index"},
 		"config names nothing": {map[string]string{"model.safetensors": st(t, "a"), "config.json": `{"transformers_weights":"x.safetensors"}`}, "no such file"},
@@ -258,7 +260,7 @@ func FuzzIndex(f *testing.F) {
 	f.Add([]byte(`{"weight_map":{"a":"../x"}}`))
 	f.Add([]byte(`{"weight_map":{"a":"s.safetensors","a":"s"}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m, err := uniqueMap(data)
+		m, _, err := parseIndex(data)
 		if err == nil && (len(m) == 0 || !json.Valid(data)) {
 			t.Fatalf("accepted %q", data)
 		}

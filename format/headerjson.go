@@ -1,16 +1,28 @@
 package format
 
-import "famkit/internal/tensor"
+import (
+	"famkit/internal/strictjson"
+	"famkit/internal/tensor"
+)
+
+// walker reads a header: the names of tensors and what the format says of each.
+type walker struct {
+	strictjson.Walker
+	dims []uint64 // the shapes are cut from here, a few thousand to an allocation
+}
+
+// headerDepth is how many values stand around what is ignored in a tensor's entry.
+const headerDepth = 3
 
 // parseHeader reads {"__metadata__": {...}, NAME: {"dtype":, "shape":, "data_offsets":}, ...}. text must be valid UTF-8.
 func parseHeader(text []byte) (*header, error) {
-	w := &walker{text: text}
+	w := &walker{Walker: strictjson.NewWalker(text)}
 	h := &header{entries: make([]entry, 0, len(text)/80)}
 	seen := make(map[string]struct{}, len(text)/80)
-	err := w.object("the header", func(raw []byte) error {
+	err := w.Object("the header", func(raw []byte) error {
 		key := string(raw)
 		if _, dup := seen[key]; dup {
-			return w.failf("duplicate tensor name %q", key)
+			return w.Failf("duplicate tensor name %q", key)
 		}
 		seen[key] = struct{}{}
 		if key == metadataKey {
@@ -23,26 +35,26 @@ func parseHeader(text []byte) (*header, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.space(); w.pos < len(w.text) {
-		return nil, w.failf("found %s after the header's end", w.found())
+	if err := w.End("the header's end"); err != nil {
+		return nil, err
 	}
 	return h, nil
 }
 
 func (w *walker) metadata(h *header) error {
-	if w.next() == 'n' {
-		return w.word("null")
+	if w.Next() == 'n' {
+		return w.Word("null")
 	}
 	h.meta = map[string]string{}
-	return w.object(metadataKey, func(raw []byte) error {
+	return w.Object(metadataKey, func(raw []byte) error {
 		key := string(raw)
 		if _, dup := h.meta[key]; dup {
-			return w.failf("%s: duplicate key %q", metadataKey, key)
+			return w.Failf("%s: duplicate key %q", metadataKey, key)
 		}
-		if w.next() != '"' {
-			return w.failf("%s: key %q: wanted a string, found %s", metadataKey, key, w.found())
+		if w.Next() != '"' {
+			return w.Failf("%s: key %q: wanted a string, found %s", metadataKey, key, w.Found())
 		}
-		s, err := w.str()
+		s, err := w.Str()
 		h.meta[key] = s
 		return err
 	})
@@ -54,15 +66,15 @@ func (w *walker) entry(name string) (entry, error) {
 	var seen [3]bool
 	once := func(i int, key string) error {
 		if seen[i] {
-			return w.failf("tensor %q: duplicate key %q", name, key)
+			return w.Failf("tensor %q: duplicate key %q", name, key)
 		}
 		seen[i] = true
 		return nil
 	}
-	if w.next() != '{' {
-		return e, w.failf("tensor %q: wanted an object, found %s", name, w.found())
+	if w.Next() != '{' {
+		return e, w.Failf("tensor %q: wanted an object, found %s", name, w.Found())
 	}
-	err := w.object("tensor", func(key []byte) (err error) {
+	err := w.Object("tensor", func(key []byte) (err error) {
 		switch string(key) {
 		case "dtype":
 			if err := once(0, "dtype"); err != nil {
@@ -80,7 +92,7 @@ func (w *walker) entry(name string) (entry, error) {
 			}
 			err = w.offsets(&e)
 		default:
-			err = w.skip(0)
+			err = w.Skip(headerDepth)
 		}
 		return err
 	})
@@ -89,24 +101,24 @@ func (w *walker) entry(name string) (entry, error) {
 	}
 	for i, key := range []string{"dtype", "shape", "data_offsets"} {
 		if !seen[i] {
-			return e, w.failf("tensor %q: missing key %q", name, key)
+			return e, w.Failf("tensor %q: missing key %q", name, key)
 		}
 	}
 	return e, nil
 }
 
 func (w *walker) dtype(name string) (tensor.DType, error) {
-	if w.next() != '"' {
-		return 0, w.failf("tensor %q: dtype: wanted a string, found %s", name, w.found())
+	if w.Next() != '"' {
+		return 0, w.Failf("tensor %q: dtype: wanted a string, found %s", name, w.Found())
 	}
-	s, err := w.raw()
+	s, err := w.Raw()
 	if err != nil {
 		return 0, err
 	}
 	if d, ok := dtypes[string(s)]; ok {
 		return d, nil
 	}
-	return 0, w.failf("tensor %q: unknown dtype %q", name, s)
+	return 0, w.Failf("tensor %q: unknown dtype %q", name, s)
 }
 
 // dtypes maps the format's spellings.
@@ -124,7 +136,7 @@ func (w *walker) offsets(e *entry) error {
 		return err
 	}
 	if len(v) != 2 {
-		return w.failf("tensor %q: data_offsets: wanted 2 numbers, found %d", e.name, len(v))
+		return w.Failf("tensor %q: data_offsets: wanted 2 numbers, found %d", e.name, len(v))
 	}
 	e.begin, e.end = v[0], v[1]
 	w.dims = w.dims[:len(w.dims)-2]
@@ -137,13 +149,13 @@ func (w *walker) uints(name, key string) ([]uint64, error) {
 		w.dims = make([]uint64, 0, 4096)
 	}
 	from := len(w.dims)
-	if w.next() != '[' {
-		return nil, w.failf("tensor %q: %s: wanted an array, found %s", name, key, w.found())
+	if w.Next() != '[' {
+		return nil, w.Failf("tensor %q: %s: wanted an array, found %s", name, key, w.Found())
 	}
-	err := w.array(key, func() error {
-		v, ok := w.uint()
+	err := w.Array(key, func() error {
+		v, ok := w.Uint()
 		if !ok {
-			return w.failf("tensor %q: %s: wanted an unsigned 64-bit integer, found %s", name, key, w.found())
+			return w.Failf("tensor %q: %s: wanted an unsigned 64-bit integer, found %s", name, key, w.Found())
 		}
 		if len(w.dims) == cap(w.dims) { // a shape of absurd rank must not overwrite its neighbour
 			w.dims = append(make([]uint64, 0, 4*(len(w.dims)-from)+4096), w.dims[from:]...)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"famkit/internal/fault"
+	"famkit/internal/strictjson"
 )
 
 // indexCap bounds the size of an index that is read.
@@ -135,57 +136,42 @@ func readIndex(path string) (weightMap map[string]string, total *int64, err erro
 	if err != nil {
 		return nil, nil, fault.Inputf("reading the index: %w", err)
 	}
-	weightMap, err = uniqueMap(data)
+	weightMap, total, err = parseIndex(data)
 	if err != nil {
 		return nil, nil, fault.Inputf("%s: %w", path, err)
-	}
-	var rest struct {
-		Metadata *struct {
-			TotalSize *float64 `json:"total_size"`
-		} `json:"metadata"`
-	}
-	if err := json.Unmarshal(data, &rest); err != nil {
-		return nil, nil, fault.Inputf("%s: %w", path, err)
-	}
-	if rest.Metadata != nil {
-		size := int64(-1)
-		if rest.Metadata.TotalSize != nil {
-			size = int64(*rest.Metadata.TotalSize)
-		}
-		total = &size
 	}
 	return weightMap, total, nil
 }
 
-// uniqueMap reads weight_map and refuses a tensor that it names twice, which encoding/json would not notice.
-func uniqueMap(data []byte) (map[string]string, error) {
-	if !json.Valid(data) {
-		return nil, errors.New("not valid JSON")
+// parseIndex reads the text of an index.
+func parseIndex(data []byte) (weightMap map[string]string, total *int64, err error) {
+	var index struct {
+		Metadata *struct {
+			TotalSize *float64 `json:"total_size"`
+		} `json:"metadata"`
+		WeightMap map[string]*string `json:"weight_map"`
 	}
-	w := &walker{text: data}
-	var weightMap map[string]string
-	err := w.object("the index", func(key []byte) error {
-		if string(key) != "weight_map" {
-			return w.skip(0)
+	if err := strictjson.Unmarshal(data, &index); err != nil {
+		return nil, nil, err
+	}
+	if len(index.WeightMap) == 0 {
+		return nil, nil, errors.New("no weight_map, or an empty one")
+	}
+	weightMap = make(map[string]string, len(index.WeightMap))
+	for name, file := range index.WeightMap {
+		if file == nil {
+			return nil, nil, fmt.Errorf("weight_map: tensor %q: wanted a file name, found null", name)
 		}
-		weightMap = map[string]string{}
-		return w.object("weight_map", func(raw []byte) error {
-			name := string(raw)
-			if _, dup := weightMap[name]; dup {
-				return w.failf("weight_map: duplicate tensor name %q", name)
-			}
-			if w.next() != '"' {
-				return w.failf("weight_map: tensor %q: wanted a file name, found %s", name, w.found())
-			}
-			file, err := w.str()
-			weightMap[name] = file
-			return err
-		})
-	})
-	if err == nil && len(weightMap) == 0 {
-		err = errors.New("no weight_map, or an empty one")
+		weightMap[name] = *file
 	}
-	return weightMap, err
+	if index.Metadata != nil {
+		size := int64(-1)
+		if index.Metadata.TotalSize != nil {
+			size = int64(*index.Metadata.TotalSize)
+		}
+		total = &size
+	}
+	return weightMap, total, nil
 }
 
 // indexJSON is the text of an index as transformers writes it: indent 2, keys sorted, a newline at the end.

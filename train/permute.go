@@ -1,6 +1,10 @@
 package train
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"famkit/internal/draw"
+)
 
 // permutation is a keyed bijection of [0, n): a balanced Feistel network over the next even number of bits,
 // walked until it falls inside (Black and Rogaway, 2002). Any element is computed by itself, so a data order
@@ -13,9 +17,9 @@ type permutation struct {
 
 func newPermutation(n uint64, seed, stream uint64) permutation {
 	p := permutation{n: n, half: uint(bits.Len64(max(n, 2)-1)+1) / 2}
-	k := mix(seed ^ mix(stream+0x9e3779b97f4a7c15))
+	k := draw.Finish(seed ^ draw.Finish(stream+0x9e3779b97f4a7c15))
 	for i := range p.keys {
-		k = mix(k + uint64(i) + 1)
+		k = draw.Finish(k + uint64(i) + 1)
 		p.keys[i] = k
 	}
 	return p
@@ -34,14 +38,7 @@ func (p permutation) round(x uint64) uint64 {
 	mask := uint64(1)<<p.half - 1
 	l, r := x>>p.half, x&mask
 	for _, k := range p.keys {
-		l, r = r, l^(mix(r+k)&mask)
+		l, r = r, l^(draw.Finish(r+k)&mask)
 	}
 	return l<<p.half | r
-}
-
-// mix is the finaliser of SplitMix64.
-func mix(x uint64) uint64 {
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

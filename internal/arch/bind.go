@@ -24,6 +24,8 @@ type Checkpoint struct {
 	Source format.Source
 	// Tensors in the order of the spec: embed, blocks by layer, head.
 	Tensors []Bound
+
+	index *index // of Tensors; nil in a checkpoint made by hand
 }
 
 // Bind reads src's config.json and recognises every tensor. Unknown, missing and misshapen tensors are
@@ -34,16 +36,6 @@ func Bind(src format.Source) (*Checkpoint, error) {
 		return nil, err
 	}
 	return ck, nil
-}
-
-// Find gives the tensor of a role in a layer, -1 for what stands outside the blocks; of experts that of the first.
-func (ck *Checkpoint) Find(role Role, layer int) (Bound, bool) {
-	for _, b := range ck.Tensors {
-		if b.Layer == layer && b.Spec.Role == role {
-			return b, true
-		}
-	}
-	return Bound{}, false
 }
 
 // DType is the element type that most of the weights' bytes have.

@@ -80,6 +80,7 @@ func check(src format.Source, config *Config, m *Model) (*Checkpoint, []Finding,
 	for _, s := range layout {
 		k.take(s)
 	}
+	k.ck.reindex()
 	k.rest()
 	k.types()
 	return k.ck, k.found, inSource(src, k.err())

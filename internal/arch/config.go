@@ -3,12 +3,13 @@ package arch
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"unicode/utf8"
 
 	"famkit/internal/fault"
+	"famkit/internal/strictjson"
 )
 
 // Config is a config.json: an object whose keys keep their order and whose values keep their text, so that
@@ -25,25 +26,10 @@ func EmptyConfig() *Config {
 	return &Config{path: "config.json", raw: map[string]json.RawMessage{}}
 }
 
-// ParseConfig reads a config.json. It refuses what is not one JSON object in UTF-8, and duplicate keys at any depth.
+// ParseConfig reads a config.json. It refuses what is not one JSON object in UTF-8, what nests deeper than
+// strictjson.MaxDepth, and duplicate keys at any depth.
 func ParseConfig(b []byte) (*Config, error) {
-	if !utf8.Valid(b) {
-		return nil, fault.Inputf("config.json: not UTF-8 text")
-	}
-	var whole json.RawMessage
-	if err := json.Unmarshal(b, &whole); err != nil {
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
-			return nil, fault.Inputf("config.json: not valid JSON at byte %d: %w", syntax.Offset, err)
-		}
-		return nil, fault.Inputf("config.json: not valid JSON: %w", err)
-	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.UseNumber() // numbers are judged when they are asked for
-	if err := refuseDuplicates(dec, "config.json"); err != nil {
-		return nil, err
-	}
-	c, err := parseObject(whole, "config.json")
+	c, err := parseObject(b, "config.json")
 	if err != nil {
 		return nil, err
 	}
@@ -51,68 +37,21 @@ func ParseConfig(b []byte) (*Config, error) {
 	return c, nil
 }
 
-// parseObject splits valid JSON without duplicates into its keys and their raw values.
+// parseObject splits an object into its keys and their raw values.
 func parseObject(b []byte, path string) (*Config, error) {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	tok, err := dec.Token()
-	if err != nil {
+	members, err := strictjson.Members(b)
+	switch {
+	case err != nil && json.Valid(b) && bytes.TrimSpace(b)[0] != '{':
+		return nil, fault.Inputf("%s: wanted an object, found %s", path, clip(b))
+	case err != nil:
 		return nil, fault.Inputf("%s: %w", path, err)
 	}
-	if tok != json.Delim('{') {
-		return nil, fault.Inputf("%s: wanted an object, found %s", path, clip(b))
-	}
-	c := &Config{path: path, raw: map[string]json.RawMessage{}}
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return nil, fault.Inputf("%s: %w", path, err)
-		}
-		var raw json.RawMessage
-		if err := dec.Decode(&raw); err != nil {
-			return nil, fault.Inputf("%s: %w", path, err)
-		}
-		name := key.(string) // a key of an object is a string
-		c.keys = append(c.keys, name)
-		c.raw[name] = raw
+	c := &Config{path: path, raw: make(map[string]json.RawMessage, len(members))}
+	for _, m := range members {
+		c.keys = append(c.keys, m.Key)
+		c.raw[m.Key] = m.Value
 	}
 	return c, nil
-}
-
-// refuseDuplicates reads one value from dec and looks for keys that occur twice in one object. The standard
-// decoder keeps the last of them, other readers the first: such a file means two things.
-func refuseDuplicates(dec *json.Decoder, path string) error {
-	tok, err := dec.Token()
-	if err != nil {
-		return fault.Inputf("%s: %w", path, err)
-	}
-	switch tok {
-	case json.Delim('{'):
-		seen := map[string]bool{}
-		for dec.More() {
-			key, err := dec.Token()
-			if err != nil {
-				return fault.Inputf("%s: %w", path, err)
-			}
-			name := key.(string)
-			if seen[name] {
-				return fault.Inputf("%s: duplicate key %q", path, name)
-			}
-			seen[name] = true
-			if err := refuseDuplicates(dec, path+": "+name); err != nil {
-				return err
-			}
-		}
-	case json.Delim('['):
-		for dec.More() {
-			if err := refuseDuplicates(dec, path); err != nil {
-				return err
-			}
-		}
-	default:
-		return nil
-	}
-	_, err = dec.Token() // the closing bracket
-	return err
 }
 
 // Bytes is the config as a file: what was parsed while nothing has changed, else indented by two blanks and
@@ -147,11 +86,7 @@ func (c *Config) compact() []byte {
 
 // Clone is a copy that can be changed by itself.
 func (c *Config) Clone() *Config {
-	d := &Config{path: c.path, keys: slices.Clone(c.keys), orig: c.orig, raw: make(map[string]json.RawMessage, len(c.raw))}
-	for k, v := range c.raw {
-		d.raw[k] = v
-	}
-	return d
+	return &Config{path: c.path, keys: slices.Clone(c.keys), orig: c.orig, raw: maps.Clone(c.raw)}
 }
 
 // Keys lists the keys in their order.

@@ -14,7 +14,8 @@ type keys struct {
 // llamaKeys are the names that Llama brought.
 var llamaKeys = keys{
 	hidden: "hidden_size", layers: "num_hidden_layers", heads: "num_attention_heads", kv: "num_key_value_heads",
-	headDim: "head_dim", ffn: "intermediate_size", maxPos: "max_position_embeddings", eps: "rms_norm_eps", act: "hidden_act",
+	headDim: "head_dim", ffn: "intermediate_size", maxPos: "max_position_embeddings", eps: "rms_norm_eps",
+	act: "hidden_act",
 }
 
 // gemmaKeys differ from them in the activation's name.
@@ -32,7 +33,8 @@ func alias(c *Config, key, other string) (*Config, error) {
 	}
 	if now, ok := c.Raw(key); ok {
 		if !bytes.Equal(now, raw) {
-			return nil, fault.Inputf("%s: %s says %s, but %s, another name for it, says %s", c.path, key, clip(now), other, clip(raw))
+			return nil, fault.Inputf("%s: %s says %s, but %s, another name for it, says %s",
+				c.path, key, clip(now), other, clip(raw))
 		}
 		return c, nil
 	}

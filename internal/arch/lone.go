@@ -47,6 +47,7 @@ func (l *lone) bind() (*Checkpoint, error) {
 	}
 	ck := &Checkpoint{Model: l.m, Source: l.src}
 	problems := l.take(ck)
+	ck.reindex()
 	for _, name := range slices.Sorted(maps.Keys(l.have)) {
 		if !l.m.Spec.ignores(name) {
 			problems = append(problems, fmt.Sprintf("tensor %q: unknown to %s", name, l.m.Spec.Name))

@@ -36,7 +36,7 @@ const (
 )
 
 // Bias is the role of the bias that belongs to weight r, of a norm's too.
-func (r Role) Bias() Role { return r + ".bias" }
+func (r Role) Bias() Role { return r + biasSuffix }
 
 // TensorSpec describes one kind of tensor. Name holds "%d" for the layer number in a block tensor, and a second one
 // for the expert's number where PerExpert. Shapes are row-major as stored: PyTorch Linear is [out, in].

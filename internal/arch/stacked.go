@@ -23,13 +23,11 @@ func stackedExperts(prefix string) []Stack {
 
 // unstack puts a view of each expert's tensor in the place of the tensors that hold several.
 func (k *checker) unstack(layout []Slot) {
-	type key struct {
-		role  Role
-		layer int
-	}
-	slots := map[key][]Slot{}
+	slots := map[Key][]Slot{} // those of all experts under that of none
 	for _, s := range layout {
-		slots[key{s.Spec.Role, s.Layer}] = append(slots[key{s.Spec.Role, s.Layer}], s)
+		key := s.Key()
+		key.Expert = -1
+		slots[key] = append(slots[key], s)
 	}
 	found := 0
 	for layer := range k.ck.Model.Layers {
@@ -40,9 +38,9 @@ func (k *checker) unstack(layout []Slot) {
 				continue
 			}
 			var parts []Slot // in the order in which they are stored
-			for e := range slots[key{stack.Roles[0], layer}] {
+			for e := range slots[Key{stack.Roles[0], layer, -1}] {
 				for _, r := range stack.Roles {
-					parts = append(parts, slots[key{r, layer}][e])
+					parts = append(parts, slots[Key{r, layer, -1}][e])
 				}
 			}
 			delete(k.left, name)

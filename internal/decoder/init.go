@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"famkit/internal/arch"
+	"famkit/internal/draw"
 	"famkit/internal/tensor"
 )
 
@@ -65,21 +66,13 @@ func fill(b []byte, f func(i int) (float64, float64)) {
 func streamKey(seed uint64, name string) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(name)) // a hash never fails
-	return mix(mix(seed) + h.Sum64())
-}
-
-// mix is the finalizer of SplitMix64 (Steele, Lea and Flood 2014): a bijection that passes tests of randomness on counters.
-func mix(z uint64) uint64 {
-	z += 0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
+	return draw.Mix(draw.Mix(seed) + h.Sum64())
 }
 
 // normals are elements 2*pair and 2*pair+1 of a stream of standard normal numbers (Box and Muller 1958).
 func normals(key, pair uint64) (x, y float64) {
-	u := (float64(mix(key+mix(2*pair))>>11) + 1) / (1 << 53) // in (0,1]
-	v := float64(mix(key+mix(2*pair+1))>>11) / (1 << 53)
+	u := (float64(draw.Mix(key+draw.Mix(2*pair))>>11) + 1) / (1 << 53) // in (0,1]
+	v := float64(draw.Mix(key+draw.Mix(2*pair+1))>>11) / (1 << 53)
 	s, c := math.Sincos(2 * math.Pi * v)
 	r := math.Sqrt(-2 * math.Log(u))
 	return r * c, r * s

@@ -2,7 +2,10 @@
 // converts their bytes. It does no arithmetic.
 package tensor
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // DType is an element type as the safetensors format spells it.
 type DType uint8
@@ -44,7 +47,8 @@ var dtypeFacts = [...]dtypeFact{
 	Invalid: {"INVALID", "", 0},
 	Bool:    {"BOOL", "bool", 8}, F4: {"F4", "", 4}, F6E2M3: {"F6_E2M3", "", 6}, F6E3M2: {"F6_E3M2", "", 6},
 	U8: {"U8", "uint8", 8}, I8: {"I8", "int8", 8},
-	F8E5M2: {"F8_E5M2", "float8_e5m2", 8}, F8E4M3: {"F8_E4M3", "float8_e4m3fn", 8}, F8E8M0: {"F8_E8M0", "float8_e8m0fnu", 8},
+	F8E5M2: {"F8_E5M2", "float8_e5m2", 8}, F8E4M3: {"F8_E4M3", "float8_e4m3fn", 8},
+	F8E8M0:     {"F8_E8M0", "float8_e8m0fnu", 8},
 	F8E4M3FNUZ: {"F8_E4M3FNUZ", "float8_e4m3fnuz", 8}, F8E5M2FNUZ: {"F8_E5M2FNUZ", "float8_e5m2fnuz", 8},
 	I16: {"I16", "int16", 16}, U16: {"U16", "uint16", 16}, F16: {"F16", "float16", 16}, BF16: {"BF16", "bfloat16", 16},
 	I32: {"I32", "int32", 32}, U32: {"U32", "uint32", 32}, F32: {"F32", "float32", 32},
@@ -82,3 +86,30 @@ func (d DType) Bits() int { return dtypeFacts[d].bits }
 
 // Real reports whether growth and the engines can compute with the type: F16, BF16, F32, F64.
 func (d DType) Real() bool { return d == F16 || d == BF16 || d == F32 || d == F64 }
+
+// floats are what the real types can say: the significant bits, and the exponents of their smallest and largest
+// numbers.
+var floats = map[DType]struct{ bits, least, most int }{
+	BF16: {8, -133, 127}, F16: {11, -24, 15}, F32: {24, -149, 127}, F64: {53, -1074, 1023},
+}
+
+// Precision is the number of significant bits of a real type, the leading one counted.
+func (d DType) Precision() int { return floats[d].bits }
+
+// Unit is a real type's unit roundoff: how far a rounded number may be from what it was, relative to it.
+func (d DType) Unit() float64 { return math.Ldexp(1, -floats[d].bits) }
+
+// Smallest is a real type's smallest positive number.
+func (d DType) Smallest() float64 { return math.Ldexp(1, floats[d].least) }
+
+// Largest is a real type's largest finite number.
+func (d DType) Largest() float64 {
+	f := floats[d]
+	return math.Ldexp(2-math.Ldexp(1, 1-f.bits), f.most)
+}
+
+// Holds reports whether every number of real type o is one of real type d.
+func (d DType) Holds(o DType) bool {
+	a, b := floats[d], floats[o]
+	return d.Real() && o.Real() && a.bits >= b.bits && a.least <= b.least && a.most >= b.most
+}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -124,5 +125,39 @@ func TestSizes(t *testing.T) {
 	}
 	if _, err := ParseDType("INVALID"); err == nil {
 		t.Error("INVALID is accepted")
+	}
+}
+
+// TestFloatFacts finds the facts of the real types in their bits.
+func TestFloatFacts(t *testing.T) {
+	one := func(d DType, v float64) float64 {
+		b := make([]byte, d.Bits()/8)
+		var back [1]float64
+		Encode(b, []float64{v}, d)
+		Decode(back[:], b, d)
+		return back[0]
+	}
+	for _, d := range []DType{BF16, F16, F32, F64} {
+		u := d.Unit()
+		if one(d, 1+2*u) != 1+2*u || d != F64 && one(d, 1+u) != 1 || u != math.Ldexp(1, -d.Precision()) {
+			t.Errorf("%s: unit roundoff %v, %d bits", d, u, d.Precision())
+		}
+		if s := d.Smallest(); s == 0 || one(d, s) != s || d != F64 && one(d, s/2) != 0 {
+			t.Errorf("%s: smallest %v", d, s)
+		}
+		if l := d.Largest(); one(d, l) != l || math.IsInf(l, 0) || d != F64 && !math.IsInf(one(d, l*(1+u)), 0) {
+			t.Errorf("%s: largest %v", d, l)
+		}
+	}
+	var holds []string
+	for _, d := range []DType{BF16, F16, F32, F64, I32} {
+		for _, o := range []DType{BF16, F16, F32, F64, I32} {
+			if d.Holds(o) {
+				holds = append(holds, d.String()+">"+o.String())
+			}
+		}
+	}
+	if got := strings.Join(holds, " "); got != "BF16>BF16 F16>F16 F32>BF16 F32>F16 F32>F32 F64>BF16 F64>F16 F64>F32 F64>F64" {
+		t.Error(got)
 	}
 }

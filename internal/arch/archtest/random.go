@@ -4,7 +4,6 @@ package archtest
 import (
 	"math"
 	"math/rand/v2"
-	"strings"
 
 	"famkit/format"
 	"famkit/internal/arch"
@@ -51,7 +50,7 @@ func moments(m *arch.Model, t *arch.TensorSpec, shape []int) (mean, spread float
 	if t.Dims[0].Use == arch.Scales {
 		return 1 - m.GainOffset, 0.3
 	}
-	if t.Dims[0].Use == arch.Shifts || strings.HasSuffix(string(t.Role), ".bias") {
+	if t.Dims[0].Use == arch.Shifts || t.Role.IsBias() {
 		return 0, 0.3
 	}
 	switch t.Role {
