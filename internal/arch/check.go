@@ -30,6 +30,8 @@ const (
 	MixedDTypes  Code = "mixed"      // weights of several types
 	DTypeDiffers Code = "cast"       // config.json's dtype is not the weights'
 	Stacked      Code = "stacked"    // the experts of a layer in one tensor
+	Obeyed       Code = "obeyed"     // a key that loaders obey and famkit does not
+	Unlike       Code = "unlike"     // a key that parent and child must say alike and do not
 )
 
 // Finding is one thing that checking a checkpoint found.
@@ -37,6 +39,7 @@ type Finding struct {
 	Code   Code   `json:"code"`
 	Fatal  bool   `json:"fatal"`
 	Tensor string `json:"tensor,omitempty"`
+	Key    string `json:"key,omitempty"` // of config.json or another file
 	Want   string `json:"want,omitempty"`
 	Found  string `json:"found,omitempty"`
 	// Text says all of it in a line.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"famkit/internal/fault"
@@ -92,16 +94,27 @@ func (c *Config) Clone() *Config {
 // Keys lists the keys in their order.
 func (c *Config) Keys() []string { return slices.Clone(c.keys) }
 
-// clip shortens a raw value for an error message.
+// clip shortens a raw value for a message, and escapes what a terminal might take for more than text.
 func clip(raw []byte) string {
 	const most = 60
 	s := string(bytes.TrimSpace(raw))
-	if len(s) <= most {
+	if len(s) > most {
+		cut := most
+		for cut > 0 && !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = s[:cut] + "..."
+	}
+	if strings.IndexFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) < 0 {
 		return s
 	}
-	cut := most
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
+	var b strings.Builder
+	for _, r := range s {
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		}
 	}
-	return s[:cut] + "..."
+	return b.String()
 }

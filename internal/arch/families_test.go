@@ -132,8 +132,8 @@ func TestMixtureLayers(t *testing.T) {
 func TestFamiliesRefuse(t *testing.T) {
 	const kv = `"num_key_value_heads": 4, `
 	for _, tc := range []struct{ kind, extra, want string }{
-		{"gemma3", `"text_config": {"hidden_size": 8}`, "model_type gemma3 reads more than text, with the language model in text_config: not supported"},
-		{"gemma", kv + `"use_bidirectional_attention": true`, "use_bidirectional_attention: wanted false, found true"},
+		{"gemma3", `"text_config": {"hidden_size": 8}`, `model_type "gemma3" reads more than text, with the language model in text_config: not supported`},
+		{"gemma", kv + `"use_bidirectional_attention": true`, "use_bidirectional_attention: wanted null or false, found true"},
 		{"gemma", kv + `"hidden_act": "silu", "hidden_activation": "gelu"`, "hidden_act means silu, but hidden_activation says gelu"},
 		{"gemma2", kv + `"num_attention_heads_": 5, "query_pre_attn_scalar": 0`, "query_pre_attn_scalar: wanted a positive number, found 0"},
 		{"gemma2", kv + `"query_pre_attn_scalar": 16.0`, "query_pre_attn_scalar: wanted an integer, found 16.0"},

@@ -15,6 +15,7 @@ var gemma = &Spec{
 	derive:   gemmaDerive,
 	Parse:    parseGemma,
 	Update:   updateGemma,
+	keys:     gemmaOwn,
 }
 
 var gemmaDefaults = defaults{
@@ -30,9 +31,6 @@ func (r *reader) gemmaFamily(d *defaults) *Model {
 	gemmaDerive(m)
 	m.QKVBias = r.bool("attention_bias", false)
 	m.OBias = m.QKVBias
-	if r.IsSet("use_bidirectional_attention") && r.bool("use_bidirectional_attention", false) {
-		r.keep(fault.Inputf("%s: use_bidirectional_attention: wanted false, found true", r.path))
-	}
 	return m
 }
 

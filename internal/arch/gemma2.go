@@ -16,6 +16,7 @@ var gemma2 = &Spec{
 	derive:            gemmaDerive,
 	Parse:             parseGemma2,
 	Update:            updateGemma2,
+	keys:              gemma2Own,
 }
 
 var gemma2Defaults = defaults{

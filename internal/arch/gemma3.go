@@ -12,6 +12,7 @@ var gemma3 = &Spec{
 	derive:            gemmaDerive,
 	Parse:             parseGemma3,
 	Update:            updateGemma3,
+	keys:              gemma3Own,
 }
 
 var gemma3Defaults = defaults{

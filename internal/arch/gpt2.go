@@ -14,6 +14,7 @@ var gpt2 = &Spec{
 	defaults: &gpt2Defaults,
 	Parse:    parseGPT2,
 	Update:   updateGPT2,
+	keys:     gpt2Own,
 }
 
 var gpt2Defaults = defaults{

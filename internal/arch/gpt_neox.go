@@ -15,6 +15,7 @@ var gptNeoX = &Spec{
 	defaults: &neoxDefaults,
 	Parse:    parseNeoX,
 	Update:   updateNeoX,
+	keys:     neoxOwn,
 }
 
 var neoxDefaults = defaults{

@@ -8,6 +8,7 @@ var llama = &Spec{
 	defaults:          &llamaDefaults,
 	Parse:             parseLlama,
 	Update:            updateLlama,
+	keys:              llamaOwn,
 }
 
 var llamaDefaults = defaults{

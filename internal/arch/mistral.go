@@ -10,6 +10,7 @@ var mistral = &Spec{
 	defaults: &mistralDefaults,
 	Parse:    parseMistral,
 	Update:   updateMistral,
+	keys:     mistralOwn,
 }
 
 var mistralDefaults = defaults{

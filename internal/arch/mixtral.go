@@ -16,6 +16,7 @@ var mixtral = &Spec{
 	derive:   mixtralDerive,
 	Parse:    parseMixtral,
 	Update:   updateMixtral,
+	keys:     mixtralOwn,
 }
 
 var mixtralDefaults = defaults{

@@ -8,6 +8,7 @@ var olmo2 = &Spec{
 	defaults: &olmo2Defaults,
 	Parse:    parseOlmo2,
 	Update:   updateOlmo2,
+	keys:     olmo2Own,
 }
 
 var olmo2Defaults = defaults{

@@ -10,6 +10,7 @@ var phi3 = &Spec{
 	defaults: &phi3Defaults,
 	Parse:    parsePhi3,
 	Update:   updatePhi3,
+	keys:     phi3Own,
 }
 
 var phi3Defaults = defaults{

@@ -7,6 +7,7 @@ var qwen2 = &Spec{
 	defaults: &qwen2Defaults,
 	Parse:    parseQwen2,
 	Update:   updateQwen2,
+	keys:     qwen2Own,
 }
 
 var qwen2Defaults = defaults{

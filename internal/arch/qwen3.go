@@ -8,6 +8,7 @@ var qwen3 = &Spec{
 	defaults: &qwen3Defaults,
 	Parse:    parseQwen3,
 	Update:   updateQwen3,
+	keys:     qwen3Own,
 }
 
 var qwen3Defaults = defaults{

@@ -12,6 +12,7 @@ var qwen3MoE = &Spec{
 	defaults: &qwen3MoEDefaults,
 	Parse:    parseQwen3MoE,
 	Update:   updateQwen3MoE,
+	keys:     qwen3MoEOwn,
 }
 
 var qwen3MoEDefaults = defaults{

@@ -24,7 +24,11 @@ const (
 var registry []*Spec
 
 func init() {
-	registry = []*Spec{llama, mistral, qwen2, qwen3, gemma, gemma2, gemma3, gpt2, gptNeoX, olmo2, phi3, mixtral, qwen3MoE}
+	registry = []*Spec{llama, mistral, qwen2, qwen3, gemma, gemma2, gemma3, gpt2, gptNeoX, olmo2, phi3, mixtral,
+		qwen3MoE}
+	for _, s := range registry {
+		s.rules = newRuleSet(s.keys, s.defaults.rules(), commonRules)
+	}
 }
 
 // Specs lists the architectures that are known.
@@ -37,7 +41,8 @@ func Lookup(modelType string) (*Spec, error) {
 			return s, nil
 		}
 	}
-	return nil, fault.Inputf("config.json: model_type: unknown architecture %q, known are %s", modelType, strings.Join(known(), ", "))
+	return nil, fault.Inputf("config.json: model_type: unknown architecture %q, known are %s", modelType,
+		strings.Join(known(), ", "))
 }
 
 func known() []string {
@@ -48,9 +53,9 @@ func known() []string {
 	return names
 }
 
-// Resolve reads a config into a model with every default applied. It refuses what it does not understand
-// rather than compute something else: unknown architectures, rotary scalings and activations, code of the
-// model's own (auto_map), quantised weights, spellings that contradict each other, sizes that do not fit.
+// Resolve reads a config into a model with every default applied. It refuses what it does not understand rather than
+// compute something else: unknown architectures, rotary scalings and activations, quantised weights, keys by which
+// others do not mean what they say, spellings that contradict each other, sizes that do not fit.
 func Resolve(c *Config) (*Model, error) {
 	kind, err := c.StringOrNull("model_type")
 	if err != nil {
@@ -60,7 +65,8 @@ func Resolve(c *Config) (*Model, error) {
 		return nil, fault.Inputf("%s: model_type: wanted one of %s, found nothing", c.path, strings.Join(known(), ", "))
 	}
 	if c.IsSet("text_config") {
-		return nil, fault.Hint(fault.Inputf("%s: model_type %s reads more than text, with the language model in text_config: not supported", c.path, kind),
+		const text = "%s: model_type %q reads more than text, with the language model in text_config: not supported"
+		return nil, fault.Hint(fault.Inputf(text, c.path, kind),
 			"save the language model by itself; Gemma 3's is a gemma3_text, Gemma3ForCausalLM")
 	}
 	spec, err := Lookup(kind)
@@ -81,21 +87,19 @@ func Resolve(c *Config) (*Model, error) {
 	return m, nil
 }
 
-// refuse turns away configs whose weights or code are not what the architecture's name says.
+// refuse turns away configs that do not mean what they say: see KeyRule.Unreadable.
 func (s *Spec) refuse(c *Config) error {
-	if c.IsSet("quantization_config") {
-		return fault.Hint(fault.Inputf("%s: quantization_config: quantised weights are not supported", c.path), "use the model's unquantised weights")
-	}
-	if code, _, err := c.Object("auto_map"); err != nil {
-		return err
-	} else if code != nil && len(code.keys) > 0 {
-		return fault.Inputf("%s: auto_map: the model runs code of its own, %s", c.path, clip(c.raw["auto_map"]))
-	}
-	if c.IsSet("is_causal") { // transformers 5 and vLLM then let every token see all others
-		if causal, err := c.Bool("is_causal", true); err != nil {
+	for _, key := range c.keys {
+		rule, ok := s.Rule(key)
+		if !ok || !rule.Unreadable {
+			continue
+		}
+		if why := rule.refuses(canonical(c.raw[key])); why != "" {
+			err := fault.Inputf("%s: %s: wanted %s, found %s: %s", c.path, key, rule.wanted(), clip(c.raw[key]), why)
+			if key == "quantization_config" {
+				err = fault.Hint(err, "use the model's unquantised weights")
+			}
 			return err
-		} else if !causal {
-			return fault.Inputf("%s: is_causal: wanted true, found false", c.path)
 		}
 	}
 	classes, listed, err := c.Strings("architectures")
@@ -103,7 +107,8 @@ func (s *Spec) refuse(c *Config) error {
 		return err
 	}
 	if listed && len(classes) > 0 && !slices.Contains(classes, s.Class) {
-		return fault.Inputf("%s: architectures: wanted %s for model_type %s, found %s", c.path, s.Class, s.Name, strings.Join(classes, ", "))
+		return fault.Inputf("%s: architectures: wanted %s for model_type %s, found %s",
+			c.path, s.Class, s.Name, clip(c.raw["architectures"]))
 	}
 	return nil
 }
@@ -129,9 +134,11 @@ func (m *Model) Check() error {
 	case m.LearnedPos && m.MaxPos > maxSize:
 		return fault.Inputf("%s: wanted 1 to %d, found %d", k.maxPos, maxSize, m.MaxPos)
 	case m.Heads%m.KVHeads != 0:
-		return fault.Inputf("num_attention_heads: wanted a multiple of num_key_value_heads %d, found %d", m.KVHeads, m.Heads)
+		return fault.Inputf("num_attention_heads: wanted a multiple of num_key_value_heads %d, found %d", m.KVHeads,
+			m.Heads)
 	case m.Heads > maxSize/m.HeadDim:
-		return fault.Inputf("num_attention_heads x head_dim: wanted at most %d, found %d x %d", maxSize, m.Heads, m.HeadDim)
+		return fault.Inputf("num_attention_heads x head_dim: wanted at most %d, found %d x %d", maxSize, m.Heads,
+			m.HeadDim)
 	case m.Spec.HeadsDivideHidden && m.Hidden%m.Heads != 0:
 		return fault.Inputf("hidden_size: wanted a multiple of num_attention_heads %d, as transformers insists for %s, found %d", m.Heads, m.Spec.Name, m.Hidden)
 	case m.Spec.HeadsAreHidden && (m.Heads != m.KVHeads || m.Heads*m.HeadDim != m.Hidden):
@@ -140,7 +147,8 @@ func (m *Model) Check() error {
 	case m.Eps < 0:
 		return fault.Inputf("%s: wanted 0 or more, found %v", k.eps, m.Eps)
 	case len(m.Window) != m.Layers || len(m.LayerType) != m.Layers:
-		return fault.Inputf("layer_types: wanted %d entries as num_hidden_layers says, found %d windows and %d types", m.Layers, len(m.Window), len(m.LayerType))
+		return fault.Inputf("layer_types: wanted %d entries as num_hidden_layers says, found %d windows and %d types",
+			m.Layers, len(m.Window), len(m.LayerType))
 	}
 	if err := m.checkRope(); err != nil {
 		return err
@@ -154,14 +162,17 @@ func (m *Model) checkRope() error {
 	switch {
 	case m.Spec.defaults.rope == nil:
 		return nil
-	case m.RotaryDim < 2 || m.Turned() > m.HeadDim || m.RotaryDim%2 != 0 && (m.Rope.Type == ropeYarn || m.Rope.Type == ropeLongrope):
-		return fault.Inputf("head_dim: wanted an even number for the rotary embedding, found %d of %d elements", m.RotaryDim, m.HeadDim)
+	case m.RotaryDim < 2 || m.Turned() > m.HeadDim || m.RotaryDim%2 != 0 && (m.Rope.Type == ropeYarn ||
+		m.Rope.Type == ropeLongrope):
+		return fault.Inputf("head_dim: wanted an even number for the rotary embedding, found %d of %d elements",
+			m.RotaryDim, m.HeadDim)
 	case m.Rope.Theta <= 0:
 		return fault.Inputf("%s: wanted a positive number, found %v", ropeTheta, m.Rope.Theta)
 	case m.LocalRope != nil && m.LocalRope.Theta <= 0:
 		return fault.Inputf("%s: wanted a positive number, found %v", ropeLocal, m.LocalRope.Theta)
 	case m.LocalRope == nil && m.Spec.defaults.rope.local != 0:
-		return fault.Inputf("%s: wanted a rotary embedding for sliding layers, as %s has it, found none", ropeLocal, m.Spec.Name)
+		return fault.Inputf("%s: wanted a rotary embedding for sliding layers, as %s has it, found none", ropeLocal,
+			m.Spec.Name)
 	case m.Rope.Type == ropeLongrope && (n != m.RotaryDim/2 || len(m.Rope.LongFactor) != n):
 		return fault.Inputf("short_factor and long_factor: wanted %d numbers each, one for each frequency, found %d and %d",
 			m.RotaryDim/2, n, len(m.Rope.LongFactor))

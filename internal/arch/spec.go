@@ -86,6 +86,9 @@ type Spec struct {
 	HeadsAreHidden bool
 
 	defaults *defaults
+	// keys are the rules of the family's own keys; rules has those of all families too.
+	keys  []KeyRule
+	rules ruleSet
 	// derive sets what the architecture takes from other sizes; nil where there is nothing.
 	derive func(*Model)
 }

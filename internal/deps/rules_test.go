@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 	"internal/gguftest":      {"internal/tensor"},
 	"internal/demo/...":      {"internal/report"},
 	"internal/tally":         {},
-	"internal/interop/...":   {},
+	"internal/interop/...":   {"internal/tensor", "format", "internal/arch", "internal/arch/archtest"},
 	"internal/deps":          {},
 }
 
