@@ -70,17 +70,25 @@ func (u *ui) exit(ctx context.Context, err error) int {
 	if err == nil {
 		return code
 	}
-	hint := fault.HintOf(err)
+	message, hint := fault.Text(err, flagText), fault.HintText(err, flagText)
 	if u.json || u.jsonAsked {
-		b, _ := json.Marshal(jsonError{"error", code, err.Error(), hint})
+		b, _ := json.Marshal(jsonError{"error", code, message, hint})
 		_, _ = fmt.Fprintln(u.err, string(b))
 		return code
 	}
-	_, _ = fmt.Fprintf(u.err, "famkit: error: %v\n", err)
+	_, _ = fmt.Fprintf(u.err, "famkit: error: %s\n", message)
 	if hint != "" {
 		_, _ = fmt.Fprintf(u.err, "famkit: hint: %s\n", hint)
 	}
 	return code
+}
+
+// flagText spells a setting that a message names as the command line does.
+func flagText(s fault.Setting) string {
+	if s.Value == "" {
+		return "--" + s.Name
+	}
+	return "--" + s.Name + " " + s.Value
 }
 
 // terminal reports whether standard error is a terminal that may be drawn on.

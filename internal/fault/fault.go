@@ -22,24 +22,30 @@ type Error struct {
 	Kind Kind
 	Hint string
 	Err  error
+
+	message, hint phrase // of Err and Hint, for Text and HintText; empty where they were made elsewhere
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
+func newError(k Kind, format string, a []any) error {
+	return &Error{Kind: k, Err: fmt.Errorf(format, a...), message: phrase{format, a}}
+}
+
 // Inputf refuses an input.
 func Inputf(format string, a ...any) error {
-	return &Error{Kind: Input, Err: fmt.Errorf(format, a...)}
+	return newError(Input, format, a)
 }
 
 // Usagef reports wrong usage.
 func Usagef(format string, a ...any) error {
-	return &Error{Kind: Usage, Err: fmt.Errorf(format, a...)}
+	return newError(Usage, format, a)
 }
 
 // Failedf reports work that could not be finished.
 func Failedf(format string, a ...any) error {
-	return &Error{Kind: Failed, Err: fmt.Errorf(format, a...)}
+	return newError(Failed, format, a)
 }
 
 // Hint adds a hint to err, keeping its kind.
@@ -47,7 +53,7 @@ func Hint(err error, format string, a ...any) error {
 	if err == nil {
 		return nil
 	}
-	return &Error{Kind: KindOf(err), Hint: fmt.Sprintf(format, a...), Err: err}
+	return &Error{Kind: KindOf(err), Hint: fmt.Sprintf(format, a...), Err: err, hint: phrase{format, a}}
 }
 
 // KindOf is the kind of the outermost Error in err's chain.
@@ -60,16 +66,4 @@ func KindOf(err error) Kind {
 }
 
 // HintOf is the first hint in err's chain.
-func HintOf(err error) string {
-	for err != nil {
-		var e *Error
-		if !errors.As(err, &e) {
-			return ""
-		}
-		if e.Hint != "" {
-			return e.Hint
-		}
-		err = e.Err
-	}
-	return ""
-}
+func HintOf(err error) string { return HintText(err, Setting.String) }

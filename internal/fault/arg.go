@@ -1,0 +1,86 @@
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Setting names a setting in a message, such as steps, with a value where the message proposes one. A library that
+// refuses a setting does not know how its user wrote it: a command spells it --steps 5, a recipe steps = 5 (line 12).
+type Setting struct{ Name, Value string }
+
+// Arg names a setting, and the value that it should get where one is given.
+func Arg(name string, value ...any) Setting {
+	return Setting{name, strings.TrimSuffix(fmt.Sprintln(value...), "\n")}
+}
+
+// String is the plain spelling: the name, then the value.
+func (s Setting) String() string {
+	if s.Value == "" {
+		return s.Name
+	}
+	return s.Name + " " + s.Value
+}
+
+// phrase is a message that is not put together yet, so that its settings can still be spelled.
+type phrase struct {
+	format string
+	args   []any
+}
+
+// text puts the message together. The settings and errors in it are spelled by spell.
+func (p phrase) text(spell func(Setting) string) string {
+	args := make([]any, len(p.args))
+	for i, a := range p.args {
+		switch a := a.(type) {
+		case Setting:
+			args[i] = spell(a)
+		case error:
+			args[i] = Text(a, spell)
+		default:
+			args[i] = a
+		}
+	}
+	return fmt.Sprintf(strings.ReplaceAll(p.format, "%w", "%v"), args...)
+}
+
+// Text is err's message with its settings spelled by spell.
+func Text(err error, spell func(Setting) string) string {
+	if e, ok := err.(*Error); ok { // what wraps an Error is walked below
+		if e.message.format != "" {
+			return e.message.text(spell)
+		}
+		return Text(e.Err, spell)
+	}
+	text := err.Error()
+	for _, inner := range wrapped(err) {
+		text = strings.Replace(text, inner.Error(), Text(inner, spell), 1)
+	}
+	return text
+}
+
+func wrapped(err error) []error {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		return many.Unwrap()
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		return []error{inner}
+	}
+	return nil
+}
+
+// HintText is the first hint in err's chain with its settings spelled by spell.
+func HintText(err error, spell func(Setting) string) string {
+	var e *Error
+	for errors.As(err, &e) {
+		if e.hint.format != "" {
+			return e.hint.text(spell)
+		}
+		if e.Hint != "" {
+			return e.Hint
+		}
+		err = e.Err
+	}
+	return ""
+}
