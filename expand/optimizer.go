@@ -9,6 +9,7 @@ import (
 	"famkit/internal/arch"
 	"famkit/internal/fault"
 	"famkit/internal/tensor"
+	"famkit/internal/trainstate"
 )
 
 // OptimizerState is what becomes of a parent's optimizer state.
@@ -21,16 +22,9 @@ const (
 	// AsymmetricState keeps the state of the first of several copies and clears the others', so that they part.
 	AsymmetricState OptimizerState = "asymmetric"
 	// ResetState clears all moments.
-	ResetState OptimizerState = "reset"
+	ResetState OptimizerState = trainstate.ResetMoments
 	// DropState leaves the state out: the child begins a training of its own.
 	DropState OptimizerState = "drop"
-)
-
-// Names of the tensors in a training's optimizer.safetensors: a prefix and the parameter's name.
-const (
-	firstMoment  = "exp_avg."
-	secondMoment = "exp_avg_sq."
-	masterWeight = "master."
 )
 
 // Optimizer grows the optimizer state of a training of p's parent. Master weights grow as the weights do. Experts made of a
@@ -65,9 +59,9 @@ func (p *Plan) Optimizer(ck *arch.Checkpoint, state format.Source, how Optimizer
 		for _, k := range []struct {
 			prefix string
 			e      *Expr
-		}{{firstMoment, g}, {secondMoment, g.squared()}, {masterWeight, &weights[i].Expr}} {
+		}{{trainstate.FirstMoment, g}, {trainstate.SecondMoment, g.squared()}, {trainstate.MasterWeight, &weights[i].Expr}} {
 			d, ok := dtypes[k.prefix]
-			if k.prefix == masterWeight && !ok {
+			if k.prefix == trainstate.MasterWeight && !ok {
 				continue
 			}
 			t, err := grownState(k.e, state, k.prefix, d)
@@ -84,7 +78,7 @@ func (p *Plan) Optimizer(ck *arch.Checkpoint, state format.Source, how Optimizer
 func stateTypes(state format.Source) (map[string]tensor.DType, error) {
 	out := map[string]tensor.DType{}
 	for _, name := range state.Names() {
-		for _, prefix := range []string{firstMoment, secondMoment, masterWeight} {
+		for _, prefix := range []string{trainstate.FirstMoment, trainstate.SecondMoment, trainstate.MasterWeight} {
 			if _, ok := out[prefix]; ok || !strings.HasPrefix(name, prefix) {
 				continue
 			}

@@ -12,24 +12,17 @@ import (
 	"famkit/internal/engine"
 	"famkit/internal/fault"
 	"famkit/internal/tensor"
-)
-
-// Names of the tensors in optimizer.safetensors: a prefix and the parameter's name. Master weights are there where the
-// checkpoint's weights are narrower than the engine's.
-const (
-	firstMoment  = "exp_avg."
-	secondMoment = "exp_avg_sq."
-	masterWeight = "master."
+	"famkit/internal/trainstate"
 )
 
 // save replaces the output directory by the state after `step` updates: weights, optimizer and trainer state in one move.
 func (r *run) save(ctx context.Context, step int) error {
-	state := State{Format: stateFormat, Step: step, Tokens: r.tokensAt(step), Seconds: r.seconds(), Model: r.origin, Settings: r.s, Digests: r.digests, Growth: r.growth()}
-	b, err := state.bytes()
+	state := trainstate.State{Step: step, Tokens: r.tokensAt(step), Seconds: r.seconds(), Model: r.origin, Settings: r.s, Digests: r.digests, Growth: r.growth()}
+	b, err := state.Bytes()
 	if err != nil {
 		return err
 	}
-	r.files[stateFile] = b
+	r.files[trainstate.StateFile] = b
 	w, err := format.Write(context.WithoutCancel(ctx), r.o.Out, r.d.Source(r.config, r.dtype, r.files), r.checkpointOptions())
 	if err != nil {
 		return err
@@ -52,7 +45,7 @@ func (r *run) writeOptions() format.WriteOptions {
 // checkpointOptions are writeOptions once there is an optimizer, whose state is written beside the weights.
 func (r *run) checkpointOptions() format.WriteOptions {
 	o := r.writeOptions()
-	o.Extra = map[string]format.Source{optimizerFile: r.optimizerSource()}
+	o.Extra = map[string]format.Source{trainstate.OptimizerFile: r.optimizerSource()}
 	return o
 }
 
@@ -65,10 +58,10 @@ func (r *run) optimizerSource() format.Source {
 		src.Add(&bufTensor{info, r.e, b, lock})
 	}
 	for i, p := range r.opt.params {
-		add(firstMoment, p, r.opt.m[i])
-		add(secondMoment, p, r.opt.v[i])
+		add(trainstate.FirstMoment, p, r.opt.m[i])
+		add(trainstate.SecondMoment, p, r.opt.v[i])
 		if r.dtype != dtypeOf(p.W.Type) {
-			add(masterWeight, p, p.W)
+			add(trainstate.MasterWeight, p, p.W)
 		}
 	}
 	return src
@@ -83,22 +76,22 @@ func dtypeOf(t engine.Type) tensor.DType {
 
 // restore loads moments and master weights of a saved training. It wants each tensor in the engine's type.
 func (r *run) restore(dir string) error {
-	path := filepath.Join(dir, optimizerFile)
+	path := filepath.Join(dir, trainstate.OptimizerFile)
 	h, err := format.Open(path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = h.Close() }()
-	narrow := slices.Contains(h.Names(), masterWeight+r.opt.params[0].Name)
+	narrow := slices.Contains(h.Names(), trainstate.MasterWeight+r.opt.params[0].Name)
 	for i, p := range r.opt.params {
-		if err := r.fill(h, path, firstMoment+p.Name, p, r.opt.m[i]); err != nil {
+		if err := r.fill(h, path, trainstate.FirstMoment+p.Name, p, r.opt.m[i]); err != nil {
 			return err
 		}
-		if err := r.fill(h, path, secondMoment+p.Name, p, r.opt.v[i]); err != nil {
+		if err := r.fill(h, path, trainstate.SecondMoment+p.Name, p, r.opt.v[i]); err != nil {
 			return err
 		}
 		if narrow {
-			if err := r.fill(h, path, masterWeight+p.Name, p, p.W); err != nil {
+			if err := r.fill(h, path, trainstate.MasterWeight+p.Name, p, p.W); err != nil {
 				return err
 			}
 		}

@@ -1,5 +1,7 @@
 package train
 
+import "famkit/internal/trainstate"
+
 // Event is something that happened. Exactly one field is set. The rows are what the log holds, with a "type" each.
 type Event struct {
 	Start    *StartRow
@@ -13,17 +15,17 @@ type Event struct {
 
 // StartRow opens the log, and again each resumed part of it (type "resume").
 type StartRow struct {
-	Type       string   `json:"type"`
-	Step       int      `json:"step"` // the last step done before
-	Model      string   `json:"model"`
-	Settings   Settings `json:"settings"`
-	Params     int64    `json:"params"`
-	DataTokens int64    `json:"data_tokens"`
-	StepTokens int      `json:"step_tokens"` // target tokens of a step
-	EvalRows   int64    `json:"eval_rows"`
-	Engine     string   `json:"engine"`
-	FLOPs      float64  `json:"flops_per_token"`
-	Memory     Memory   `json:"memory"`
+	Type       string              `json:"type"`
+	Step       int                 `json:"step"` // the last step done before
+	Model      string              `json:"model"`
+	Settings   trainstate.Settings `json:"settings"`
+	Params     int64               `json:"params"`
+	DataTokens int64               `json:"data_tokens"`
+	StepTokens int                 `json:"step_tokens"` // target tokens of a step
+	EvalRows   int64               `json:"eval_rows"`
+	Engine     string              `json:"engine"`
+	FLOPs      float64             `json:"flops_per_token"`
+	Memory     Memory              `json:"memory"`
 }
 
 // StepRow is one update. Loss is the mean over the step's target tokens before the update, in nats; GradNorm the

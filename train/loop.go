@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"famkit/format"
+	"famkit/internal/trainstate"
 )
 
 // train is the loop. Errors leave the last checkpoint in place.
@@ -46,13 +47,13 @@ func (r *run) train(ctx context.Context) (*Result, error) {
 }
 
 func (r *run) start(step int) error {
-	row := StartRow{Type: "start", Step: step, Model: r.origin, Settings: r.s, Params: r.model.Params(), DataTokens: r.data.tokens,
+	row := StartRow{Type: "start", Step: step, Model: r.origin, Settings: r.s, Params: r.model.Params(), DataTokens: r.data.Tokens,
 		StepTokens: r.stepTokens(), Engine: r.e.Name(), FLOPs: flopsPerToken(r.model, r.opt.params, r.s.Seq), Memory: r.memory}
 	if r.state != nil {
 		row.Type = "resume"
 	}
-	if r.data.eval != nil {
-		row.EvalRows = r.data.eval.count()
+	if r.data.Eval != nil {
+		row.EvalRows = r.data.Eval.Count()
 	}
 	r.result.Step = step
 	r.on(Event{Start: &row})
@@ -121,7 +122,7 @@ func (r *run) step(ctx context.Context, step int) error {
 	if err := finite(step, "gradient norm", norm); err != nil {
 		return err
 	}
-	lr := r.s.schedule().At(step) * r.growth().factor(step)
+	lr := r.s.Rate().At(step) * r.growth().Factor(step)
 	r.opt.step(step, lr, norm)
 	if err := r.e.Sync(); err != nil {
 		return err
@@ -133,7 +134,7 @@ func (r *run) step(ctx context.Context, step int) error {
 }
 
 // growth is what the resumed state says of a growth, nil where it was not grown.
-func (r *run) growth() *Growth {
+func (r *run) growth() *trainstate.Growth {
 	if r.state == nil {
 		return nil
 	}
@@ -154,7 +155,7 @@ func (r *run) gradients(ctx context.Context, step int) (float64, error) {
 		}
 		for k := range b {
 			i := (int64(step-1)*int64(r.s.Accum)+int64(micro))*int64(b) + int64(k)
-			r.data.train.row(row, i)
+			r.data.Rows.Row(row, i)
 			copy(ids[k*t:], row[:t])
 			copy(targets[k*t:(k+1)*t], row[1:])
 		}
@@ -175,19 +176,19 @@ func (r *run) gradients(ctx context.Context, step int) (float64, error) {
 
 // evaluate measures the mean loss on all held-out rows, in order.
 func (r *run) evaluate(ctx context.Context, step int) error {
-	if r.data.eval == nil {
+	if r.data.Eval == nil {
 		return nil
 	}
 	b, t := r.s.Batch, r.s.Seq
 	row, ids, targets := make([]int32, t+1), make([]int32, b*t), make([]int32, b*t)
 	sum, n := 0.0, 0
-	for i := int64(0); i < r.data.eval.count(); {
+	for i := int64(0); i < r.data.Eval.Count(); {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		k := 0
-		for ; k < b && i < r.data.eval.count(); k, i = k+1, i+1 {
-			r.data.eval.row(row, i)
+		for ; k < b && i < r.data.Eval.Count(); k, i = k+1, i+1 {
+			r.data.Eval.Row(row, i)
 			copy(ids[k*t:], row[:t])
 			copy(targets[k*t:(k+1)*t], row[1:])
 		}

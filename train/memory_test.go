@@ -9,6 +9,7 @@ import (
 	"famkit/internal/decoder"
 	"famkit/internal/engine"
 	"famkit/internal/fault"
+	"famkit/internal/trainstate"
 )
 
 func oracleModel(t *testing.T, name string) *arch.Model {
@@ -37,7 +38,7 @@ func TestMemoryNeedIsWhatIsTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := newAdamW(d, &Settings{}); err != nil {
+	if _, err := newAdamW(d, &trainstate.Settings{}); err != nil {
 		t.Fatal(err)
 	}
 	if need := memoryNeed(m, engine.F64, 3, 20); need.Total != e.Allocated() {

@@ -11,9 +11,11 @@ import (
 
 	"famkit/format"
 	"famkit/internal/arch"
+	"famkit/internal/corpus"
 	"famkit/internal/fault"
 	"famkit/internal/tensor"
 	"famkit/internal/tokenizer"
+	"famkit/internal/trainstate"
 )
 
 const tokenizerFile = "tokenizer.json"
@@ -84,7 +86,7 @@ func (r *run) choose() error {
 	if !o.Resume {
 		return nil
 	}
-	if r.state, err = readState(o.Model); err != nil {
+	if r.state, err = trainstate.Read(o.Model); err != nil {
 		return err
 	}
 	r.origin = r.state.Model
@@ -94,7 +96,7 @@ func (r *run) choose() error {
 // openConfig reads a config.json to train from scratch.
 func (r *run) openConfig() error {
 	path := r.o.Init
-	if isDir(path) {
+	if isFolder(path) {
 		path = filepath.Join(path, "config.json")
 	}
 	b, err := os.ReadFile(path)
@@ -140,7 +142,7 @@ func generationConfig(m *arch.Model) []byte {
 func (r *run) openTokenizer() error {
 	if path := r.o.Tokenizer; path != "" {
 		dir := path
-		if isDir(path) {
+		if isFolder(path) {
 			path = filepath.Join(path, tokenizerFile)
 		} else {
 			dir = filepath.Dir(path)
@@ -157,15 +159,15 @@ func (r *run) openTokenizer() error {
 			}
 		}
 	}
-	r.digests.Tokenizer = digestOf(r.files[tokenizerFile])
+	r.digests.Tokenizer = trainstate.Digest(r.files[tokenizerFile])
 	return nil
 }
 
 // encoder reads the tokenizer; token data does without.
-func (r *run) encoder() (encoder, error) {
+func (r *run) encoder() (corpus.Encoder, error) {
 	b := r.files[tokenizerFile]
 	if b == nil {
-		return nil, fault.Hint(fault.Inputf("text needs a tokenizer, and the model has no tokenizer.json"), "--tokenizer DIR, or data of token ids")
+		return nil, fault.Hint(fault.Inputf("text needs a tokenizer, and the model has no tokenizer.json"), "%v, or data of token ids", fault.Arg("tokenizer", "DIR"))
 	}
 	t, err := tokenizer.Load(b)
 	if err != nil {
@@ -183,11 +185,16 @@ func (r *run) writeConfig() error {
 		return err
 	}
 	r.config = c
-	r.digests.Config = digestOf(c.Bytes())
+	r.digests.Config = trainstate.Digest(c.Bytes())
 	for _, name := range []string{"plan.json", "proof.json", "config.json"} {
 		delete(r.files, name)
 	}
 	return nil
+}
+
+func isFolder(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && st.IsDir()
 }
 
 func sameFile(a, b string) bool {

@@ -6,6 +6,7 @@ import (
 	"famkit/internal/decoder"
 	"famkit/internal/engine"
 	"famkit/internal/fault"
+	"famkit/internal/trainstate"
 )
 
 // adamW holds the state of torch.optim.AdamW over a decoder's parameters: decoupled decay on tensors of two or
@@ -20,7 +21,7 @@ type adamW struct {
 }
 
 // newAdamW allocates zero moments, laid out as the decoder's weights: two buffers, a view for each parameter.
-func newAdamW(d *decoder.Decoder, s *Settings) (*adamW, error) {
+func newAdamW(d *decoder.Decoder, s *trainstate.Settings) (*adamW, error) {
 	o := &adamW{e: d.Engine(), params: d.Params(), grads: d.Gradients(), beta1: s.Beta1, beta2: s.Beta2, eps: s.Eps, clip: s.Clip, decay: s.WeightDecay}
 	all := d.Weights()
 	for _, views := range []*[]engine.Buf{&o.m, &o.v} {

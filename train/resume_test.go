@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"famkit/internal/arch"
+	"famkit/internal/trainstate"
 )
 
 // resumed are oracle models, at least one of every architecture.
@@ -52,7 +53,7 @@ func resumesTo(t *testing.T, architecture, model, engine string) {
 	if err := os.CopyFS(lost, os.DirFS(o.Out)); err != nil {
 		t.Fatal(err)
 	}
-	loseMoments(t, filepath.Join(lost, optimizerFile))
+	loseMoments(t, filepath.Join(lost, trainstate.OptimizerFile))
 	rows := trained(t, Options{Model: o.Out, Out: o.Out, Resume: true})
 	if len(rows) != 2 || rows[1].Loss != whole[3].Loss || rows[1].GradNorm != whole[3].GradNorm {
 		t.Errorf("resumed steps are %+v, want %+v", rows, whole[2:])

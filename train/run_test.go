@@ -13,7 +13,10 @@ import (
 	"testing"
 
 	"famkit/format"
+	"famkit/internal/corpus"
 	"famkit/internal/fault"
+	"famkit/internal/tensor"
+	"famkit/internal/trainstate"
 
 	_ "famkit/internal/engine/cpu"
 	_ "famkit/internal/engine/ref"
@@ -23,9 +26,9 @@ const oracle = "../fixtures/oracle/"
 
 // recordOptions are the settings of the oracle's training records.
 func recordOptions(model, out string) Options {
-	s := Defaults()
+	s := trainstate.Defaults()
 	s.Data, s.Batch, s.Seq, s.Steps = []string{oracle + model + "/train_tokens.safetensors"}, 4, 31, 20
-	s.LR, s.Schedule, s.Warmup, s.Engine = 1e-3, Constant, 0, "ref"
+	s.LR, s.Schedule, s.Warmup, s.Engine = 1e-3, trainstate.Constant, 0, "ref"
 	return Options{Model: oracle + model, Out: out, Settings: s, Given: given("batch", "seq", "steps")}
 }
 
@@ -125,11 +128,11 @@ func TestLeavesPyTorchsRecord(t *testing.T) {
 	if testing.Short() {
 		t.Skip("nothing here is concurrent")
 	}
-	for name, spoil := range map[string]func(*Settings){
-		"no decay": func(s *Settings) { s.WeightDecay = 0 },
-		"no clip":  func(s *Settings) { s.Clip = 0 },
-		"beta1":    func(s *Settings) { s.Beta1 = 0 },
-		"warm-up":  func(s *Settings) { s.Warmup = 1; s.Schedule = Cosine },
+	for name, spoil := range map[string]func(*trainstate.Settings){
+		"no decay": func(s *trainstate.Settings) { s.WeightDecay = 0 },
+		"no clip":  func(s *trainstate.Settings) { s.Clip = 0 },
+		"beta1":    func(s *trainstate.Settings) { s.Beta1 = 0 },
+		"warm-up":  func(s *trainstate.Settings) { s.Warmup = 1; s.Schedule = trainstate.Cosine },
 	} {
 		o := recordOptions("llama-tied", filepath.Join(t.TempDir(), "out"))
 		o.Engine = "cpu"
@@ -163,17 +166,25 @@ func TestMicroBatchesDoNotChangeAStep(t *testing.T) {
 // eightRows is the oracle's data of 20 batches of 4 rows as 10 batches of 8.
 func eightRows(t *testing.T) string {
 	t.Helper()
-	h, x, err := openRecorded(oracle + "qwen3/train_tokens.safetensors")
+	h, err := format.Open(oracle + "qwen3/train_tokens.safetensors")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = h.Close() }()
+	x, err := h.Tensor(corpus.TokensTensor)
+	if err != nil {
+		t.Fatal(err)
+	}
 	b, err := format.ReadAll(x)
 	if err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "eight.safetensors")
-	writeTokens(t, path, tokensTensor, x.Info().DType, []int{10, 8, 32}, b)
+	m := &format.Memory{}
+	m.AddBytes(tensor.Info{Name: corpus.TokensTensor, DType: x.Info().DType, Shape: []int{10, 8, 32}}, b)
+	if _, err := format.Write(context.Background(), path, m, format.WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
 	return path
 }
 
@@ -181,7 +192,7 @@ func eightRows(t *testing.T) string {
 func weightsOf(t *testing.T, dir string) []byte {
 	t.Helper()
 	var out []byte
-	for _, name := range []string{"model.safetensors", optimizerFile} {
+	for _, name := range []string{"model.safetensors", trainstate.OptimizerFile} {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
@@ -214,7 +225,7 @@ func TestResumeIsBitEqual(t *testing.T) {
 	}{
 		{"recorded batches, twice", []int{3, 7}, func(*Options) {}},
 		{"before the first step", []int{0}, func(o *Options) {}},
-		{"before the last step", []int{9}, func(o *Options) { o.Schedule = Cosine; o.Warmup = 3 }},
+		{"before the last step", []int{9}, func(o *Options) { o.Schedule = trainstate.Cosine; o.Warmup = 3 }},
 		{"accumulation", []int{4}, func(o *Options) { o.Batch, o.Accum = 1, 4 }},
 		{"bfloat16 weights", []int{5}, func(o *Options) { o.DType = "bfloat16" }},
 		{"shuffled rows in the middle of an epoch", []int{5}, shuffledData},
@@ -334,10 +345,10 @@ func changedTokens(t *testing.T, path string) string {
 func TestResumeRefusals(t *testing.T) {
 	dir := t.TempDir()
 	o := recordOptions("llama-tied", filepath.Join(dir, "out"))
-	o.Schedule = Cosine
+	o.Schedule = trainstate.Cosine
 	stopAt(t, o, 3)
 	resume := func(set func(*Options), flags ...string) Options {
-		r := Options{Model: o.Out, Out: o.Out, Resume: true, Settings: Defaults(), Given: given(flags...)}
+		r := Options{Model: o.Out, Out: o.Out, Resume: true, Settings: trainstate.Defaults(), Given: given(flags...)}
 		set(&r)
 		return r
 	}
@@ -348,12 +359,12 @@ func TestResumeRefusals(t *testing.T) {
 		kind  fault.Kind
 		words []string
 	}{
-		{"learning rate", resume(func(o *Options) { o.LR = 1 }, "lr"), fault.Input, []string{"lr was 0.001, now 1", "--force"}},
+		{"learning rate", resume(func(o *Options) { o.LR = 1 }, "lr"), fault.Input, []string{"lr was 0.001, now 1", "force"}},
 		{"steps of a cosine", resume(func(o *Options) { o.Steps = 30 }, "steps"), fault.Input, []string{"steps was 20, now 30"}},
-		{"data", resume(func(o *Options) { o.Data = other }, "data"), fault.Input, []string{"the data is another"}},
+		{"data", resume(func(o *Options) { o.Data = other }, "data"), fault.Input, []string{"the data was"}},
 		{"threads", resume(func(o *Options) { o.Threads = 77 }, "threads"), fault.Input, []string{"threads was", "now 77"}},
 		{"type", resume(func(o *Options) { o.DType = "bfloat16" }, "dtype"), fault.Input, []string{"dtype was float32, now bfloat16"}},
-		{"no training", Options{Model: oracle + "llama-tied", Out: filepath.Join(dir, "new"), Resume: true}, fault.Input, []string{stateFile}},
+		{"no training", Options{Model: oracle + "llama-tied", Out: filepath.Join(dir, "new"), Resume: true}, fault.Input, []string{trainstate.StateFile}},
 		{"no resume", recordOptions("llama-tied", o.Out), fault.Input, []string{"exists already", "--resume"}},
 	} {
 		refused(t, c.name, c.o, c.kind, c.words...)
@@ -372,7 +383,7 @@ func TestNonFiniteStopsBeforeTheUpdate(t *testing.T) {
 	if fault.KindOf(err) != fault.Failed || !strings.Contains(fmt.Sprint(err), "stopped before the update") {
 		t.Fatalf("got %v", err)
 	}
-	state, err := readState(o.Out)
+	state, err := trainstate.Read(o.Out)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,10 +14,12 @@ import (
 
 	"famkit/format"
 	"famkit/internal/arch"
+	"famkit/internal/corpus"
 	"famkit/internal/decoder"
 	"famkit/internal/engine"
 	"famkit/internal/fault"
 	"famkit/internal/tensor"
+	"famkit/internal/trainstate"
 )
 
 // Options are one call of the trainer.
@@ -26,7 +28,7 @@ type Options struct {
 	Init      string // instead of Model: a config.json to train from scratch
 	Tokenizer string // tokenizer.json or a folder that has it; "": the model's own
 	Out       string
-	Settings
+	trainstate.Settings
 	// Given tells which settings, by flag name, the user chose; a resumed training takes the others from its record.
 	Given  func(flag string) bool
 	Resume bool
@@ -38,23 +40,23 @@ type Options struct {
 
 // Result is a finished training, or what a dry run found.
 type Result struct {
-	Out      string   `json:"out"`
-	Params   int64    `json:"params"`
-	Step     int      `json:"step"`
-	Tokens   int64    `json:"tokens"`
-	Seconds  float64  `json:"seconds"`
-	Loss     float64  `json:"loss,omitempty"` // of the last step
-	EvalLoss *float64 `json:"eval_loss,omitempty"`
-	Engine   string   `json:"engine"`
-	Memory   Memory   `json:"memory"`
-	Settings Settings `json:"settings"`
-	DryRun   bool     `json:"dry_run,omitempty"`
+	Out      string              `json:"out"`
+	Params   int64               `json:"params"`
+	Step     int                 `json:"step"`
+	Tokens   int64               `json:"tokens"`
+	Seconds  float64             `json:"seconds"`
+	Loss     float64             `json:"loss,omitempty"` // of the last step
+	EvalLoss *float64            `json:"eval_loss,omitempty"`
+	Engine   string              `json:"engine"`
+	Memory   Memory              `json:"memory"`
+	Settings trainstate.Settings `json:"settings"`
+	DryRun   bool                `json:"dry_run,omitempty"`
 }
 
 // run is one training.
 type run struct {
 	o  Options
-	s  Settings
+	s  trainstate.Settings
 	on func(Event)
 
 	origin string // what the training began from
@@ -62,14 +64,14 @@ type run struct {
 	config *arch.Config // of the checkpoints
 	dtype  tensor.DType // of the saved weights
 	files  map[string][]byte
-	state  *State // nil: begins anew
+	state  *trainstate.State // nil: begins anew
 
 	e       engine.Engine
 	d       *decoder.Decoder
 	opt     *adamW
 	graph   *graph
-	data    *dataset
-	digests Digests
+	data    *corpus.Data
+	digests trainstate.Digests
 	memory  Memory
 	log     *logFile
 	began   time.Time
@@ -134,16 +136,19 @@ func (r *run) prepare(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if r.data, err = r.loader().load(ctx, &r.s); err != nil {
+	if r.data, err = corpus.Load(ctx, r.dataOptions()); err != nil {
 		return err
 	}
-	r.s.resolve(r.data.train.count())
-	if err := r.s.schedule().check(); err != nil {
+	if r.s.Steps == 0 {
+		r.s.Steps = int(max(r.data.Epoch/r.s.StepRows(), 1))
+	}
+	r.s.ResolveWarmup()
+	if err := r.s.Rate().Check(); err != nil {
 		return err
 	}
-	r.digests.Data = r.data.digest
+	r.digests.Data = r.data.Digest
 	if r.state != nil {
-		if err := r.state.refuseChanges(&r.s, r.digests, r.o.Force); err != nil {
+		if err := r.refuseChanges(); err != nil {
 			return err
 		}
 	}
@@ -154,20 +159,21 @@ func (r *run) prepare(ctx context.Context) error {
 // settle completes and checks the settings: recorded ones of a resumed training, the shape of recorded data.
 func (r *run) settle() error {
 	if r.state != nil {
-		if err := r.s.inherit(&r.state.Settings, r.o.Given); err != nil {
-			return err
-		}
+		r.s.Inherit(&r.state.Settings, r.o.Given)
 	}
-	if err := r.s.check(); err != nil {
+	if len(r.s.Data) == 0 {
+		return fault.Usagef("%v is missing", fault.Arg("data"))
+	}
+	if err := r.s.Check(); err != nil {
 		return err
 	}
-	if recorded(r.s.Data) {
+	if corpus.Recorded(r.s.Data) {
 		if err := r.takeShape(); err != nil {
 			return err
 		}
 	}
 	if r.s.Seq > r.model.MaxPos {
-		if r.state != nil || r.o.Given("seq") || recorded(r.s.Data) {
+		if r.state != nil || r.o.Given("seq") || corpus.Recorded(r.s.Data) {
 			return fault.Usagef("seq %d: the model's max_position_embeddings is %d", r.s.Seq, r.model.MaxPos)
 		}
 		r.s.Seq = r.model.MaxPos
@@ -197,7 +203,7 @@ func (r *run) chooseDType() error {
 // takeShape takes batch, seq and steps from recorded data, where they were not given, and refuses what contradicts it.
 func (r *run) takeShape() error {
 	path := r.s.Data[0]
-	shape, err := recordedShape(path)
+	shape, err := corpus.RecordedShape(path)
 	if err != nil {
 		return err
 	}
@@ -213,7 +219,7 @@ func (r *run) takeShape() error {
 	}
 	if r.s.Batch*r.s.Accum != shape[1] || r.s.Seq != shape[2]-1 {
 		return fault.Inputf("%s: tensor %q: wanted %d rows of %d ids a step (batch %d, accum %d, seq %d and one target), found %v",
-			path, tokensTensor, r.s.Batch*r.s.Accum, r.s.Seq+1, r.s.Batch, r.s.Accum, r.s.Seq, shape)
+			path, corpus.TokensTensor, r.s.Batch*r.s.Accum, r.s.Seq+1, r.s.Batch, r.s.Accum, r.s.Seq, shape)
 	}
 	return nil
 }
@@ -246,16 +252,38 @@ func (r *run) startEngine() error {
 	return nil
 }
 
-func (r *run) loader() loader {
-	l := loader{vocab: r.model.Vocab, seq: r.s.Seq, encoder: r.encoder, separator: -1,
-		progress: func(label string, done, total int64) { r.on(Event{Progress: &Progress{label, done, total}}) },
-		note:     func(format string, a ...any) { r.on(Event{Note: fmt.Sprintf(format, a...)}) }}
-	for _, list := range [][]int{r.model.BOS, r.model.EOS} { // the end of text where there is one
+// refuseChanges refuses to resume with what would change the training's result, unless forced.
+func (r *run) refuseChanges() error {
+	changes := r.state.Changes(&r.s, r.digests)
+	if len(changes) == 0 || r.o.Force {
+		return nil
+	}
+	var what []string
+	for _, c := range changes {
+		what = append(what, c.String())
+	}
+	return fault.Hint(fault.Inputf("the training cannot be resumed with what would change its result: %s", strings.Join(what, "; ")), "%v resumes it all the same", fault.Arg("force"))
+}
+
+func (r *run) dataOptions() corpus.Options {
+	return corpus.Options{Paths: r.s.Data, Ext: r.s.Ext, TokenDType: r.s.TokenDType, Eval: r.s.Eval, EvalFraction: r.s.EvalFraction, Seq: r.s.Seq,
+		Vocab: r.model.Vocab, Seed: r.s.Seed, Text: r.text,
+		Progress: func(label string, done, total int64) { r.on(Event{Progress: &Progress{label, done, total}}) },
+		Note:     func(format string, a ...any) { r.on(Event{Note: fmt.Sprintf(format, a...)}) }}
+}
+
+// text is the tokenizer and the id that ends a document.
+func (r *run) text() (corpus.Encoder, int32, error) {
+	tok, err := r.encoder()
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, list := range [][]int{r.model.EOS, r.model.BOS} {
 		if len(list) > 0 {
-			l.separator = int32(list[0])
+			return tok, int32(list[0]), nil
 		}
 	}
-	return l
+	return nil, 0, fault.Inputf("config.json: neither eos_token_id nor bos_token_id is there to separate documents")
 }
 
 // build takes the memory and fills it: fresh weights, a checkpoint's, or a saved training.

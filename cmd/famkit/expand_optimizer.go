@@ -1,13 +1,8 @@
 package main
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -16,18 +11,13 @@ import (
 	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/fault"
-)
-
-// The files that a training adds to a checkpoint.
-const (
-	trainerFile   = "trainer_state.json"
-	optimizerFile = "optimizer.safetensors"
+	"famkit/internal/trainstate"
 )
 
 // training is the state of a training that lies in a parent's directory; nil where there is none or it is left behind.
 type training struct {
 	moments format.Handle
-	trainer []byte
+	state   *trainstate.State // nil: moments without a training
 	how     expand.OptimizerState
 }
 
@@ -40,7 +30,7 @@ func openTraining(parent, how string) (*training, error) {
 	if err := state.Check(); err != nil {
 		return nil, fault.Usagef("--%w", err)
 	}
-	path := filepath.Join(parent, optimizerFile)
+	path := filepath.Join(parent, trainstate.OptimizerFile)
 	switch _, err := os.Stat(path); {
 	case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR):
 		return nil, fault.Inputf("%w", err)
@@ -50,15 +40,17 @@ func openTraining(parent, how string) (*training, error) {
 		}
 		return nil, nil
 	}
-	trainer, err := os.ReadFile(filepath.Join(parent, trainerFile))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.Inputf("%w", err)
+	t := &training{how: state}
+	var err error
+	if trainstate.Is(parent) {
+		if t.state, err = trainstate.Read(parent); err != nil {
+			return nil, err
+		}
 	}
-	h, err := format.Open(path)
-	if err != nil {
+	if t.moments, err = format.Open(path); err != nil {
 		return nil, err
 	}
-	return &training{h, trainer, state}, nil
+	return t, nil
 }
 
 func (t *training) close() {
@@ -76,49 +68,14 @@ func (t *training) grow(ck *arch.Checkpoint, p *expand.Plan, out format.Source, 
 	if err != nil {
 		return nil, err
 	}
-	o.Extra = map[string]format.Source{optimizerFile: moments}
-	if t.trainer == nil {
+	o.Extra = map[string]format.Source{trainstate.OptimizerFile: moments}
+	if t.state == nil {
 		return out, nil
 	}
 	config, _ := format.ReadFile(out, expand.ConfigFile)
-	trainer, err := grownTrainer(t.trainer, config, t.how)
+	b, err := trainstate.Grow(t.state, config, string(t.how)).Bytes()
 	if err != nil {
 		return nil, err
 	}
-	return format.WithFiles(out, map[string][]byte{trainerFile: trainer}), nil
-}
-
-// grownTrainer keeps the step and the settings, names the child's config, and notes the growth: entries without a history
-// start with moments of zero at a late step, which bias correction does not know, so their rate should rise anew over as
-// many steps as the second moment remembers.
-func grownTrainer(b, config []byte, how expand.OptimizerState) ([]byte, error) {
-	var state map[string]any
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber() // a seed has more digits than a float64
-	if err := d.Decode(&state); err != nil {
-		return nil, fault.Inputf("%s: %w", trainerFile, err)
-	}
-	digests, ok := state["digests"].(map[string]any)
-	settings, ok2 := state["settings"].(map[string]any)
-	if !ok || !ok2 {
-		return nil, fault.Inputf("%s: wanted digests and settings, found none", trainerFile)
-	}
-	sum := sha256.Sum256(config)
-	digests["config"] = hex.EncodeToString(sum[:])
-	number, _ := settings["beta2"].(json.Number)
-	beta2, err := number.Float64()
-	if err != nil {
-		return nil, fault.Inputf("%s: beta2: wanted a number, found %v", trainerFile, settings["beta2"])
-	}
-	state["growth"] = map[string]any{"step": state["step"], "optimizer": how, "rewarm_steps": rewarm(beta2)}
-	out, err := json.MarshalIndent(state, "", "  ")
-	return append(out, '\n'), err
-}
-
-// rewarm is twice the number of steps that a second moment averages over.
-func rewarm(beta2 float64) int {
-	if !(beta2 > 0 && beta2 < 1) {
-		return 0
-	}
-	return int(math.Ceil(2 / (1 - beta2)))
+	return format.WithFiles(out, map[string][]byte{trainstate.StateFile: b}), nil
 }

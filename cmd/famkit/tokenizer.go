@@ -14,9 +14,9 @@ import (
 
 	"famkit/convert"
 	"famkit/format"
+	"famkit/internal/corpus"
 	"famkit/internal/fault"
 	"famkit/internal/tokenizer"
-	"famkit/train"
 )
 
 const (
@@ -86,7 +86,7 @@ func runTokenizerTrain(ctx context.Context, u *ui, data []string, ext, out strin
 	if err := mayWriteTokenizer(out, force); err != nil {
 		return err
 	}
-	files, size, err := train.Texts(data, ext)
+	files, size, err := corpus.Texts(data, ext)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func runTokenizerTrain(ctx context.Context, u *ui, data []string, ext, out strin
 }
 
 // countTexts passes texts on, counts them and stops when ctx ends.
-func countTexts(ctx context.Context, files iter.Seq2[train.Text, error], a *trainedTokenizer, bar *progress) iter.Seq2[string, error] {
+func countTexts(ctx context.Context, files iter.Seq2[corpus.Text, error], a *trainedTokenizer, bar *progress) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for f, err := range files {
 			if err == nil {

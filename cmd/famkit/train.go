@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"famkit/internal/fault"
+	"famkit/internal/trainstate"
 	"famkit/train"
 )
 
@@ -31,12 +32,12 @@ func trainCommand(u *ui) *cli.Command {
 		Usage:       "train a model, and resume a training",
 		ArgsUsage:   "[MODEL] OUT",
 		Description: trainDescription + exitStatus,
-		Flags:       trainFlags(train.Defaults()),
+		Flags:       trainFlags(trainstate.Defaults()),
 		Action:      func(c *cli.Context) error { return runTrain(u, c) },
 	}
 }
 
-func trainFlags(d train.Settings) []cli.Flag {
+func trainFlags(d trainstate.Settings) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "data", Usage: "text, folder of text, token files or recorded batches: `PATH` (may be repeated)"},
 		&cli.StringFlag{Name: "ext", Usage: "in folders take names with these endings, not those after a !: `LIST` such as .go,.md,!_test.go"},
@@ -95,7 +96,7 @@ type trainAnswer struct {
 func trainOptions(c *cli.Context) (train.Options, error) {
 	o := train.Options{Init: c.String("init"), Tokenizer: c.String("tokenizer"), Given: c.IsSet,
 		Resume: c.Bool("resume"), Force: c.Bool("force"), DryRun: c.Bool("dry-run"), Log: c.String("log")}
-	o.Settings = train.Settings{Data: c.StringSlice("data"), Ext: c.String("ext"), TokenDType: c.String("token-dtype"),
+	o.Settings = trainstate.Settings{Data: c.StringSlice("data"), Ext: c.String("ext"), TokenDType: c.String("token-dtype"),
 		Steps: c.Int("steps"), Batch: c.Int("batch"), Seq: c.Int("seq"), Accum: c.Int("accum"),
 		LR: c.Float64("lr"), Schedule: c.String("schedule"), Warmup: c.Int("warmup"), MinLR: c.Float64("min-lr"), DecayFraction: c.Float64("decay-fraction"),
 		WeightDecay: c.Float64("weight-decay"), Beta1: c.Float64("beta1"), Beta2: c.Float64("beta2"), Eps: c.Float64("eps"), Clip: c.Float64("clip"),

@@ -16,7 +16,7 @@ var mayImport = map[string][]string{
 	"format":        {"internal/tensor", "internal/strictjson"},
 	"internal/arch": {"internal/tensor", "internal/strictjson", "format"},
 	"convert":       {"internal/tensor", "format", "internal/arch", "internal/tokenizer"},
-	"expand":        {"internal/tensor", "format", "internal/arch"},
+	"expand":        {"internal/tensor", "format", "internal/arch", "internal/trainstate"},
 
 	"internal/engine":            {"internal/kern", "internal/mem", "internal/tensor"},
 	"internal/engine/ref":        {"internal/kern", "internal/mem", "internal/tensor", "internal/engine"},
@@ -24,10 +24,15 @@ var mayImport = map[string][]string{
 	"internal/engine/cuda":       {"internal/kern", "internal/mem", "internal/tensor", "internal/engine"},
 	"internal/engine/enginetest": {"internal/mem", "internal/tensor", "internal/engine"},
 
+	// trainstate is what a training is made of, corpus what it reads; neither runs anything.
+	"internal/trainstate": {"internal/strictjson"},
+	"internal/corpus":     {"internal/draw", "internal/tensor", "format"},
+
 	"internal/tokenizer": {},
 	"internal/decoder":   {"internal/draw", "internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine"},
 	"internal/verify":    {"internal/kern", "internal/tensor", "format", "internal/arch", "expand", "internal/engine", "internal/decoder"},
-	"train":              {"internal/draw", "internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine", "internal/tokenizer", "internal/decoder"},
+	"train": {"internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine", "internal/tokenizer", "internal/decoder",
+		"internal/corpus", "internal/trainstate"},
 
 	"internal/report": {},
 

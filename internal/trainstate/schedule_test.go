@@ -1,4 +1,4 @@
-package train
+package trainstate
 
 import (
 	"math"
@@ -34,56 +34,23 @@ func TestSchedule(t *testing.T) {
 
 func TestScheduleRefusals(t *testing.T) {
 	good := Schedule{Kind: WSD, Peak: 1, Steps: 10}
-	if err := good.check(); err != nil {
+	if err := good.Check(); err != nil {
 		t.Fatal(err)
 	}
 	for name, spoil := range map[string]func(*Schedule){
 		"kind":    func(s *Schedule) { s.Kind = "step" },
 		"peak":    func(s *Schedule) { s.Peak = 0 },
 		"nan":     func(s *Schedule) { s.Peak = math.NaN() },
+		"inf":     func(s *Schedule) { s.Peak = math.Inf(1) },
+		"nan min": func(s *Schedule) { s.MinFraction = math.NaN() },
 		"min":     func(s *Schedule) { s.MinFraction = 1.5 },
 		"decay":   func(s *Schedule) { s.DecayFraction = -1 },
 		"warm-up": func(s *Schedule) { s.Warmup = 11 },
 	} {
 		s := good
 		spoil(&s)
-		if s.check() == nil {
+		if s.Check() == nil {
 			t.Errorf("%s: accepted %+v", name, s)
 		}
-	}
-}
-
-func TestPermutationIsABijection(t *testing.T) {
-	for _, n := range []uint64{1, 2, 3, 5, 16, 17, 1000, 4097} {
-		p := newPermutation(n, 7, 3)
-		seen := make([]bool, n)
-		for i := range n {
-			j := p.at(i)
-			if j >= n || seen[j] {
-				t.Fatalf("n %d: %d goes to %d, outside or taken", n, i, j)
-			}
-			seen[j] = true
-		}
-	}
-}
-
-func TestPermutationDependsOnSeedAndEpoch(t *testing.T) {
-	const n = 1000
-	same := func(a, b permutation) (k int) {
-		for i := range uint64(n) {
-			if a.at(i) == b.at(i) {
-				k++
-			}
-		}
-		return k
-	}
-	a := newPermutation(n, 1, 0)
-	for name, b := range map[string]permutation{"seed": newPermutation(n, 2, 0), "epoch": newPermutation(n, 1, 1)} {
-		if k := same(a, b); k > 20 {
-			t.Errorf("another %s: %d of %d stay in place", name, k, n)
-		}
-	}
-	if k := same(a, newPermutation(n, 1, 0)); k != n {
-		t.Errorf("the same key gives another order: %d of %d agree", k, n)
 	}
 }

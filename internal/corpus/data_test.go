@@ -1,4 +1,4 @@
-package train
+package corpus
 
 import (
 	"context"
@@ -30,8 +30,9 @@ func (byteCoder) EncodeAppend(dst []int32, text string) ([]int32, error) {
 	return dst, nil
 }
 
-func testLoader(vocab, seq int) loader {
-	return loader{vocab: vocab, seq: seq, encoder: func() (encoder, error) { return byteCoder{}, nil }, separator: 0, progress: func(string, int64, int64) {}, note: func(string, ...any) {}}
+func testOptions(vocab, seq int) Options {
+	return Options{Vocab: vocab, Seq: seq, Text: func() (Encoder, int32, error) { return byteCoder{}, 0, nil },
+		Progress: func(string, int64, int64) {}, Note: func(string, ...any) {}}
 }
 
 // files writes name -> content below a new folder.
@@ -59,9 +60,9 @@ func all(s *ids) string {
 func TestTextIsTokenisedInOrderOfPaths(t *testing.T) {
 	dir := files(t, map[string]string{"b.go": "b", "a/z.go": "az", "a/x_test.go": "no", "c.txt": "no", ".git/d.go": "no", "bad.go": "\xff", "empty.go": ""})
 	var note string
-	l := testLoader(256, 4)
-	l.note = func(f string, a ...any) { note = fmt.Sprintf(f, a...) }
-	list, err := l.read(context.Background(), []string{dir}, &Settings{Ext: ".go,!_test.go"})
+	o := testOptions(256, 4)
+	o.Ext, o.Note = ".go,!_test.go", func(f string, a ...any) { note = fmt.Sprintf(f, a...) }
+	list, err := o.read(context.Background(), []string{dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func TestManyFilesKeepTheirOrder(t *testing.T) {
 		}
 		want = append(want, 0)
 	}
-	list, err := testLoader(1<<17, 4).read(context.Background(), []string{files(t, content)}, &Settings{})
+	list, err := testOptions(1<<17, 4).read(context.Background(), []string{files(t, content)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,40 +107,35 @@ func TestDataRefusals(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		data  []string
-		s     Settings
-		alter func(*loader)
+		alter func(*Options)
 		words []string
 	}{
-		{"missing", at("nowhere"), Settings{}, nil, []string{"nowhere"}},
-		{"empty file", at("empty"), Settings{}, nil, []string{"empty"}},
-		{"not text", at("binary"), Settings{}, nil, []string{"not UTF-8"}},
-		{"tokenizer fails", at("bang"), Settings{}, nil, []string{"bang", "cannot"}},
-		{"too little", at("a.txt"), Settings{}, func(l *loader) { l.seq = 100 }, []string{"6 tokens are too little", "101"}},
-		{"too little beside the evaluation", at("a.txt"), Settings{EvalFraction: 0.1}, func(l *loader) { l.seq = 5 }, []string{"the evaluation takes one"}},
-		{"no tokenizer", at("a.txt"), Settings{}, func(l *loader) {
-			l.encoder = (&run{files: map[string][]byte{}}).encoder
-		}, []string{"no tokenizer.json", "--tokenizer"}},
-		{"broken tokenizer", at("a.txt"), Settings{}, func(l *loader) {
-			l.encoder = (&run{files: map[string][]byte{tokenizerFile: []byte("{")}}).encoder
-		}, []string{"tokenizer.json"}},
-		{"no separator", at("a.txt"), Settings{}, func(l *loader) { l.separator = -1 }, []string{"eos_token_id"}},
-		{"outside the vocabulary", at("a.txt"), Settings{}, func(l *loader) { l.vocab = 105 }, []string{"a.txt", "token 2 is id 108", "vocabulary of 105"}},
-		{"nothing matches", []string{dir}, Settings{Ext: ".md"}, nil, []string{"none ends in .md"}},
-		{"type unknown", at("short.bin"), Settings{}, nil, []string{"short.bin", "--token-dtype"}},
-		{"odd size", at("odd.raw"), Settings{TokenDType: "uint16"}, nil, []string{"3 bytes"}},
-		{"llm.c size", at("llmc.bin"), Settings{}, nil, []string{"7 tokens", "1038", "1036"}},
-		{"mixed", []string{dir}, Settings{}, nil, []string{"cannot be mixed"}},
-		{"no tensor", []string{recordedWrong}, Settings{}, nil, []string{`no tensor "tokens"`}},
-		{"flat tensor", []string{recordedFlat}, Settings{}, nil, []string{"I32 [5]"}},
-		{"recorded outside", []string{recordedOutside}, Settings{}, nil, []string{"token 4", "outside"}},
-		{"recorded length", []string{recordedOutside}, Settings{}, func(l *loader) { l.seq = 9 }, []string{"rows of 5 ids, wanted 10"}},
+		{"missing", at("nowhere"), nil, []string{"nowhere"}},
+		{"empty file", at("empty"), nil, []string{"empty"}},
+		{"not text", at("binary"), nil, []string{"not UTF-8"}},
+		{"tokenizer fails", at("bang"), nil, []string{"bang", "cannot"}},
+		{"too little", at("a.txt"), func(o *Options) { o.Seq = 100 }, []string{"6 tokens are too little", "101"}},
+		{"too little beside the evaluation", at("a.txt"), func(o *Options) { o.Seq, o.EvalFraction = 5, 0.1 }, []string{"the evaluation takes one"}},
+		{"no tokenizer", at("a.txt"), func(o *Options) {
+			o.Text = func() (Encoder, int32, error) { return nil, 0, fault.Inputf("none here") }
+		}, []string{"none here"}},
+		{"outside the vocabulary", at("a.txt"), func(o *Options) { o.Vocab = 105 }, []string{"a.txt", "token 2 is id 108", "vocabulary of 105"}},
+		{"nothing matches", []string{dir}, func(o *Options) { o.Ext = ".md" }, []string{"none ends in .md"}},
+		{"type unknown", at("short.bin"), nil, []string{"short.bin", "token-dtype"}},
+		{"odd size", at("odd.raw"), func(o *Options) { o.TokenDType = "uint16" }, []string{"3 bytes"}},
+		{"llm.c size", at("llmc.bin"), nil, []string{"7 tokens", "1038", "1036"}},
+		{"mixed", []string{dir}, nil, []string{"cannot be mixed"}},
+		{"no tensor", []string{recordedWrong}, nil, []string{`no tensor "tokens"`}},
+		{"flat tensor", []string{recordedFlat}, nil, []string{"I32 [5]"}},
+		{"recorded outside", []string{recordedOutside}, nil, []string{"token 4", "outside"}},
+		{"recorded length", []string{recordedOutside}, func(o *Options) { o.Seq = 9 }, []string{"rows of 5 ids, wanted 10"}},
 	} {
-		l := testLoader(256, 4)
+		o := testOptions(256, 4)
 		if c.alter != nil {
-			c.alter(&l)
+			c.alter(&o)
 		}
-		c.s.Data = c.data
-		_, err := l.load(context.Background(), &c.s)
+		o.Paths = c.data
+		_, err := Load(context.Background(), o)
 		if err == nil || fault.KindOf(err) != fault.Input {
 			t.Errorf("%s: got %v, want a refused input", c.name, err)
 			continue
@@ -176,7 +172,9 @@ func TestTokenFiles(t *testing.T) {
 		"llama3.bin": string(llmc(llmcLlama3, 7, 2, []byte{1, 0, 0, 0, 2, 1, 0, 0})),
 	})
 	for name, dtype := range map[string]string{"raw16": "uint16", "raw32": "uint32", "gpt2.bin": "", "llama3.bin": ""} {
-		list, err := testLoader(1000, 1).read(context.Background(), []string{filepath.Join(dir, name)}, &Settings{TokenDType: dtype})
+		o := testOptions(1000, 1)
+		o.TokenDType = dtype
+		list, err := o.read(context.Background(), []string{filepath.Join(dir, name)})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		} else if got := all(list); got != "[1 258]" {
@@ -196,10 +194,10 @@ func series(n int) *ids {
 	return s
 }
 
-func firsts(r rows, from, n int64) (out []int32) {
+func firsts(r Rows, from, n int64) (out []int32) {
 	row := make([]int32, 5)
 	for i := from; i < from+n; i++ {
-		r.row(row, i)
+		r.Row(row, i)
 		out = append(out, row[0])
 	}
 	return out
@@ -207,13 +205,13 @@ func firsts(r rows, from, n int64) (out []int32) {
 
 func TestWindowsUseEveryTargetOnce(t *testing.T) {
 	w := windows{series(22), 4, 4}
-	if n := w.count(); n != 5 {
+	if n := w.Count(); n != 5 {
 		t.Fatalf("%d windows of 22 ids, want 5", n)
 	}
 	seen := map[int32]int{}
 	row := make([]int32, 5)
-	for i := range w.count() {
-		w.row(row, i)
+	for i := range w.Count() {
+		w.Row(row, i)
 		for _, id := range row[1:] {
 			seen[id]++
 		}
@@ -223,7 +221,7 @@ func TestWindowsUseEveryTargetOnce(t *testing.T) {
 			t.Errorf("id %d is a target %d times", id, seen[id])
 		}
 	}
-	if n := (windows{series(4), 4, 4}).count(); n != 0 {
+	if n := (windows{series(4), 4, 4}).Count(); n != 0 {
 		t.Errorf("%d windows of 4 ids, want none", n)
 	}
 }
@@ -247,8 +245,8 @@ func TestEveryEpochHasEveryRowInAnotherOrder(t *testing.T) {
 func TestHeldOutRowsAreNotTrainedOn(t *testing.T) {
 	w := windows{series(401), 4, 4}
 	train, eval := holdOut(w, 0.1, 7)
-	if train.count() != 90 || eval.count() != 10 {
-		t.Fatalf("%d and %d rows, want 90 and 10", train.count(), eval.count())
+	if train.Count() != 90 || eval.Count() != 10 {
+		t.Fatalf("%d and %d rows, want 90 and 10", train.Count(), eval.Count())
 	}
 	a, b := firsts(train, 0, 90), firsts(eval, 0, 10)
 	both := append(slices.Clone(a), b...)
@@ -268,11 +266,13 @@ func TestRecordedBatchesComeInTheirOrder(t *testing.T) {
 		b = binary.LittleEndian.AppendUint32(b, uint32(i))
 	}
 	writeTokens(t, path, "tokens", tensor.I32, []int{3, 2, 5}, b)
-	d, err := testLoader(256, 4).load(context.Background(), &Settings{Data: []string{path}})
+	o := testOptions(256, 4)
+	o.Paths = []string{path}
+	d, err := Load(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := firsts(d.train, 0, 8), []int32{0, 5, 10, 15, 20, 25, 0, 5}; !slices.Equal(got, want) {
+	if got, want := firsts(d.Rows, 0, 8), []int32{0, 5, 10, 15, 20, 25, 0, 5}; !slices.Equal(got, want) {
 		t.Errorf("rows begin with %v, want %v", got, want)
 	}
 }

@@ -1,4 +1,4 @@
-package train
+package corpus
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 	"famkit/internal/fault"
 )
 
-// encoder turns text into token ids; it may be used by several goroutines.
-type encoder interface {
+// Encoder turns text into token ids; it may be used by several goroutines.
+type Encoder interface {
 	EncodeAppend(dst []int32, text string) ([]int32, error)
 }
 
@@ -109,7 +109,7 @@ func walk(root string, match suffixes) ([]dataFile, error) {
 
 // addText tokenises the files side by side and appends them in order, the separator after each.
 // It returns how many files of folders were passed over because they are not UTF-8 text.
-func (s *ids) addText(ctx context.Context, files []dataFile, tok encoder, separator int32, progress func(done int64)) (skipped int, err error) {
+func (s *ids) addText(ctx context.Context, files []dataFile, tok Encoder, separator int32, progress func(done int64)) (skipped int, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	workers := min(runtime.GOMAXPROCS(0), len(files))
@@ -165,7 +165,7 @@ type encoded struct {
 	err  error
 }
 
-func encodeFile(f dataFile, tok encoder) encoded {
+func encodeFile(f dataFile, tok Encoder) encoded {
 	b, err := os.ReadFile(f.path)
 	switch {
 	case err != nil:

@@ -1,11 +1,11 @@
-package train
+package corpus
 
 import "math"
 
-// rows serves rows of seq+1 token ids: the first seq are inputs, the last seq their targets.
-type rows interface {
-	count() int64 // rows of one pass
-	row(dst []int32, i int64)
+// Rows serves rows of seq+1 token ids: the first seq are inputs, the last seq their targets.
+type Rows interface {
+	Count() int64 // rows of one pass
+	Row(dst []int32, i int64)
 }
 
 // windows cuts a list into rows of seq+1 ids that begin stride ids apart: stride seq makes every id but the
@@ -15,32 +15,32 @@ type windows struct {
 	seq, stride int
 }
 
-func (w windows) count() int64 {
+func (w windows) Count() int64 {
 	if w.ids.len() < int64(w.seq+1) {
 		return 0
 	}
 	return (w.ids.len()-int64(w.seq+1))/int64(w.stride) + 1
 }
 
-func (w windows) row(dst []int32, i int64) { w.ids.copy(dst, i*int64(w.stride)) }
+func (w windows) Row(dst []int32, i int64) { w.ids.copy(dst, i*int64(w.stride)) }
 
 // part is the subset of n rows from position `from` in a permuted order.
 type part struct {
-	rows
+	Rows
 	order   permutation
 	from, n int64
 }
 
-func (p part) count() int64 { return p.n }
+func (p part) Count() int64 { return p.n }
 
-func (p part) row(dst []int32, i int64) { p.rows.row(dst, int64(p.order.at(uint64(p.from+i)))) }
+func (p part) Row(dst []int32, i int64) { p.Rows.Row(dst, int64(p.order.at(uint64(p.from+i)))) }
 
 // splitStream separates the permutation that holds rows out from those of the epochs.
 const splitStream = math.MaxUint64
 
 // holdOut splits rows at random but reproducibly: fraction of them (at least one) are held out.
-func holdOut(r rows, fraction float64, seed uint64) (train, eval rows) {
-	n := r.count()
+func holdOut(r Rows, fraction float64, seed uint64) (train, eval Rows) {
+	n := r.Count()
 	if fraction <= 0 || n == 0 {
 		return r, nil
 	}
@@ -51,16 +51,16 @@ func holdOut(r rows, fraction float64, seed uint64) (train, eval rows) {
 
 // shuffled serves rows without end: each epoch is a permutation of them, a function of the seed and the epoch.
 type shuffled struct {
-	rows
+	Rows
 	seed uint64
 }
 
-func (s shuffled) row(dst []int32, i int64) {
-	n := s.count()
-	s.rows.row(dst, int64(newPermutation(uint64(n), s.seed, uint64(i/n)).at(uint64(i%n))))
+func (s shuffled) Row(dst []int32, i int64) {
+	n := s.Count()
+	s.Rows.Row(dst, int64(newPermutation(uint64(n), s.seed, uint64(i/n)).at(uint64(i%n))))
 }
 
 // cycle serves rows without end in their own order.
-type cycle struct{ rows }
+type cycle struct{ Rows }
 
-func (c cycle) row(dst []int32, i int64) { c.rows.row(dst, i%c.count()) }
+func (c cycle) Row(dst []int32, i int64) { c.Rows.Row(dst, i%c.Count()) }

@@ -1,4 +1,4 @@
-package train
+package corpus
 
 import (
 	"encoding/binary"
@@ -12,11 +12,13 @@ import (
 
 // The headers of llm.c's token files: 256 int32 words, of which the first three are used.
 const (
-	llmcHeader   = 1024
-	llmcGPT2     = 20240520 // version 1, uint16 ids
-	llmcLlama3   = 20240801 // version 7, uint32 ids
-	tokensTensor = "tokens"
+	llmcHeader = 1024
+	llmcGPT2   = 20240520 // version 1, uint16 ids
+	llmcLlama3 = 20240801 // version 7, uint32 ids
 )
+
+// TokensTensor is the tensor of recorded batches, ids [steps, batch, seq+1].
+const TokensTensor = "tokens"
 
 // addTokenFile appends the ids of a raw file of little-endian dtype ("uint16", "uint32") or of an llm.c file, which names its own type.
 func (s *ids) addTokenFile(path, dtype string) error {
@@ -31,7 +33,7 @@ func (s *ids) addTokenFile(path, dtype string) error {
 		b, size = b[llmcHeader:], n
 	}
 	if size == 0 {
-		return fault.Hint(fault.Inputf("%s: the type of its token ids is unknown", path), "--token-dtype uint16 or uint32")
+		return fault.Hint(fault.Inputf("%s: the type of its token ids is unknown", path), "%v or uint32", fault.Arg("token-dtype", "uint16"))
 	}
 	if len(b) == 0 || len(b)%size != 0 {
 		return fault.Inputf("%s: %d bytes are not a positive number of %d-byte ids", path, len(b), size)
@@ -74,8 +76,8 @@ func llmcFile(path string, b []byte) (size int, known bool, err error) {
 	return size, true, nil
 }
 
-// recordedShape reads the shape [steps, batch, seq+1] of a recorded file's tensor without its data.
-func recordedShape(path string) ([]int, error) {
+// RecordedShape reads the shape [steps, batch, seq+1] of a recorded file's tensor without its data.
+func RecordedShape(path string) ([]int, error) {
 	h, t, err := openRecorded(path)
 	if err != nil {
 		return nil, err
@@ -88,11 +90,11 @@ func openRecorded(path string) (format.Handle, tensor.Tensor, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if !slices.Contains(h.Names(), tokensTensor) {
+	if !slices.Contains(h.Names(), TokensTensor) {
 		_ = h.Close()
-		return nil, nil, fault.Inputf("%s: no tensor %q; recorded batches are [steps, batch, seq+1] ids of that name", path, tokensTensor)
+		return nil, nil, fault.Inputf("%s: no tensor %q; recorded batches are [steps, batch, seq+1] ids of that name", path, TokensTensor)
 	}
-	t, err := h.Tensor(tokensTensor)
+	t, err := h.Tensor(TokensTensor)
 	if err != nil {
 		_ = h.Close()
 		return nil, nil, err
@@ -100,7 +102,7 @@ func openRecorded(path string) (format.Handle, tensor.Tensor, error) {
 	in := t.Info()
 	if len(in.Shape) != 3 || slices.Min(in.Shape) < 1 || in.Shape[2] < 2 || in.DType != tensor.I32 && in.DType != tensor.I64 {
 		_ = h.Close()
-		return nil, nil, fault.Inputf("%s: tensor %q is %s %v, wanted I32 or I64 [steps, batch, seq+1]", path, tokensTensor, in.DType, in.Shape)
+		return nil, nil, fault.Inputf("%s: tensor %q is %s %v, wanted I32 or I64 [steps, batch, seq+1]", path, TokensTensor, in.DType, in.Shape)
 	}
 	return h, t, nil
 }
@@ -116,7 +118,7 @@ func (s *ids) addRecorded(path string) error {
 	size := in.DType.Bits() / 8
 	b := make([]byte, in.Size())
 	if err := tensor.Fill(t, b, 0); err != nil {
-		return fault.Inputf("%s: tensor %q: %w", path, tokensTensor, err)
+		return fault.Inputf("%s: tensor %q: %w", path, TokensTensor, err)
 	}
 	list := make([]int32, len(b)/size)
 	for i := range list {

@@ -1,4 +1,4 @@
-package train
+package corpus
 
 import (
 	"crypto/sha256"
