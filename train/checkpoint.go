@@ -96,6 +96,7 @@ func (r *run) restore(dir string) error {
 			}
 		}
 	}
+	r.d.Refresh()
 	return r.e.Sync()
 }
 

@@ -25,7 +25,7 @@ import (
 type network interface {
 	EmbedForward()
 	BlockForward(l int)
-	HeadForward(gradScale float64) (lossSum float64, err error)
+	HeadForward(gradScale float64) error
 	BlockBackward(l int)
 	EmbedBackward()
 }
@@ -73,32 +73,27 @@ func newGraph(net network, params []decoder.Param, layers int, shared, tied bool
 }
 
 // pass runs one micro-batch that the decoder holds already: forward, then backward, adding gradients of
-// scale times the loss sum. It returns the loss sum in nats.
-func (g *graph) pass(scale float64) (float64, error) {
+// scale times the loss sum. Losses stay in the engine's memory.
+func (g *graph) pass(scale float64) error {
 	g.err = nil
 	var x mat.Tensor = ag.NewOperator(&operator{g: g, weights: g.Embed.Weights,
-		forward:  func() (float64, error) { g.net.EmbedForward(); return 0, nil },
+		forward:  func() error { g.net.EmbedForward(); return nil },
 		backward: g.net.EmbedBackward}).Run()
 	for l, b := range g.Blocks {
 		x = ag.NewOperator(&operator{g: g, in: x, weights: b.Weights,
-			forward:  func() (float64, error) { g.net.BlockForward(l); return 0, nil },
+			forward:  func() error { g.net.BlockForward(l); return nil },
 			backward: func() { g.net.BlockBackward(l) }}).Run()
 	}
-	var sum float64
 	loss := ag.NewOperator(&operator{g: g, in: x, weights: g.Head.Weights,
-		forward: func() (float64, error) {
-			var err error
-			sum, err = g.net.HeadForward(scale) // leaves the gradient of its input behind
-			return sum * scale, err
-		},
+		forward:  func() error { return g.net.HeadForward(scale) }, // leaves the gradient of its input behind
 		backward: func() {}}).Run()
 	if g.err != nil {
-		return 0, g.err
+		return g.err
 	}
 	if err := ag.Backward(loss); err != nil {
-		return 0, err
+		return err
 	}
-	return sum, g.err
+	return g.err
 }
 
 // operator is one link of the chain as spago's AutoGradFunction.
@@ -106,17 +101,16 @@ type operator struct {
 	g        *graph
 	in       mat.Tensor // the operator before, nil for the embedding
 	weights  []*nn.Param
-	forward  func() (float64, error)
+	forward  func() error
 	backward func()
 }
 
-// Forward runs the stage. Its value is a 1x1 matrix: the loss at the head, a token elsewhere.
+// Forward runs the stage. Its value is a 1x1 token.
 func (o *operator) Forward() (mat.Tensor, error) {
-	v := 0.0
 	if o.g.err == nil {
-		v, o.g.err = o.forward()
+		o.g.err = o.forward()
 	}
-	return mat.Scalar(v), nil
+	return mat.Scalar(0.0), nil
 }
 
 // Backward runs the stage's backward pass, which leaves weight gradients in the engine's buffers, and hands

@@ -48,7 +48,7 @@ func (r *run) train(ctx context.Context) (*Result, error) {
 
 func (r *run) start(step int) error {
 	row := StartRow{Type: "start", Step: step, Model: r.origin, Settings: r.s, Params: r.model.Params(), DataTokens: r.data.Tokens,
-		StepTokens: r.stepTokens(), Engine: r.e.Name(), FLOPs: flopsPerToken(r.model, r.opt.params, r.s.Seq), Memory: r.memory}
+		StepTokens: r.stepTokens(), Engine: r.s.Engine, FLOPs: flopsPerToken(r.model, r.opt.params, r.s.Seq), Memory: r.memory}
 	if r.state != nil {
 		row.Type = "resume"
 	}
@@ -109,25 +109,26 @@ func (r *run) stopped(ctx context.Context, step int, err error) error {
 	return err
 }
 
-// step is one update: gradients of accum micro-batches, the norm, AdamW.
+// step is one update: gradients of accum micro-batches, the norm, AdamW. The host waits for the engine once, when all is asked for; the
+// engine leaves the weights as they are where the loss or the norm is not finite.
 func (r *run) step(ctx context.Context, step int) error {
-	loss, err := r.gradients(ctx, step)
-	if err != nil {
-		return err
-	}
-	if err := finite(step, "loss", loss); err != nil {
-		return err
-	}
-	norm := r.opt.gradNorm()
-	if err := finite(step, "gradient norm", norm); err != nil {
+	if err := r.gradients(ctx, step); err != nil {
 		return err
 	}
 	lr := r.s.Rate().At(step) * r.growth().Factor(step)
-	r.opt.step(step, lr, norm)
-	if err := r.e.Sync(); err != nil {
+	r.opt.step(step, lr)
+	got, err := r.d.Figures()
+	if err != nil {
 		return err
 	}
-	row := StepRow{Type: "step", Step: step, Loss: loss, GradNorm: norm, LR: lr, Tokens: r.tokensAt(step), Seconds: r.seconds()}
+	loss := got.Loss / float64(r.stepTokens())
+	if err := finite(step, "loss", loss); err != nil {
+		return err
+	}
+	if err := finite(step, "gradient norm", got.Norm); err != nil {
+		return err
+	}
+	row := StepRow{Type: "step", Step: step, Loss: loss, GradNorm: got.Norm, LR: lr, Tokens: r.tokensAt(step), Seconds: r.seconds()}
 	r.result.Loss = loss
 	r.on(Event{Step: &row})
 	return r.log.write(row)
@@ -141,17 +142,16 @@ func (r *run) growth() *trainstate.Growth {
 	return r.state.Growth
 }
 
-// gradients runs the micro-batches of a step and returns the mean loss over the step's target tokens, by which the
-// gradients are divided as well: how a step is cut into micro-batches does not change it.
-func (r *run) gradients(ctx context.Context, step int) (float64, error) {
+// gradients runs the micro-batches of a step. Gradients are divided by the step's target tokens: how a step is cut into micro-batches does
+// not change it.
+func (r *run) gradients(ctx context.Context, step int) error {
 	b, t := r.s.Batch, r.s.Seq
 	row, ids, targets := make([]int32, t+1), make([]int32, b*t), make([]int32, b*t)
 	scale := 1 / float64(r.stepTokens())
-	sum := 0.0
 	r.d.ZeroGrad()
 	for micro := range r.s.Accum {
 		if ctx.Err() != nil {
-			return 0, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
 		for k := range b {
 			i := (int64(step-1)*int64(r.s.Accum)+int64(micro))*int64(b) + int64(k)
@@ -160,18 +160,16 @@ func (r *run) gradients(ctx context.Context, step int) (float64, error) {
 			copy(targets[k*t:(k+1)*t], row[1:])
 		}
 		if err := r.d.SetBatch(b, t, ids, targets); err != nil {
-			return 0, err
+			return err
 		}
-		loss, err := r.graph.pass(scale)
-		if err != nil {
-			return 0, err
+		if err := r.graph.pass(scale); err != nil {
+			return err
 		}
-		sum += loss
 	}
 	if ctx.Err() != nil {
-		return 0, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
-	return sum * scale, nil
+	return nil
 }
 
 // evaluate measures the mean loss on all held-out rows, in order.

@@ -8,7 +8,6 @@ import (
 	"famkit/internal/decoder"
 	"famkit/internal/engine"
 	"famkit/internal/fault"
-	"famkit/internal/mem"
 )
 
 // Memory is what a training takes, in bytes, before the data.
@@ -22,20 +21,20 @@ type Memory struct {
 	Available   int64 `json:"available"` // 0: unknown
 }
 
-func memoryNeed(m *arch.Model, real engine.Type, batch, seq int) Memory {
-	n := decoder.Plan(m, real, decoder.Options{Batch: batch, SeqLen: seq, Train: true})
-	return Memory{Weights: n.Weights, Gradients: n.Gradients, Optimizer: 2 * n.Weights, Activations: n.Activations, Workspace: n.Workspace,
-		Total: n.Total() + 2*n.Weights, Available: mem.Available()}
+func memoryNeed(m *arch.Model, spec engine.Spec, batch, seq int) Memory {
+	n := decoder.Plan(m, spec, decoder.Options{Batch: batch, SeqLen: seq, Train: true})
+	return Memory{Weights: n.Weights + n.Copies, Gradients: n.Gradients, Optimizer: 2 * n.Weights, Activations: n.Activations, Workspace: n.Workspace,
+		Total: n.Total() + 2*n.Weights}
 }
 
 // check refuses a training that does not fit, with a batch that would.
-func (n Memory) check(m *arch.Model, real engine.Type, batch, seq int) error {
+func (n Memory) check(m *arch.Model, spec engine.Spec, batch, seq int) error {
 	if n.Available == 0 || n.Total <= n.Available {
 		return nil
 	}
 	err := fault.Failedf("training needs %s of memory (weights %s, gradients %s, optimizer %s, activations %s, workspace %s), %s are available",
 		sizeText(n.Total), sizeText(n.Weights), sizeText(n.Gradients), sizeText(n.Optimizer), sizeText(n.Activations), sizeText(n.Workspace), sizeText(n.Available))
-	fits := sort.Search(batch, func(less int) bool { return memoryNeed(m, real, batch-less, seq).Total <= n.Available })
+	fits := sort.Search(batch, func(less int) bool { return memoryNeed(m, spec, batch-less, seq).Total <= n.Available })
 	if fits == batch {
 		return fault.Hint(err, "not even --batch 1 fits: a shorter --seq, or a smaller model")
 	}

@@ -41,18 +41,23 @@ func TestMemoryNeedIsWhatIsTaken(t *testing.T) {
 	if _, err := newAdamW(d, &trainstate.Settings{}); err != nil {
 		t.Fatal(err)
 	}
-	if need := memoryNeed(m, engine.F64, 3, 20); need.Total != e.Allocated() {
+	if need := memoryNeed(m, e.Spec(), 3, 20); need.Total != e.Allocated() {
 		t.Errorf("announced %d bytes, taken %d", need.Total, e.Allocated())
 	}
 }
 
 func TestTooLittleMemoryNamesABatchThatFits(t *testing.T) {
 	m := oracleModel(t, "llama-tied")
-	total := func(batch int) int64 { return memoryNeed(m, engine.F32, batch, 64).Total }
+	choice, err := engine.Choose("cpu", engine.Float32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := choice.Spec
+	total := func(batch int) int64 { return memoryNeed(m, spec, batch, 64).Total }
 	check := func(available int64) error {
-		n := memoryNeed(m, engine.F32, 16, 64)
+		n := memoryNeed(m, spec, 16, 64)
 		n.Available = available
-		return n.check(m, engine.F32, 16, 64)
+		return n.check(m, spec, 16, 64)
 	}
 	for _, ok := range []int64{0, total(16), total(17)} {
 		if err := check(ok); err != nil {

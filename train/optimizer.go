@@ -12,9 +12,8 @@ import (
 // adamW holds the state of torch.optim.AdamW over a decoder's parameters: decoupled decay on tensors of two or
 // more dimensions, bias correction, one global gradient norm.
 type adamW struct {
-	e                       engine.Engine
+	d                       *decoder.Decoder
 	params                  []decoder.Param
-	grads                   engine.Buf   // all gradients
 	m, v                    []engine.Buf // exp_avg, exp_avg_sq; as params
 	beta1, beta2, eps, clip float64
 	decay                   float64
@@ -22,39 +21,32 @@ type adamW struct {
 
 // newAdamW allocates zero moments, laid out as the decoder's weights: two buffers, a view for each parameter.
 func newAdamW(d *decoder.Decoder, s *trainstate.Settings) (*adamW, error) {
-	o := &adamW{e: d.Engine(), params: d.Params(), grads: d.Gradients(), beta1: s.Beta1, beta2: s.Beta2, eps: s.Eps, clip: s.Clip, decay: s.WeightDecay}
+	o := &adamW{d: d, params: d.Params(), beta1: s.Beta1, beta2: s.Beta2, eps: s.Eps, clip: s.Clip, decay: s.WeightDecay}
 	all := d.Weights()
 	for _, views := range []*[]engine.Buf{&o.m, &o.v} {
-		b, err := o.e.Alloc(all.Type, all.N)
+		b, err := d.Engine().Alloc(all.Type, all.N)
 		if err != nil {
 			return nil, err
 		}
 		for _, p := range o.params {
-			off := int(uintptr(p.W.Ptr)-uintptr(all.Ptr)) / all.Type.Size()
-			*views = append(*views, b.At(off, p.W.N))
+			*views = append(*views, b.At(p.Off, p.W.N))
 		}
 	}
 	return o, nil
 }
 
-// gradNorm is the Euclidean norm of all gradients together.
-func (o *adamW) gradNorm() float64 { return math.Sqrt(o.e.SumSquares(o.grads)) }
-
-// step updates every weight by its gradient, as update number t counted from 1. norm is gradNorm's; gradients
-// are scaled down where it exceeds the clip.
-func (o *adamW) step(t int, lr, norm float64) {
-	scale := 1.0
-	if o.clip > 0 {
-		scale = min(1, o.clip/(norm+1e-6)) // torch.nn.utils.clip_grad_norm_
-	}
-	u := engine.AdamW{LR: lr, Beta1: o.beta1, Beta2: o.beta2, Eps: o.eps, GradScale: scale,
+// step updates every weight by its gradient, as update number t counted from 1. Gradients are scaled down where their norm exceeds the
+// clip; where it or the loss is not finite nothing changes.
+func (o *adamW) step(t int, lr float64) {
+	o.d.Clip(o.clip)
+	u := engine.AdamW{LR: lr, Beta1: o.beta1, Beta2: o.beta2, Eps: o.eps, Factor: o.d.Factor(),
 		C1: 1 - math.Pow(o.beta1, float64(t)), C2: 1 - math.Pow(o.beta2, float64(t))}
 	for i, p := range o.params {
-		u.W, u.G, u.M, u.V, u.Decay = p.W, p.G, o.m[i], o.v[i], 0
+		u.W, u.Copy, u.G, u.M, u.V, u.Decay = p.W, p.Copy, p.G, o.m[i], o.v[i], 0
 		if len(p.Shape) >= 2 {
 			u.Decay = o.decay
 		}
-		o.e.AdamW(&u)
+		o.d.Engine().AdamW(&u)
 	}
 }
 

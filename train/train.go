@@ -7,6 +7,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -66,7 +67,8 @@ type run struct {
 	files  map[string][]byte
 	state  *trainstate.State // nil: begins anew
 
-	e       engine.Engine
+	spec    engine.Spec
+	e       engine.Engine // nil in a dry run where the engine does not run here
 	d       *decoder.Decoder
 	opt     *adamW
 	graph   *graph
@@ -128,11 +130,14 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := r.startEngine(); err != nil {
 		return err
 	}
-	r.memory = memoryNeed(r.model, r.e.Real(), r.s.Batch, r.s.Seq)
+	r.memory = memoryNeed(r.model, r.spec, r.s.Batch, r.s.Seq)
+	if r.e != nil {
+		r.memory.Available = r.e.Available()
+	}
 	r.on(Event{Note: fmt.Sprintf("%s parameters; memory %s: weights %s, gradients %s, optimizer %s, activations %s, workspace %s",
 		count(r.model.Params()), sizeText(r.memory.Total), sizeText(r.memory.Weights), sizeText(r.memory.Gradients),
 		sizeText(r.memory.Optimizer), sizeText(r.memory.Activations), sizeText(r.memory.Workspace))})
-	if err := r.memory.check(r.model, r.e.Real(), r.s.Batch, r.s.Seq); err != nil {
+	if err := r.memory.check(r.model, r.spec, r.s.Batch, r.s.Seq); err != nil {
 		return err
 	}
 	var err error
@@ -152,7 +157,7 @@ func (r *run) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	r.result = Result{Out: r.o.Out, Params: r.model.Params(), Engine: r.e.Name(), Memory: r.memory, Settings: r.s}
+	r.result = Result{Out: r.o.Out, Params: r.model.Params(), Engine: r.s.Engine, Memory: r.memory, Settings: r.s}
 	return nil
 }
 
@@ -224,31 +229,37 @@ func (r *run) takeShape() error {
 	return nil
 }
 
-// startEngine makes the engine that the settings ask for and records what was chosen.
+// startEngine makes the engine that the settings ask for and records what was chosen. A dry run does without one that cannot run here.
 func (r *run) startEngine() error {
-	name, o := r.s.Engine, engine.Options{Threads: r.s.Threads}
+	o := engine.Options{Threads: r.s.Threads, Precision: engine.Precision(r.s.Precision)}
 	if o.Threads == 0 {
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
-	if r.s.Precision == "f64" && (name == "auto" || name == "") {
-		name = "ref"
+	e, passed, err := engine.Start(r.s.Engine, o)
+	for _, why := range passed {
+		r.on(Event{Note: "not used: engine " + why})
 	}
-	if r.s.Precision == "bf16" {
-		o.Precision = engine.BFloat16
+	var not *engine.Unavailable
+	if errors.As(err, &not) && r.o.DryRun {
+		r.on(Event{Note: err.Error() + "; the plan is for a machine where it does"})
+		return r.planFor(o)
 	}
-	e, err := engine.New(name, o)
 	if err != nil {
-		return fault.Usagef("%w", err)
+		return err
 	}
-	r.e = e
-	own := map[engine.Type]string{engine.F32: "f32", engine.F64: "f64"}[e.Real()]
-	if p := r.s.Precision; p != "" && p != own && !(p == "bf16" && own == "f32") {
-		return fault.Usagef("precision %s: engine %s computes in %s", p, e.Name(), own)
+	r.e, r.spec = e, e.Spec()
+	r.s.Engine, r.s.Precision, r.s.Threads = e.Name(), string(r.spec.Precision), o.Threads
+	return nil
+}
+
+// planFor takes what is known of an engine that cannot run here.
+func (r *run) planFor(o engine.Options) error {
+	c, err := engine.Choose(r.s.Engine, o.Precision)
+	if err != nil {
+		return err
 	}
-	if r.s.Precision == "" {
-		r.s.Precision = own
-	}
-	r.s.Engine, r.s.Threads = e.Name(), o.Threads
+	r.spec = c.Spec
+	r.s.Engine, r.s.Precision, r.s.Threads = c.Name, string(c.Spec.Precision), o.Threads
 	return nil
 }
 
@@ -304,16 +315,13 @@ func (r *run) build(ck *arch.Checkpoint) error {
 	if r.opt, err = newAdamW(d, &r.s); err != nil {
 		return err
 	}
-	r.graph = newGraph(d, d.Params(), r.model.Layers, hostMemory(r.e), r.model.Tied)
+	r.graph = newGraph(d, d.Params(), r.model.Layers, r.spec.HostMemory, r.model.Tied)
 	if r.state == nil {
 		return nil
 	}
 	r.saved = r.state.Step
 	return r.restore(r.o.Model)
 }
-
-// hostMemory tells whether an engine's buffers are this process's own memory.
-func hostMemory(e engine.Engine) bool { return e.Name() == "cpu" || e.Name() == "ref" }
 
 func count(n int64) string {
 	switch f := float64(n); {

@@ -13,13 +13,12 @@ import (
 	"famkit/internal/decoder"
 	"famkit/internal/engine"
 	"famkit/internal/fault"
-	"famkit/internal/mem"
 	"famkit/internal/tensor"
 )
 
 const logitsDescription = `Runs a model on token ids and writes its logits, for comparing with other programs. The ids are tensor input_ids
 [B,T] of type I32 or I64 in a safetensors file, other tensors in it are ignored; OUT gets tensor logits [B,T,V], of type F64
-from engine ref and F32 from engine cpu. No padding, no mask: every row is one sequence from position 0.
+from an engine in float64 and F32 from others. No padding, no mask: every row is one sequence from position 0.
 
 Examples:
    famkit logits model/ --ids ids.safetensors --out logits.safetensors
@@ -38,7 +37,7 @@ func logitsCommand(u *ui) *cli.Command {
 			&cli.StringFlag{Name: "ids", Usage: "take tensor input_ids [B,T] from safetensors `FILE`"},
 			&cli.StringFlag{Name: "out", Usage: "write tensor logits [B,T,V] to `FILE`, which ends in .safetensors"},
 			&cli.StringFlag{Name: "engine", Usage: "`auto`, cpu or ref", Value: "auto"},
-			&cli.StringFlag{Name: "precision", Usage: "`f32` (engine cpu) or f64 (engine ref)"},
+			&cli.StringFlag{Name: "precision", Usage: "`f64` (engine ref), f32 or bf16 (default: the most exact of the engine)"},
 			&cli.IntFlag{Name: "threads", Usage: "threads of the engine (default: one per processor)"},
 			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "replace the output"},
 		},
@@ -50,7 +49,7 @@ func runLogits(u *ui, c *cli.Context) error {
 	if err := checkLogitsUsage(c); err != nil {
 		return err
 	}
-	name, err := engineFor(c.String("engine"), c.String("precision"))
+	how, err := engineFor(c.String("engine"), c.String("precision"))
 	if err != nil {
 		return err
 	}
@@ -73,9 +72,9 @@ func runLogits(u *ui, c *cli.Context) error {
 	if ck.Model.MaxPos > 0 && seq > ck.Model.MaxPos {
 		u.warn("%s: %d tokens are more than the model's max_position_embeddings of %d", idsPath, seq, ck.Model.MaxPos)
 	}
-	e, err := engine.New(name, engine.Options{Threads: c.Int("threads")})
+	e, err := how.Create(engine.Options{Threads: c.Int("threads")})
 	if err != nil {
-		return fault.Failedf("%w", err)
+		return err
 	}
 	defer func() { _ = e.Close() }()
 	l, err := newLogits(e, ck, ids, batch, seq)
@@ -99,30 +98,22 @@ func checkLogitsUsage(c *cli.Context) error {
 	return nil
 }
 
-// enginePrecisions says in what precision each engine computes logits.
-var enginePrecisions = []struct{ engine, precision string }{{"ref", "f64"}, {"cpu", "f32"}}
-
-// engineFor finds the engine that the flags ask for; "auto" stays open where no precision is given.
-func engineFor(name, precision string) (string, error) {
+// engineFor finds the engine that the flags ask for, in its most exact precision where none is given.
+func engineFor(name, precision string) (engine.Choice, error) {
+	how, err := engine.Choose(name, engine.Precision(precision))
+	if err == nil && precision == "" {
+		how, err = engine.Choose(how.Name, how.Exact())
+	}
+	if err == nil {
+		return how, nil
+	}
 	var have []string
-	nameKnown, precisionKnown := name == "auto", precision == ""
-	for _, x := range enginePrecisions {
-		if (name == x.engine || name == "auto" && precision != "") && (precision == x.precision || precision == "") {
-			return x.engine, nil
+	for _, c := range engine.Candidates() {
+		for _, s := range c.Specs {
+			have = append(have, fmt.Sprintf("--engine %s --precision %s", c.Name, s.Precision))
 		}
-		nameKnown, precisionKnown = nameKnown || name == x.engine, precisionKnown || precision == x.precision
-		have = append(have, fmt.Sprintf("--engine %s --precision %s", x.engine, x.precision))
 	}
-	choices := "there are " + strings.Join(have, " and ")
-	switch {
-	case !nameKnown:
-		return "", fault.Hint(fault.Usagef("no engine %q", name), "%s", choices)
-	case !precisionKnown:
-		return "", fault.Hint(fault.Usagef("no precision %q", precision), "%s", choices)
-	case name == "auto":
-		return name, nil
-	}
-	return "", fault.Hint(fault.Usagef("engine %s does not compute in precision %s", name, precision), "%s", choices)
+	return how, fault.Hint(err, "there are %s", strings.Join(have, ", "))
 }
 
 // inVocabulary refuses ids that the embedding has no row for.
@@ -147,13 +138,14 @@ type logits struct {
 	ran        int // the group that the decoder holds, -1 none
 	rows       []byte
 	first      int // row that rows starts with
+	sum        engine.Buf // of the logits, which tells whether all are finite
 	infinite   bool
 }
 
 func newLogits(e engine.Engine, ck *arch.Checkpoint, ids []int32, batch, seq int) (*logits, error) {
 	l := &logits{e: e, ids: ids, batch: batch, seq: seq, group: min(batch, max(1, groupRows/seq)), ran: -1}
 	o := decoder.Options{Batch: l.group, SeqLen: seq}
-	need, available := decoder.Plan(ck.Model, e.Real(), o).Total(), mem.Available()
+	need, available := decoder.Plan(ck.Model, e.Spec(), o).Total(), e.Available()
 	if available > 0 && need > available {
 		return nil, fault.Failedf("too little memory: wanted %s, available %s", bytesText(need), bytesText(available))
 	}
@@ -162,8 +154,11 @@ func newLogits(e engine.Engine, ck *arch.Checkpoint, ids []int32, batch, seq int
 		return nil, err
 	}
 	l.info = tensor.Info{Name: "logits", DType: tensor.F32, Shape: []int{batch, seq, ck.Model.Vocab}}
-	if e.Real() == engine.F64 {
+	if e.Spec().Act == engine.F64 {
 		l.info.DType = tensor.F64
+	}
+	if l.sum, err = e.Alloc(engine.F64, 1); err != nil {
+		return nil, err
 	}
 	return l, l.d.Load(ck)
 }
@@ -231,8 +226,8 @@ func (l *logits) hold(row int, width int64) error {
 	if err != nil {
 		return err
 	}
-	if s := l.e.Sum(z); math.IsNaN(s) || math.IsInf(s, 0) {
-		l.infinite = true
+	if err := l.look(z); err != nil {
+		return err
 	}
 	if size := rows * int(width); cap(l.rows) < size {
 		l.rows = make([]byte, size)
@@ -241,4 +236,14 @@ func (l *logits) hold(row int, width int64) error {
 	}
 	l.first = row
 	return l.e.Download(l.rows, l.info.DType, z)
+}
+
+// look notes whether logits are finite.
+func (l *logits) look(z engine.Buf) error {
+	var s [1]float64
+	l.e.Zero(l.sum)
+	l.e.Sum(l.sum, z)
+	err := l.e.Read(s[:], l.sum)
+	l.infinite = l.infinite || math.IsNaN(s[0]) || math.IsInf(s[0], 0)
+	return err
 }

@@ -64,23 +64,21 @@ func readLogits(t *testing.T, path, name string) ([]float64, tensor.DType) {
 	return out, x.Info().DType
 }
 
-// TestLogits compares the file that the command writes with what transformers computed, on every engine there is.
+// TestLogits compares the file that the command writes with what transformers computed, on every engine that runs here.
 func TestLogits(t *testing.T) {
-	for _, x := range enginePrecisions {
-		e, err := engine.New(x.engine, engine.Options{})
-		if err != nil {
-			t.Logf("engine %s is not here: %v", x.engine, err)
+	for _, c := range engine.Candidates() {
+		if score, why := c.Score(); score == 0 {
+			t.Logf("engine %s is not here: %s", c.Name, why)
 			continue
 		}
-		_ = e.Close()
 		for _, model := range []string{"llama-rope3-v4", "qwen2", "qwen3"} {
 			dir, out := filepath.Join(oracleDir, model), filepath.Join(t.TempDir(), "out.safetensors")
 			var o, errw bytes.Buffer
-			if code := run([]string{"famkit", "logits", dir, "--ids", dir + "/expected.safetensors", "--out", out, "--engine", x.engine}, &o, &errw); code != 0 {
+			if code := run([]string{"famkit", "logits", dir, "--ids", dir + "/expected.safetensors", "--out", out, "--engine", c.Name}, &o, &errw); code != 0 {
 				t.Fatalf("exit code %d: %s", code, errw.String())
 			}
 			key, kind, tol := "logits_f64", tensor.F64, 1e-10
-			if x.precision == "f32" {
+			if c.Exact() != engine.Float64 {
 				key, kind, tol = "logits", tensor.F32, 2e-5
 			}
 			got, d := readLogits(t, out, "logits")
@@ -90,7 +88,7 @@ func TestLogits(t *testing.T) {
 			}
 			for i := range want {
 				if !(math.Abs(got[i]-want[i]) <= tol) {
-					t.Fatalf("%s on %s: number %d is %.12g, want %.12g", model, x.engine, i, got[i], want[i])
+					t.Fatalf("%s on %s: number %d is %.12g, want %.12g", model, c.Name, i, got[i], want[i])
 				}
 			}
 		}
@@ -162,14 +160,15 @@ func TestLogitsPieces(t *testing.T) {
 }
 
 func TestEngineFor(t *testing.T) {
-	for _, c := range []struct{ name, precision, want, err string }{
-		{"auto", "", "auto", ""}, {"auto", "f64", "ref", ""}, {"auto", "f32", "cpu", ""}, {"ref", "", "ref", ""}, {"cpu", "f32", "cpu", ""},
-		{"cpu", "f64", "", "engine cpu does not compute in precision f64"}, {"ref", "f8", "", `no precision "f8"`}, {"x", "f32", "", `no engine "x"`},
-		{"auto", "f8", "", `no precision "f8"`},
+	for _, c := range []struct{ name, precision, want, in, err string }{
+		{"auto", "f64", "ref", "f64", ""}, {"ref", "", "ref", "f64", ""}, {"cpu", "f32", "cpu", "f32", ""}, {"cpu", "", "cpu", "f32", ""},
+		{"cpu", "bf16", "cpu", "bf16", ""}, {"cpu", "f64", "", "", "engine cpu does not compute in precision f64 (it has f32, bf16)"},
+		{"ref", "f8", "", "", "engine ref does not compute in precision f8 (it has f64)"}, {"x", "f32", "", "", `no engine "x" (there are cpu, ref)`},
+		{"auto", "f8", "", "", `no engine computes in precision "f8" (there are bf16, f32, f64)`},
 	} {
 		got, err := engineFor(c.name, c.precision)
-		if got != c.want || (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
-			t.Errorf("%s, %s: %q, %v", c.name, c.precision, got, err)
+		if got.Name != c.want || string(got.Spec.Precision) != c.in || (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
+			t.Errorf("%s, %s: %s in %s, %v", c.name, c.precision, got.Name, got.Spec.Precision, err)
 		}
 	}
 }

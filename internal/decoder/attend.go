@@ -2,24 +2,34 @@ package decoder
 
 import "famkit/internal/engine"
 
-// attention describes block b's attention. Its q and k are the normed ones where they have norms.
-func (d *Decoder) attention(b *block) *engine.Attention {
+// heads describes the shape of block b's attention over batch sequences of seq tokens.
+func (d *Decoder) heads(b *block, batch, seq int) *engine.Attention {
 	m, at := d.m, d.packed
 	a := &d.ops.attn
-	*a = engine.Attention{B: d.batch, T: d.seq, Heads: m.Heads, KVHeads: m.KVHeads, HeadDim: m.HeadDim, StepQ: at.stepQ, StepKV: at.stepKV,
-		Scale: d.scale, Softcap: m.AttnSoftcap, Window: b.window, O: b.attn, StrideO: d.qWidth(), LSE: b.lse, DO: d.dattn, Delta: d.delta}
-	packed, width := b.qkvOut, d.qkvWidth()
-	a.V, a.StrideV = rest(packed, at.v), width
-	dpacked := d.dqkv
+	*a = engine.Attention{B: batch, T: seq, Heads: m.Heads, KVHeads: m.KVHeads, HeadDim: m.HeadDim, StepQ: at.stepQ, StepKV: at.stepKV,
+		Scale: d.scale, Softcap: m.AttnSoftcap, Window: b.window,
+		StrideQ: d.qkvWidth(), StrideK: d.qkvWidth(), StrideV: d.qkvWidth(), StrideO: d.qWidth()}
+	if d.normsQK() {
+		a.StrideQ, a.StrideK = d.qkWidth(), d.qkWidth()
+	}
+	return a
+}
+
+// attention describes block b's attention. Its q and k are the normed ones where they have norms.
+func (d *Decoder) attention(b *block) *engine.Attention {
+	a, at := d.heads(b, d.batch, d.seq), d.packed
+	a.O, a.LSE, a.DO, a.Delta, a.Work = b.attn, b.lse, d.dattn, d.delta, d.scores
+	packed, dpacked := b.qkvOut, d.dqkv
+	a.V = packed.From(at.v)
 	if d.o.Train {
-		a.DV = rest(dpacked, at.v)
+		a.DV = dpacked.From(at.v)
 	}
 	if d.normsQK() {
-		packed, width, dpacked = b.qk, d.qkWidth(), d.dqk
+		packed, dpacked = b.qk, d.dqk
 	}
-	a.Q, a.StrideQ, a.K, a.StrideK = packed, width, rest(packed, at.k), width
+	a.Q, a.K = packed, packed.From(at.k)
 	if d.o.Train {
-		a.DQ, a.DK = dpacked, rest(dpacked, at.k)
+		a.DQ, a.DK = dpacked, dpacked.From(at.k)
 	}
 	return a
 }
@@ -39,10 +49,10 @@ func (d *Decoder) headNorm(off, heads int, b *block, s engine.Buf, g gain) *engi
 		heads, dim = 1, heads*dim
 	}
 	d.ops.norm = engine.Norm{Rows: d.rows, Groups: heads, Dim: dim, StrideX: d.qkvWidth(), StrideY: d.qkWidth(),
-		X: rest(b.qkvOut, off), Y: rest(b.qk, off), Gain: g.w, Stat: s, Eps: d.m.Eps, PlusOne: d.m.GainOffset}
+		X: b.qkvOut.From(off), Y: b.qk.From(off), Gain: g.w, Stat: s, Eps: d.m.Eps, PlusOne: d.m.GainOffset}
 	if d.o.Train {
 		d.ops.norm.DGain = g.dw
-		d.ops.norm.DX, d.ops.norm.DY = rest(d.dqkv, off), rest(d.dqk, off)
+		d.ops.norm.DX, d.ops.norm.DY = d.dqkv.From(off), d.dqk.From(off)
 	}
 	return &d.ops.norm
 }

@@ -6,10 +6,34 @@ import "famkit/internal/engine"
 // It uses up the activations that BlockForward left.
 func (d *Decoder) BlockBackward(l int) {
 	b := &d.blocks[l]
+	if d.o.Recompute == RecomputeBlock {
+		d.attentionAgain(b, true)
+		d.mlpAgain(b, l)
+	}
 	d.mlpBackward(b)
+	if d.o.Recompute == RecomputeAttention {
+		d.attentionAgain(b, false)
+	}
 	d.attentionBackward(b)
 	if d.m.Parallel {
 		d.e.AddTo(d.wide(d.dx), d.wide(d.dside))
+	}
+}
+
+// attentionAgain computes again what the attention's backward pass reads, and with outer the stream after it. A norm of what the branch gave
+// is part of that for its statistics.
+func (d *Decoder) attentionAgain(b *block, outer bool) {
+	d.attentionInner(b)
+	if outer || d.m.PostNorm {
+		d.attentionOuter(b)
+	}
+}
+
+// mlpAgain is attentionAgain of the MLP. What it may write is the stream after block l, which nobody reads any more.
+func (d *Decoder) mlpAgain(b *block, l int) {
+	d.mlpInner(b)
+	if d.m.PostNorm {
+		d.mlpOuter(b, d.stream(l+1))
 	}
 }
 
@@ -18,9 +42,9 @@ func (d *Decoder) mlpBackward(b *block) {
 	if b.mixture {
 		d.mixtureBackward(b, dy)
 	} else {
-		d.backward(&b.mlps[0].down, b.h, dy, d.dh)
+		d.backward(&b.mlp.down, b.h, dy, d.dh)
 		d.e.GateGrad(d.gate(b))
-		d.backward(&b.mlps[0].in, b.normed2, b.gu, d.dn)
+		d.backward(&b.mlp.in, b.normed2, b.gu, d.dn)
 	}
 	if d.m.Parallel { // what attention gets is the gradient of its output, without this part of its input's
 		d.beforeBranch(d.besideMLP(b), d.dside, b.stat2, b.mlpNorm, false)
@@ -68,19 +92,30 @@ func (d *Decoder) backward(p *linear, x, dy, dx engine.Buf) { d.backwardRows(p, 
 
 func (d *Decoder) backwardRows(p *linear, x, dy, dx engine.Buf, rows int) {
 	mm := &d.ops.mm
-	*mm = engine.MatMul{M: p.out, N: p.in, K: rows, A: dy, B: x, C: p.dw, LDA: p.out, LDB: p.in, LDC: p.in, TransA: true, Beta: 1}
-	if p.transposed {
-		*mm = engine.MatMul{M: p.in, N: p.out, K: rows, A: x, B: dy, C: p.dw, LDA: p.in, LDB: p.out, LDC: p.out, TransA: true, Beta: 1}
-	}
+	*mm = p.weightGrad(x, dy, rows)
 	d.e.MatMul(mm)
 	if !p.db.Nil() {
 		d.e.BiasGrad(p.db, dy, rows, p.out, p.out)
 	}
-	*mm = engine.MatMul{M: rows, N: p.in, K: p.out, A: dy, B: p.w, C: dx, LDA: p.out, LDB: p.in, LDC: p.in}
+	*mm = p.inputGrad(dy, dx, rows)
+	d.e.MatMul(mm)
+}
+
+// weightGrad is dw += dy^T x.
+func (p *linear) weightGrad(x, dy engine.Buf, rows int) engine.MatMul {
+	if p.transposed {
+		return engine.MatMul{M: p.in, N: p.out, K: rows, A: x, B: dy, C: p.dw, LDA: p.in, LDB: p.out, LDC: p.out, TransA: true, Beta: 1}
+	}
+	return engine.MatMul{M: p.out, N: p.in, K: rows, A: dy, B: x, C: p.dw, LDA: p.out, LDB: p.in, LDC: p.in, TransA: true, Beta: 1}
+}
+
+// inputGrad is dx = dy w.
+func (p *linear) inputGrad(dy, dx engine.Buf, rows int) engine.MatMul {
+	mm := engine.MatMul{M: rows, N: p.in, K: p.out, A: dy, B: p.w, C: dx, LDA: p.out, LDB: p.in, LDC: p.in}
 	if p.transposed {
 		mm.TransB, mm.LDB = true, p.out
 	}
-	d.e.MatMul(mm)
+	return mm
 }
 
 // normBackward takes dy back through a norm of x into dx.
@@ -97,20 +132,14 @@ func (d *Decoder) normBackward(x, dy, dx engine.Buf, s stat, g gain, accumulate 
 // EmbedBackward adds the residual gradient to the embedding rows that were looked up, and to the positions.
 func (d *Decoder) EmbedBackward() {
 	d.lookup()
-	d.ops.embed.DTable, d.ops.embed.DY = d.embed.dw, d.dx
+	d.ops.embed.DTable, d.ops.embed.DPos, d.ops.embed.DY = d.embed.dw, d.pos.dw, d.dx
 	d.e.EmbedGrad(&d.ops.embed)
-	if !d.m.LearnedPos {
-		return
-	}
-	n := d.seq * d.m.Hidden
-	for b := range d.batch {
-		d.e.AddTo(d.pos.dw.At(0, n), d.dx.At(b*n, n))
-	}
 }
 
-// ZeroGrad clears all gradients.
+// ZeroGrad clears all gradients, and the sum of losses.
 func (d *Decoder) ZeroGrad() {
 	if d.o.Train {
 		d.e.Zero(d.mem.grads.buf)
 	}
+	d.e.Zero(d.sums.loss)
 }

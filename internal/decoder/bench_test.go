@@ -42,7 +42,7 @@ func benchStep(b *testing.B, config string) {
 		for l := range m.Layers {
 			d.BlockForward(l)
 		}
-		if _, err := d.HeadForward(1.0 / (batch * seq)); err != nil {
+		if err := d.HeadForward(1.0 / (batch * seq)); err != nil {
 			b.Fatal(err)
 		}
 		for l := m.Layers - 1; l >= 0; l-- {

@@ -1,6 +1,8 @@
 package decoder
 
 import (
+	"slices"
+
 	"famkit/internal/arch"
 	"famkit/internal/engine"
 	"famkit/internal/fault"
@@ -19,15 +21,19 @@ type gain struct{ w, b, dw, db engine.Buf }
 // stat is what a norm keeps for its backward pass.
 type stat struct{ scale, mean engine.Buf }
 
-// mlp is the two products of an MLP: gate and up in one, or up alone; and down.
-type mlp struct{ in, down linear }
+// mlp is the two products of an MLP: gate and up in one, or up alone; and down. Of a mixture it is the first expert's, and the
+// weights of the next are step elements further on.
+type mlp struct {
+	in, down linear
+	step     int
+}
 
 // block is the weights of one layer and its saved activations. Without training all layers share activations.
 type block struct {
 	attnNorm, attnPost, mlpNorm, mlpPost, qNorm, kNorm gain
 
 	qkv, o linear
-	mlps   []mlp  // one, or one for each expert
+	mlp    mlp
 	router linear // of a mixture
 
 	mixture bool
@@ -36,27 +42,38 @@ type block struct {
 	saved
 }
 
-// saved is what the backward pass of a block reads.
+// saved is what the backward pass of a block reads. Blocks that compute a part again share its memory.
 type saved struct {
-	x, mid           engine.Buf // [rows, hidden]: the stream before attention and after it
-	normed1, normed2 engine.Buf // [rows, hidden]: what the branches read; the stream itself without norms before them
-	stat1, stat2     stat
-	qkvOut           engine.Buf // [rows, (heads+2*kv)*head_dim]
-	qk               engine.Buf // [rows, (heads+kv)*head_dim]: normed and rotated, where q and k have norms
-	qStat, kStat     engine.Buf // [rows*heads], [rows*kv]
-	attn             engine.Buf // [rows, heads*head_dim]
-	lse              engine.Buf // [rows*heads]
-	gu               engine.Buf // [rows, 2*ffn], of a mixture [rows*top_k, 2*ffn]; [.., ffn] where there is no gate
-	h                engine.Buf // [rows, ffn], of a mixture [rows*top_k, ffn]
+	x, mid engine.Buf // [rows, hidden]: the stream before attention and after it
+	attentionSaved
+	mlpSaved
+}
 
-	attnOut, mlpOut      engine.Buf // [rows, hidden]: what the branches gave, where it is normed
-	postStat1, postStat2 stat
+type attentionSaved struct {
+	normed1      engine.Buf // [rows, hidden]: what the branch reads; the stream itself without a norm before it
+	stat1        stat
+	qkvOut       engine.Buf // [rows, (heads+2*kv)*head_dim]
+	qk           engine.Buf // [rows, (heads+kv)*head_dim]: normed and rotated, where q and k have norms
+	qStat, kStat engine.Buf // [rows*heads], [rows*kv]
+	attn         engine.Buf // [rows, heads*head_dim]
+	lse          engine.Buf // [rows*heads]
+	attnOut      engine.Buf // [rows, hidden]: what the branch gave, where it is normed
+	postStat1    stat
+}
+
+type mlpSaved struct {
+	normed2   engine.Buf // as normed1
+	stat2     stat
+	gu        engine.Buf // [rows, 2*ffn], of a mixture [rows*top_k, 2*ffn]; [.., ffn] where there is no gate
+	h         engine.Buf // [rows, ffn], of a mixture [rows*top_k, ffn]
+	mlpOut    engine.Buf // as attnOut
+	postStat2 stat
 
 	routed                engine.Buf // [rows, experts]: the router's output
 	chances               engine.Buf // [rows, experts]: its softmax
 	routing               engine.Buf // [rows*top_k]: weights of the chosen experts
 	chosen, place, source engine.Buf // [rows*top_k] of I32: see engine.Route
-	counts                []int      // [experts], on the host
+	starts                engine.Buf // [experts+1] of I32
 	expertOut             engine.Buf // [rows*top_k, hidden]
 }
 
@@ -135,24 +152,45 @@ func (d *Decoder) planAttention(l int, b *block) error {
 }
 
 func (d *Decoder) planMLP(l int, b *block) error {
-	m, y := d.m, d.layout
-	first, n := -1, 1
+	y, first := d.layout, -1
 	if b.mixture {
-		first, n = 0, m.MoE.Experts
-	}
-	b.mlps = make([]mlp, n)
-	for x := range b.mlps {
-		in, err := y.formOf(l, first+x, inner(m, l, first+x))
-		if err != nil {
+		first = 0
+		if err := d.planExperts(l, b); err != nil {
 			return err
 		}
-		down, err := y.formOf(l, first+x, []arch.Role{arch.Down})
-		if err != nil {
-			return err
-		}
-		b.mlps[x].in.transposed, b.mlps[x].down.transposed = in.transposed, down.transposed
 	}
+	in, err := y.formOf(l, first, inner(d.m, l, first))
+	if err != nil {
+		return err
+	}
+	down, err := y.formOf(l, first, []arch.Role{arch.Down})
+	if err != nil {
+		return err
+	}
+	b.mlp.in.transposed, b.mlp.down.transposed = in.transposed, down.transposed
 	router, err := y.formOf(l, -1, []arch.Role{arch.Router})
 	b.router.transposed = router.transposed
 	return err
+}
+
+// planExperts finds the distance between the weights of experts. One product runs over all of them, so these must be stored alike.
+func (d *Decoder) planExperts(l int, b *block) error {
+	y := d.layout
+	roles := append(slices.Clone(inner(d.m, l, 0)), arch.Down)
+	for _, r := range roles {
+		first := y.find(slot{r, l, 0})
+		for x := range d.m.MoE.Experts {
+			if p := y.find(slot{r.Bias(), l, x}); p != nil {
+				return fault.Inputf("tensor %q: the decoder runs no biases of experts", p.name)
+			}
+			p := y.find(slot{r, l, x})
+			if x == 1 && r == roles[0] {
+				b.mlp.step = p.off - first.off
+			}
+			if p.off != first.off+x*b.mlp.step || p.n != first.n {
+				return fault.Inputf("tensor %q: the decoder runs experts only where all are stored alike", p.name)
+			}
+		}
+	}
+	return nil
 }

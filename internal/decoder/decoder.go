@@ -12,13 +12,14 @@
 // decoder keeps for every block what its backward pass reads: the block's input, both normed inputs with their
 // statistics, q, k and v (normed and rotated apart from raw where q and k have norms), the attention's output and
 // log-sum-exp, the stream between attention and MLP, gate and up, and their product; before a norm of a branch's output
-// that output, and of a mixture its routing and what each expert gave. Nothing is recomputed but the
+// that output, and of a mixture its routing and what each expert gave. Unless Recompute says more, nothing is computed again but the
 // attention's scores. Per row and layer of a plain block that is 4*hidden + 2*heads*head_dim + 2*kv*head_dim + 3*ffn
 // elements and a few.
 package decoder
 
 import (
 	"math"
+	"slices"
 
 	"famkit/internal/arch"
 	"famkit/internal/engine"
@@ -32,8 +33,9 @@ type Decoder struct {
 	m *arch.Model
 	o Options
 
+	spec   engine.Spec
 	layout *layout
-	mem    arenas
+	mem    *arenas
 
 	act    engine.Act
 	scale  float64 // of the attention's scores
@@ -46,6 +48,8 @@ type Decoder struct {
 	head      linear
 
 	ids, targets engine.Buf // [rows] of I32
+	order        engine.Buf // [rows] of I32: the rows by their id, where it trains
+	sorting      sorting
 	turn, local  turns      // of all layers, and of the sliding ones where they differ
 	tabled       int        // the sequence length that turn is for,
 	elastic      bool       // since the frequencies depend on it
@@ -53,6 +57,8 @@ type Decoder struct {
 	finalOut     engine.Buf // [rows, hidden]: normed
 	finalStat    stat
 	loss         engine.Buf // [rows]
+	sums         sums
+	host         [2]float64 // what Read fills: a variable of its own would be allocated
 
 	work
 	logits engine.Buf // [chunk, vocab]
@@ -80,6 +86,15 @@ type work struct {
 	dattn     engine.Buf // [rows, heads*head_dim]
 	dqkv, dqk engine.Buf // as block.qkvOut and block.qk
 	delta     engine.Buf // [rows*heads]
+	scores    engine.Buf // what the engine wants for an attention
+}
+
+// sums are what the host may read, of F64 [1] each. Loss, norm and factor follow each other.
+type sums struct {
+	loss      engine.Buf // of all batches since ZeroGrad
+	norm      engine.Buf // of the gradients
+	factor    engine.Buf // that clips them
+	evaluated engine.Buf // loss of a batch that is evaluated only
 }
 
 // ops are the arguments of operators, kept here because what passes through an interface would be allocated anew
@@ -93,33 +108,39 @@ type ops struct {
 	embed   engine.Embed
 	route   engine.Route
 	combine engine.Combine
+	grouped engine.Grouped
 	ce      engine.CrossEntropy
+	clip    engine.Clip
 }
 
 // New allocates a decoder for m on e, its weights zero. It refuses a model that it cannot run.
 func New(e engine.Engine, m *arch.Model, o Options) (*Decoder, error) {
-	d, err := shape(m, o)
+	d, err := shape(m, e.Spec(), o)
 	if err != nil {
 		return nil, err
 	}
-	d.e = e
-	d.take(&d.mem)
+	d.e, d.mem = e, newArenas(d.spec.Formats)
+	d.take(d.mem)
 	if err := d.mem.allocate(e); err != nil {
 		return nil, err
 	}
-	d.take(&d.mem)
+	d.take(d.mem)
+	d.ops.clip.Grads = []engine.Buf{d.mem.grads.buf}
 	return d, d.uploadTurns(o.SeqLen)
 }
 
 // shape checks the model and fixes everything but memory.
-func shape(m *arch.Model, o Options) (*Decoder, error) {
+func shape(m *arch.Model, spec engine.Spec, o Options) (*Decoder, error) {
 	if o.Batch < 1 || o.SeqLen < 1 || o.Batch > math.MaxInt32/o.SeqLen {
 		return nil, fault.Usagef("batch %d of %d tokens: both must be positive and their product below 2^31", o.Batch, o.SeqLen)
+	}
+	if !slices.Contains([]Recompute{RecomputeNone, RecomputeAttention, RecomputeBlock}, o.Recompute) {
+		return nil, fault.Usagef("recompute %q: want none, attention or block", o.Recompute)
 	}
 	if m.LearnedPos && o.SeqLen > m.MaxPos {
 		return nil, fault.Inputf("sequences of %d tokens: the model has learned %d positions", o.SeqLen, m.MaxPos)
 	}
-	d := &Decoder{m: m, o: o, scale: m.Scale()}
+	d := &Decoder{m: m, o: o, spec: spec, scale: m.Scale()}
 	var err error
 	if d.layout, err = newLayout(m); err != nil {
 		return nil, err
@@ -150,4 +171,4 @@ func (d *Decoder) Engine() engine.Engine { return d.e }
 func (d *Decoder) Model() *arch.Model { return d.m }
 
 // Need is the memory that New has taken.
-func (d *Decoder) Need() Need { return d.mem.need(d.e.Real()) }
+func (d *Decoder) Need() Need { return d.mem.need() }

@@ -6,17 +6,9 @@ import (
 
 // EmbedForward looks up the batch's ids, and adds the positions where they are learned.
 func (d *Decoder) EmbedForward() {
-	x := d.stream(0)
 	d.lookup()
-	d.ops.embed.Table, d.ops.embed.Y = d.embed.w, x
+	d.ops.embed.Table, d.ops.embed.Pos, d.ops.embed.Y = d.embed.w, d.pos.w, d.stream(0)
 	d.e.Embed(&d.ops.embed)
-	if !d.m.LearnedPos {
-		return
-	}
-	n := d.seq * d.m.Hidden
-	for b := range d.batch {
-		d.e.AddTo(x.At(b*n, n), d.pos.w.At(0, n))
-	}
 }
 
 // lookup describes the embedding of the batch.
@@ -25,7 +17,7 @@ func (d *Decoder) lookup() {
 	if scale == 0 {
 		scale = 1
 	}
-	d.ops.embed = engine.Embed{Rows: d.rows, Dim: d.m.Hidden, Vocab: d.m.Vocab, Scale: scale, IDs: d.ids}
+	d.ops.embed = engine.Embed{Rows: d.rows, Dim: d.m.Hidden, Vocab: d.m.Vocab, T: d.seq, Scale: scale, IDs: d.ids, Order: d.order}
 }
 
 // stream is the residual stream before block l, or after the last.
@@ -39,17 +31,17 @@ func (d *Decoder) stream(l int) engine.Buf {
 // wide is the part of a [rows, hidden] buffer that the batch fills.
 func (d *Decoder) wide(x engine.Buf) engine.Buf { return x.At(0, d.rows*d.m.Hidden) }
 
-// rest is a buffer from an element on.
-func rest(x engine.Buf, off int) engine.Buf { return x.At(off, x.N-off) }
-
 // BlockForward runs block l.
 func (d *Decoder) BlockForward(l int) {
-	d.attentionForward(l)
-	d.mlpForward(l)
+	b := &d.blocks[l]
+	d.attentionInner(b)
+	d.attentionOuter(b)
+	d.mlpInner(b)
+	d.mlpOuter(b, d.stream(l+1))
 }
 
-func (d *Decoder) attentionForward(l int) {
-	b := &d.blocks[l]
+// attentionInner runs the attention of a block up to what it gives before the product with O, and that product too where it is normed.
+func (d *Decoder) attentionInner(b *block) {
 	if d.m.PreNorm {
 		d.normForward(b.x, b.normed1, b.stat1, b.attnNorm)
 	}
@@ -61,33 +53,54 @@ func (d *Decoder) attentionForward(l int) {
 	a := d.attention(b)
 	d.rotateQK(b, a.Q, a.K, a.StrideQ, false)
 	d.e.Attention(a)
-	if !d.m.PostNorm {
-		d.forward(&b.o, b.attn, b.mid, b.x)
-		return
+	if d.m.PostNorm {
+		d.forward(&b.o, b.attn, b.attnOut, engine.Buf{})
 	}
-	d.forward(&b.o, b.attn, b.attnOut, engine.Buf{})
-	d.join(b.attnOut, b.mid, b.x, b.postStat1, b.attnPost)
 }
 
-func (d *Decoder) mlpForward(l int) {
-	b := &d.blocks[l]
+// attentionOuter adds what the attention gives to the stream.
+func (d *Decoder) attentionOuter(b *block) {
+	if d.m.PostNorm {
+		d.join(b.attnOut, b.mid, b.x, b.postStat1, b.attnPost)
+		return
+	}
+	d.forward(&b.o, b.attn, b.mid, b.x)
+}
+
+// mlpInner is attentionInner of the MLP.
+func (d *Decoder) mlpInner(b *block) {
 	if d.m.PreNorm {
 		d.normForward(d.besideMLP(b), b.normed2, b.stat2, b.mlpNorm)
 	}
-	y, add := d.stream(l+1), b.mid
-	if d.m.PostNorm {
-		y, add = b.mlpOut, engine.Buf{}
-	}
 	if b.mixture {
-		d.mixtureForward(b, y, add)
+		d.mixtureInner(b)
 	} else {
-		d.forward(&b.mlps[0].in, b.normed2, b.gu, engine.Buf{})
+		d.forward(&b.mlp.in, b.normed2, b.gu, engine.Buf{})
 		d.e.Gate(d.gate(b))
-		d.forward(&b.mlps[0].down, b.h, y, add)
 	}
 	if d.m.PostNorm {
-		d.join(b.mlpOut, d.stream(l+1), b.mid, b.postStat2, b.mlpPost)
+		d.mlpGives(b, b.mlpOut, engine.Buf{})
 	}
+}
+
+// mlpOuter adds what the MLP gives to the stream: y is the stream after the block.
+func (d *Decoder) mlpOuter(b *block, y engine.Buf) {
+	if d.m.PostNorm {
+		d.join(b.mlpOut, y, b.mid, b.postStat2, b.mlpPost)
+		return
+	}
+	d.mlpGives(b, y, b.mid)
+}
+
+// mlpGives computes y = add + what the MLP gives.
+func (d *Decoder) mlpGives(b *block, y, add engine.Buf) {
+	if b.mixture {
+		c := d.combine(b)
+		c.Y, c.Add = y, add
+		d.e.Combine(c)
+		return
+	}
+	d.forward(&b.mlp.down, b.h, y, add)
 }
 
 // besideMLP is the stream that the MLP reads.
@@ -110,12 +123,18 @@ func (d *Decoder) forward(p *linear, x, y, add engine.Buf) {
 }
 
 func (d *Decoder) forwardRows(p *linear, x, y, add engine.Buf, rows int) {
-	d.ops.mm = engine.MatMul{M: rows, N: p.out, K: p.in, A: x, B: p.w, C: y, LDA: p.in, LDB: p.in, LDC: p.out,
-		TransB: true, Bias: p.b, Add: add, LDAdd: p.out}
-	if p.transposed {
-		d.ops.mm.TransB, d.ops.mm.LDB = false, p.out
-	}
+	d.ops.mm = p.product(x, y, rows)
+	d.ops.mm.Bias, d.ops.mm.Add, d.ops.mm.LDAdd = p.b, add, p.out
 	d.e.MatMul(&d.ops.mm)
+}
+
+// product is y = x w^T.
+func (p *linear) product(x, y engine.Buf, rows int) engine.MatMul {
+	mm := engine.MatMul{M: rows, N: p.out, K: p.in, A: x, B: p.w, C: y, LDA: p.in, LDB: p.in, LDC: p.out, TransB: true}
+	if p.transposed {
+		mm.TransB, mm.LDB = false, p.out
+	}
+	return mm
 }
 
 // norm describes an ordinary norm over the hidden axis.
@@ -140,7 +159,7 @@ func (d *Decoder) gate(b *block) *engine.Gate {
 	d.ops.gate = engine.Gate{Rows: d.rows * slots, Dim: ffn, StrideG: n * ffn, StrideH: ffn, Act: d.act,
 		G: b.gu, H: b.h, DG: b.gu, DH: d.dh}
 	if d.m.Gated {
-		d.ops.gate.U = rest(b.gu, ffn)
+		d.ops.gate.U = b.gu.From(ffn)
 		d.ops.gate.DU = d.ops.gate.U
 	}
 	return &d.ops.gate

@@ -38,22 +38,25 @@ func (d *Decoder) SetBatch(batch, seq int, ids, targets []int32) error {
 	}
 	d.batch, d.seq, d.rows, d.labelled = batch, seq, len(ids), targets != nil
 	d.e.UploadInts(d.ids, ids)
+	if d.o.Train {
+		d.e.UploadInts(d.order, d.sorting.rows(ids))
+	}
 	if targets != nil {
 		d.e.UploadInts(d.targets, targets)
 	}
 	return nil
 }
 
-// HeadForward runs the final norm, the head and the cross-entropy over chunks of rows, and gives the sum of the losses in nats.
-// A training decoder also computes gradScale times the gradient: that of the stream goes where BlockBackward takes it, those of
-// the head and the final norm are added to theirs.
-func (d *Decoder) HeadForward(gradScale float64) (lossSum float64, err error) {
-	return d.headForward(gradScale, d.o.Train)
+// HeadForward runs the final norm, the head and the cross-entropy over chunks of rows, and adds the losses in nats to those of the batches
+// since ZeroGrad. A training decoder also computes gradScale times the gradient: that of the stream goes where BlockBackward takes it, those
+// of the head and the final norm are added to theirs.
+func (d *Decoder) HeadForward(gradScale float64) error {
+	return d.headForward(gradScale, d.o.Train, d.sums.loss)
 }
 
-func (d *Decoder) headForward(gradScale float64, grad bool) (float64, error) {
+func (d *Decoder) headForward(gradScale float64, grad bool, sum engine.Buf) error {
 	if !d.labelled {
-		return 0, errors.New("the batch has no targets")
+		return errors.New("the batch has no targets")
 	}
 	d.normForward(d.last, d.finalOut, d.finalStat, d.finalNorm)
 	for first := 0; first < d.rows; first += d.chunk {
@@ -69,8 +72,8 @@ func (d *Decoder) headForward(gradScale float64, grad bool) (float64, error) {
 	if grad {
 		d.normBackward(d.last, d.dfinal, d.dx, d.finalStat, d.finalNorm, false)
 	}
-	sum := d.e.Sum(d.loss.At(0, d.rows))
-	return sum, d.e.Sync()
+	d.e.Sum(sum, d.loss.At(0, d.rows))
+	return nil
 }
 
 // logitsOf computes the logits of some rows of the normed stream, x. They are not capped yet.
@@ -93,8 +96,12 @@ func (d *Decoder) Loss(batch, seq int, ids, targets []int32) (sum float64, n int
 		}
 	}
 	d.blocksForward()
-	sum, err = d.headForward(0, false)
-	return sum, n, err
+	d.e.Zero(d.sums.evaluated)
+	if err := d.headForward(0, false, d.sums.evaluated); err != nil {
+		return 0, 0, err
+	}
+	err = d.e.Read(d.host[:1], d.sums.evaluated)
+	return d.host[0], n, err
 }
 
 // Logits is the forward pass; sink gets the logits [rows, vocab] of a few rows of the batch at a time, in order. The buffer is

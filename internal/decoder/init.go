@@ -28,6 +28,7 @@ func (d *Decoder) Init(seed uint64) error {
 			}
 		}
 	}
+	d.Refresh()
 	return d.e.Sync()
 }
 

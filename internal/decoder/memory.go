@@ -8,32 +8,47 @@ import (
 // Options say how much one pass takes: Batch*SeqLen rows of at most SeqLen positions.
 type Options struct {
 	Batch, SeqLen int
-	// Train keeps activations of every block and gradients.
-	Train bool
+	// Train keeps gradients, and activations of every block as Recompute says.
+	Train     bool
+	Recompute Recompute
 }
 
-// Need is memory in bytes.
+// Recompute is what the backward pass of a block computes again instead of reading what the forward pass kept. It changes the memory
+// and the time that a step takes, and no bit of its result.
+type Recompute string
+
+// What can be computed again.
+const (
+	RecomputeNone      Recompute = ""
+	RecomputeAttention Recompute = "attention" // the branch of the attention
+	RecomputeBlock     Recompute = "block"     // all but the stream before the block
+)
+
+// Need is memory in bytes. Copies are the rounded weights that products read, where the engine makes such.
 type Need struct {
-	Weights, Gradients, Activations, Workspace int64
+	Weights, Copies, Gradients, Activations, Workspace int64
 }
 
 // Total is the sum.
-func (n Need) Total() int64 { return n.Weights + n.Gradients + n.Activations + n.Workspace }
+func (n Need) Total() int64 {
+	return n.Weights + n.Copies + n.Gradients + n.Activations + n.Workspace
+}
 
 // Plan is exactly what New allocates for a model it accepts; zero for one it refuses.
-func Plan(m *arch.Model, real engine.Type, o Options) Need {
-	d, err := shape(m, o)
+func Plan(m *arch.Model, spec engine.Spec, o Options) Need {
+	d, err := shape(m, spec, o)
 	if err != nil {
 		return Need{}
 	}
-	var a arenas
-	d.take(&a)
-	return a.need(real)
+	a := newArenas(spec.Formats)
+	d.take(a)
+	return a.need()
 }
 
 // arena hands out views of one allocation. Without memory behind it, it only counts: the same code measures a
 // decoder and builds it, so that the plan cannot be wrong.
 type arena struct {
+	kind      engine.Type
 	buf       engine.Buf
 	off, peak int
 }
@@ -48,31 +63,37 @@ func (a *arena) take(n int) engine.Buf {
 	return a.buf.At(at, n)
 }
 
-// arenas of a decoder. Scratch is the end of work that the phases of a step use in turn.
+func (a *arena) bytes() int64 { return int64(a.peak) * int64(a.kind.Size()) }
+
+// arenas of a decoder. Those of activations and of work are there twice, once for the statistics among them.
 type arenas struct {
-	weights, grads, acts, work, ints arena
+	weights, copies, grads arena
+	acts, stats            arena
+	work, workStats        arena
+	ints, sums             arena
 }
 
-func (a *arenas) need(real engine.Type) Need {
-	size := int64(real.Size())
-	return Need{
-		Weights:     int64(a.weights.peak) * size,
-		Gradients:   int64(a.grads.peak) * size,
-		Activations: int64(a.acts.peak) * size,
-		Workspace:   int64(a.work.peak)*size + int64(a.ints.peak)*int64(engine.I32.Size()),
-	}
+func newArenas(f engine.Formats) *arenas {
+	return &arenas{weights: arena{kind: f.Master}, copies: arena{kind: f.Weight}, grads: arena{kind: f.Master}, acts: arena{kind: f.Act},
+		stats: arena{kind: f.Stat}, work: arena{kind: f.Act}, workStats: arena{kind: f.Stat}, ints: arena{kind: engine.I32}, sums: arena{kind: engine.F64}}
+}
+
+func (a *arenas) all() []*arena {
+	return []*arena{&a.weights, &a.copies, &a.grads, &a.acts, &a.stats, &a.work, &a.workStats, &a.ints, &a.sums}
+}
+
+func (a *arenas) need() Need {
+	return Need{Weights: a.weights.bytes(), Copies: a.copies.bytes(), Gradients: a.grads.bytes(), Activations: a.acts.bytes() + a.stats.bytes(),
+		Workspace: a.work.bytes() + a.workStats.bytes() + a.ints.bytes() + a.sums.bytes()}
 }
 
 // allocate puts memory behind arenas that have counted.
 func (a *arenas) allocate(e engine.Engine) error {
-	for _, x := range []struct {
-		*arena
-		t engine.Type
-	}{{&a.weights, e.Real()}, {&a.grads, e.Real()}, {&a.acts, e.Real()}, {&a.work, e.Real()}, {&a.ints, engine.I32}} {
+	for _, x := range a.all() {
 		if x.peak == 0 {
 			continue
 		}
-		buf, err := e.Alloc(x.t, x.peak)
+		buf, err := e.Alloc(x.kind, x.peak)
 		if err != nil {
 			return err
 		}

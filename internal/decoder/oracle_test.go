@@ -179,7 +179,7 @@ func TestLogits(t *testing.T) {
 					t.Fatal(err)
 				}
 				key, tol := "logits", 2e-5
-				if e.Real() == engine.F64 {
+				if e.Spec().Act == engine.F64 {
 					key, tol = "logits_f64", 1e-10
 				}
 				worst := maxDiff(logits(t, e, d, shape[0], shape[1], ids), readReals(t, expected, key))
@@ -255,7 +255,7 @@ func newTrainer(t *testing.T, e engine.Engine, ck *arch.Checkpoint, batch, seq i
 	tr := &trainer{e: e, d: d}
 	for _, p := range d.Params() {
 		for _, state := range []*[]engine.Buf{&tr.m, &tr.v} {
-			b, err := e.Alloc(e.Real(), p.W.N)
+			b, err := e.Alloc(p.W.Type, p.W.N)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -275,23 +275,26 @@ func (tr *trainer) step(t *testing.T, rec *trainRecord, tokens []int32, width in
 	}
 	batch := len(tokens) / width
 	tr.d.ZeroGrad()
-	loss = lossAndGrad(t, tr.d, batch, width-1, ids, targets, 1/float64(len(ids))) / float64(len(ids))
-	norm = math.Sqrt(tr.e.SumSquares(tr.d.Gradients()))
+	passes(t, tr.d, batch, width-1, ids, targets, 1/float64(len(ids)))
+	tr.d.Clip(rec.Clip)
 	tr.number++
 	for i, p := range tr.d.Params() {
-		o := engine.AdamW{W: p.W, G: p.G, M: tr.m[i], V: tr.v[i], LR: rec.LR, Beta1: rec.Betas[0], Beta2: rec.Betas[1], Eps: rec.Eps,
-			C1: 1 - math.Pow(rec.Betas[0], float64(tr.number)), C2: 1 - math.Pow(rec.Betas[1], float64(tr.number)),
-			GradScale: min(1, rec.Clip/(norm+1e-6))}
+		o := engine.AdamW{W: p.W, Copy: p.Copy, G: p.G, M: tr.m[i], V: tr.v[i], Factor: tr.d.Factor(), LR: rec.LR, Beta1: rec.Betas[0], Beta2: rec.Betas[1], Eps: rec.Eps,
+			C1: 1 - math.Pow(rec.Betas[0], float64(tr.number)), C2: 1 - math.Pow(rec.Betas[1], float64(tr.number))}
 		if len(p.Shape) > 1 {
 			o.Decay = rec.WeightDecay
 		}
 		tr.e.AdamW(&o)
 	}
-	return loss, norm
+	got, err := tr.d.Figures()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.Loss / float64(len(ids)), got.Norm
 }
 
-// lossAndGrad runs both passes.
-func lossAndGrad(t *testing.T, d *decoder.Decoder, batch, seq int, ids, targets []int32, scale float64) float64 {
+// passes runs both passes.
+func passes(t *testing.T, d *decoder.Decoder, batch, seq int, ids, targets []int32, scale float64) {
 	t.Helper()
 	if err := d.SetBatch(batch, seq, ids, targets); err != nil {
 		t.Fatal(err)
@@ -300,13 +303,27 @@ func lossAndGrad(t *testing.T, d *decoder.Decoder, batch, seq int, ids, targets 
 	for l := range d.Model().Layers {
 		d.BlockForward(l)
 	}
-	sum, err := d.HeadForward(scale)
-	if err != nil {
+	if err := d.HeadForward(scale); err != nil {
 		t.Fatal(err)
 	}
 	for l := d.Model().Layers - 1; l >= 0; l-- {
 		d.BlockBackward(l)
 	}
 	d.EmbedBackward()
-	return sum
+}
+
+// lossAndGrad runs both passes and gives the loss of all batches since ZeroGrad.
+func lossAndGrad(t *testing.T, d *decoder.Decoder, batch, seq int, ids, targets []int32, scale float64) float64 {
+	t.Helper()
+	passes(t, d, batch, seq, ids, targets, scale)
+	return figures(t, d).Loss
+}
+
+func figures(t *testing.T, d *decoder.Decoder) decoder.Figures {
+	t.Helper()
+	got, err := d.Figures()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
 }

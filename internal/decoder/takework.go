@@ -1,30 +1,45 @@
 package decoder
 
-// logitElems bounds the logits that exist at a time: 64 MB in float32. Fewer would read and write the head's
-// gradient more often, once per chunk.
-const logitElems = 16 << 20
-
 // takeWork lays out what no pass leaves behind. The backward passes of the head, the MLP and the attention run one
 // after the other, so that their temporaries lie over each other.
 func (d *Decoder) takeWork(a *arenas) {
 	m, rows := d.m, d.o.Batch*d.o.SeqLen
 	d.ids, d.targets = a.ints.take(rows), a.ints.take(rows)
+	all := a.sums.take(4)
+	if !all.Nil() {
+		d.sums = sums{loss: all.At(0, 1), norm: all.At(1, 1), factor: all.At(2, 1), evaluated: all.At(3, 1)}
+	}
 	for _, t := range []*turns{&d.turn, &d.local} {
-		t.cos, t.sin = a.work.take(d.o.SeqLen*t.half), a.work.take(d.o.SeqLen*t.half)
+		t.cos, t.sin = a.workStats.take(d.o.SeqLen*t.half), a.workStats.take(d.o.SeqLen*t.half)
 	}
 	if d.o.Train {
+		d.order = a.ints.take(rows)
+		d.sorting = newSorting(rows, m.Vocab)
 		d.takeGradients(a)
 	}
-	start := a.work.off
-	chunks := (rows*m.Vocab + logitElems - 1) / logitElems
+	start, startStats := a.work.off, a.workStats.off
+	for _, phase := range []func(*arenas){d.takeHead, d.takeMLPWork, d.takeAttentionWork} {
+		a.work.off, a.workStats.off = start, startStats
+		phase(a)
+	}
+}
+
+// takeHead takes the logits of as many rows as suit the engine, in parts of about the same size.
+func (d *Decoder) takeHead(a *arenas) {
+	m, rows := d.m, d.o.Batch*d.o.SeqLen
+	chunks := (rows*m.Vocab + d.spec.Logits - 1) / d.spec.Logits
 	d.chunk = (rows + chunks - 1) / chunks
 	d.logits = a.work.take(d.chunk * m.Vocab)
 	if d.o.Train {
 		d.dfinal = a.work.take(rows * m.Hidden)
 	}
-	a.work.off = start
-	d.takeMLPWork(a)
-	a.work.off = start
+}
+
+func (d *Decoder) takeAttentionWork(a *arenas) {
+	m, rows := d.m, d.o.Batch*d.o.SeqLen
+	if len(d.blocks) > 0 {
+		d.scores = a.workStats.take(d.spec.Scratch(d.heads(&d.blocks[0], d.o.Batch, d.o.SeqLen)))
+	}
 	if !d.o.Train {
 		return
 	}
@@ -32,7 +47,7 @@ func (d *Decoder) takeWork(a *arenas) {
 	if d.normsQK() {
 		d.dqk = a.work.take(rows * d.qkWidth())
 	}
-	d.delta = a.work.take(rows * m.Heads)
+	d.delta = a.workStats.take(rows * m.Heads)
 }
 
 // takeGradients takes the gradients of streams, which all phases share.
@@ -63,6 +78,6 @@ func (d *Decoder) takeMLPWork(a *arenas) {
 	d.gathered = a.work.take(rows * m.TopK * d.m.Hidden)
 	if d.o.Train {
 		d.dexpert = a.work.take(rows * m.TopK * d.m.Hidden)
-		d.drouting, d.drouted = a.work.take(rows*m.TopK), a.work.take(rows*m.Experts)
+		d.drouting, d.drouted = a.workStats.take(rows*m.TopK), a.work.take(rows*m.Experts)
 	}
 }

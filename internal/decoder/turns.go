@@ -102,13 +102,12 @@ func (d *Decoder) rotateQK(b *block, q, k engine.Buf, stride int, inverse bool) 
 	if b.turn == nil {
 		return
 	}
-	if d.packed.stepQ == 0 {
-		d.rotate(b, q, m.Heads, m.HeadDim, stride, inverse)
-		d.rotate(b, k, m.KVHeads, m.HeadDim, stride, inverse)
+	if d.packed.stepQ == 0 { // the keys follow the queries
+		d.rotate(b, q, m.Heads+m.KVHeads, m.HeadDim, stride, inverse)
 		return
 	}
 	for g := range m.Heads / m.KVHeads { // query heads are spaced evenly only across the kv heads
-		d.rotate(b, rest(q, g*m.HeadDim), m.KVHeads, d.packed.stepQ, stride, inverse)
+		d.rotate(b, q.From(g*m.HeadDim), m.KVHeads, d.packed.stepQ, stride, inverse)
 	}
 	d.rotate(b, k, m.KVHeads, d.packed.stepKV, stride, inverse)
 }

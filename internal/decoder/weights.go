@@ -12,23 +12,30 @@ import (
 )
 
 // Param is one tensor of the model: its weights and, where the decoder trains, its gradients, row-major as the checkpoint
-// stores it. A fused tensor is one parameter of its own role, a transposed one has its stored shape [in, out].
+// stores it. Off is where its elements start in Weights, and in any memory laid out as Weights is. Copy is what products read instead of W
+// where the engine keeps narrower copies; AdamW writes both, and Refresh makes the copies after W was written otherwise. A fused tensor is one parameter of its own role, a transposed one has its stored shape [in, out].
 type Param struct {
 	Name   string
 	Role   arch.Role
 	Layer  int // -1 outside the blocks
 	Expert int // -1 where the tensor is not one of an expert's
 	Shape  []int
+	Off    int
 	W, G   engine.Buf
+	Copy   engine.Buf
 }
 
 // Params lists the tensors in the checkpoint's order. A tied head appears once, as the embedding.
 func (d *Decoder) Params() []Param {
 	out := make([]Param, len(d.layout.places))
 	for i, p := range d.layout.places {
-		out[i] = Param{Name: p.name, Role: p.role, Layer: p.layer, Expert: p.expert, Shape: slices.Clone(p.shape), W: d.mem.weights.buf.At(p.off, p.n)}
+		out[i] = Param{Name: p.name, Role: p.role, Layer: p.layer, Expert: p.expert, Shape: slices.Clone(p.shape), Off: p.off,
+			W: d.mem.weights.buf.At(p.off, p.n)}
 		if d.o.Train {
 			out[i].G = d.mem.grads.buf.At(p.off, p.n)
+		}
+		if d.spec.Copied() {
+			out[i].Copy = d.mem.copies.buf.At(p.off, p.n)
 		}
 	}
 	return out
@@ -40,6 +47,13 @@ func (d *Decoder) Weights() engine.Buf { return d.mem.weights.buf }
 // Gradients is the memory of all gradients, laid out as Weights; what lies between them is zero. It is absent unless the
 // decoder trains.
 func (d *Decoder) Gradients() engine.Buf { return d.mem.grads.buf }
+
+// Refresh rounds all weights into the copies that products read, on engines that keep such.
+func (d *Decoder) Refresh() {
+	if d.spec.Copied() {
+		d.e.Copy(d.mem.copies.buf, d.mem.weights.buf)
+	}
+}
 
 // piece is the number of elements that Load and Init convert at a time.
 const piece = 1 << 20
@@ -75,6 +89,7 @@ func (d *Decoder) Load(ck *arch.Checkpoint) error {
 			}
 		}
 	}
+	d.Refresh()
 	return d.e.Sync()
 }
 

@@ -19,10 +19,12 @@ var mayImport = map[string][]string{
 	"expand":        {"internal/tensor", "format", "internal/arch", "internal/trainstate"},
 
 	"internal/engine":            {"internal/kern", "internal/mem", "internal/tensor"},
-	"internal/engine/ref":        {"internal/kern", "internal/mem", "internal/tensor", "internal/engine"},
-	"internal/engine/cpu":        {"internal/kern", "internal/mem", "internal/tensor", "internal/engine"},
+	"internal/engine/host":       {"internal/engine"},
+	"internal/engine/ref":        {"internal/kern", "internal/mem", "internal/tensor", "internal/engine", "internal/engine/host"},
+	"internal/engine/cpu":        {"internal/kern", "internal/mem", "internal/tensor", "internal/engine", "internal/engine/host"},
 	"internal/engine/cuda":       {"internal/kern", "internal/mem", "internal/tensor", "internal/engine"},
-	"internal/engine/enginetest": {"internal/mem", "internal/tensor", "internal/engine"},
+	"internal/engine/conform":    {"internal/tensor", "internal/engine"},
+	"internal/engine/enginetest": {"internal/engine", "internal/engine/conform"},
 
 	// trainstate is what a training is made of, corpus what it reads; neither runs anything.
 	"internal/trainstate": {"internal/strictjson"},

@@ -79,9 +79,9 @@ func grow(t testing.TB, ck *arch.Checkpoint, r expand.Request) (*expand.Plan, *a
 func distance(t testing.TB, a, b *arch.Checkpoint) float64 {
 	t.Helper()
 	ids := SeededIDs(3, 2, 9, a.Model.Vocab)
-	x, double, err := logits(context.Background(), "ref", engine.Options{}, a, ids)
-	if err != nil || !double {
-		t.Fatal("ref in float64:", double, err)
+	x, spec, err := logits(context.Background(), "ref", engine.Options{}, a, ids)
+	if err != nil || spec.Act != engine.F64 {
+		t.Fatal("ref in float64:", spec.Act, err)
 	}
 	y, _, err := logits(context.Background(), "ref", engine.Options{}, b, ids)
 	if err != nil {

@@ -101,10 +101,7 @@ func residuals(ctx context.Context, engineName string, o engine.Options, ck *arc
 		return 0, err
 	}
 	defer func() { _ = e.Close() }()
-	unit := unitRoundoff(tensor.F32)
-	if e.Real() == engine.F64 {
-		unit = unitRoundoff(tensor.F64)
-	}
+	unit := unitOf(e.Spec())
 	d, err := decoder.New(e, ck.Model, decoder.Options{Batch: ids.Batch, SeqLen: ids.Seq})
 	if err != nil {
 		return 0, err

@@ -81,16 +81,18 @@ func unitRoundoff(d tensor.DType) float64 {
 	return 0x1p-53
 }
 
+// unitOf is the unit roundoff of an engine's activations.
+func unitOf(s engine.Spec) float64 {
+	return unitRoundoff(map[engine.Type]tensor.DType{engine.BF16: tensor.BF16, engine.F32: tensor.F32, engine.F64: tensor.F64}[s.Act])
+}
+
 // Measure runs both models on ids by the named engine and compares their logits.
 func Measure(ctx context.Context, engineName string, o engine.Options, parent, child *arch.Checkpoint, ids IDs, stored float64) (*Match, error) {
-	unit, name := unitRoundoff(tensor.F32), "float32"
-	want, isDouble, err := logits(ctx, engineName, o, parent, ids)
+	want, spec, err := logits(ctx, engineName, o, parent, ids)
 	if err != nil {
 		return nil, fmt.Errorf("running the parent: %w", err)
 	}
-	if isDouble {
-		unit, name = unitRoundoff(tensor.F64), "float64"
-	}
+	unit, name := unitOf(spec), spec.Act.String()
 	m := &Match{Engine: engineName, Precision: name, Tokens: len(ids.Data), IDs: ids.From, MaxLogit: maxAbs(want)}
 	longest := max(longestSum(parent.Model), longestSum(child.Model))
 	rel := relativeError(unit, longest, stored)
@@ -118,18 +120,18 @@ func Measure(ctx context.Context, engineName string, o engine.Options, parent, c
 }
 
 // logits runs a model once, in a fresh engine that is closed again: only one model is in memory at a time.
-func logits(ctx context.Context, engineName string, o engine.Options, ck *arch.Checkpoint, ids IDs) ([]float64, bool, error) {
+func logits(ctx context.Context, engineName string, o engine.Options, ck *arch.Checkpoint, ids IDs) ([]float64, engine.Spec, error) {
 	e, err := engine.New(engineName, o)
 	if err != nil {
-		return nil, false, err
+		return nil, engine.Spec{}, err
 	}
 	defer func() { _ = e.Close() }()
 	d, err := decoder.New(e, ck.Model, decoder.Options{Batch: ids.Batch, SeqLen: ids.Seq})
 	if err != nil {
-		return nil, false, err
+		return nil, engine.Spec{}, err
 	}
 	if err := d.Load(ck); err != nil {
-		return nil, false, err
+		return nil, engine.Spec{}, err
 	}
 	v := ck.Model.Vocab
 	out := make([]float64, ids.Batch*ids.Seq*v)
@@ -145,7 +147,7 @@ func logits(ctx context.Context, engineName string, o engine.Options, ck *arch.C
 		tensor.Decode(out[first*v:(first+rows)*v], raw, tensor.F64)
 		return ctx.Err()
 	})
-	return out, e.Real() == engine.F64, err
+	return out, e.Spec(), err
 }
 
 // compare fills in what the two rows of logits show. A child with more tokens is compared on the parent's.
@@ -215,8 +217,8 @@ func logSumExp(a []float64) float64 {
 	return m + math.Log(s)
 }
 
-// MemoryNeed is the bytes that measuring takes at its peak: one model in the engine's type, and the logits of both.
-func MemoryNeed(m *arch.Model, real engine.Type, ids IDs) int64 {
-	n := decoder.Plan(m, real, decoder.Options{Batch: ids.Batch, SeqLen: ids.Seq}).Total()
+// MemoryNeed is the bytes that measuring takes at its peak: one model in the engine's formats, and the logits of both.
+func MemoryNeed(m *arch.Model, spec engine.Spec, ids IDs) int64 {
+	n := decoder.Plan(m, spec, decoder.Options{Batch: ids.Batch, SeqLen: ids.Seq}).Total()
 	return n + 3*8*int64(ids.Batch*ids.Seq)*int64(m.Vocab)
 }

@@ -127,12 +127,6 @@ func formCheck(name string, ck *arch.Checkpoint, fs []Finding) Check {
 	return c
 }
 
-// precisions names the engines that measure in each precision.
-var precisions = map[string]struct {
-	engine string
-	real   engine.Type
-}{"f64": {"ref", engine.F64}, "f32": {"cpu", engine.F32}}
-
 // measure adds one check for each precision. Where none was asked for and memory does not allow one, it is left out and said so.
 func (r *Report) measure(ctx context.Context, parent, child *arch.Checkpoint, stored float64, o Options) error {
 	asked := o.Precisions
@@ -141,26 +135,30 @@ func (r *Report) measure(ctx context.Context, parent, child *arch.Checkpoint, st
 	}
 	done := 0
 	for _, p := range asked {
-		how, ok := precisions[p]
-		if !ok {
+		if p != "f64" && p != "f32" {
 			return fault.Usagef("precision %q: want f64 or f32", p)
 		}
-		if why := unusable(how.engine); why != "" && len(o.Precisions) == 0 {
-			o.note("not measured in %s: engine %s cannot run here: %s", p, how.engine, why)
+		how, err := engine.For(engine.Auto, engine.Precision(p))
+		if err != nil {
+			return err
+		}
+		if how.Unusable != "" && len(o.Precisions) == 0 {
+			o.note("not measured in %s: engine %s cannot run here: %s", p, how.Name, how.Unusable)
 			continue
 		}
 		if o.Tokens > mostTokens {
 			return fault.Usagef("%d tokens to measure on: at most %d", o.Tokens, mostTokens)
 		}
 		ids := o.ids(parent.Model, child.Model, p)
-		if need := MemoryNeed(child.Model, how.real, ids); o.Available > 0 && need > o.Available {
+		if need := MemoryNeed(child.Model, how.Spec, ids); o.Available > 0 && need > o.Available {
 			if len(o.Precisions) > 0 {
 				return fault.Failedf("measuring in %s takes %d bytes of memory, %d are available", p, need, o.Available)
 			}
 			o.note("not measured in %s: it takes %d bytes of memory, %d are available", p, need, o.Available)
 			continue
 		}
-		m, err := Measure(ctx, how.engine, engine.Options{Threads: o.Threads}, parent, child, ids, stored)
+		run := engine.Options{Threads: o.Threads, Precision: how.Spec.Precision}
+		m, err := Measure(ctx, how.Name, run, parent, child, ids, stored)
 		if errors.Is(err, context.Canceled) {
 			return err
 		}
@@ -170,7 +168,7 @@ func (r *Report) measure(ctx context.Context, parent, child *arch.Checkpoint, st
 		done++
 		r.add(Check{Name: "measured in " + m.Precision, Passed: m.Equal(), Match: m, Summary: matchSummary(m)})
 		if !m.Equal() && r.Layers == nil {
-			if r.Layers, err = Layers(ctx, how.engine, engine.Options{Threads: o.Threads}, parent, child, ids, r.claim(child.Model)); err != nil {
+			if r.Layers, err = Layers(ctx, how.Name, run, parent, child, ids, r.claim(child.Model)); err != nil {
 				return fmt.Errorf("comparing layers in %s: %w", p, err)
 			}
 		}
@@ -179,20 +177,6 @@ func (r *Report) measure(ctx context.Context, parent, child *arch.Checkpoint, st
 		return fault.Failedf("the models could not be measured in any precision")
 	}
 	return nil
-}
-
-// unusable says why an engine cannot run here, "" when it can.
-func unusable(name string) string {
-	for _, c := range engine.Candidates() {
-		if c.Name != name {
-			continue
-		}
-		if score, why := c.Score(); score == 0 {
-			return why
-		}
-		return ""
-	}
-	return "it is not part of this build"
 }
 
 func matchSummary(m *Match) string {

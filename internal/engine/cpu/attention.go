@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"famkit/internal/engine"
+	"famkit/internal/engine/host"
 	"famkit/internal/kern"
 )
 
@@ -63,7 +64,7 @@ func at(x engine.Buf, b, t, stride, off, width int) []float32 {
 	if x.Nil() {
 		return nil
 	}
-	return engine.F32s(x)[b*t*stride+off:][:(t-1)*stride+width]
+	return host.F32s(x)[b*t*stride+off:][:(t-1)*stride+width]
 }
 
 func (a *attention) common(k *kern.Attn, b, q, kv, group int) {
@@ -75,7 +76,7 @@ func (a *attention) common(k *kern.Attn, b, q, kv, group int) {
 		O:       at(o.O, b, o.T, o.StrideO, q*d, group*d),
 		StrideQ: o.StrideQ, StrideK: o.StrideK, StrideV: o.StrideV, StrideO: o.StrideO}
 	if !o.LSE.Nil() {
-		k.LSE = engine.F32s(o.LSE)[(b*o.Heads+q)*o.T:][:group*o.T]
+		k.LSE = host.F32s(o.LSE)[(b*o.Heads+q)*o.T:][:group*o.T]
 	}
 }
 
@@ -91,6 +92,6 @@ func (a *attention) backward(b, kv, thread int) {
 	a.common(k, b, kv*group, kv, group)
 	k.DQ, k.DO = at(o.DQ, b, o.T, o.StrideQ, o.QueryAt(kv*group), group*d), at(o.DO, b, o.T, o.StrideO, kv*group*d, group*d)
 	k.DK, k.DV = at(o.DK, b, o.T, o.StrideK, o.KeyAt(kv), d), at(o.DV, b, o.T, o.StrideV, o.KeyAt(kv), d)
-	k.Delta = engine.F32s(o.Delta)[(b*o.Heads+kv*group)*o.T:][:group*o.T]
+	k.Delta = host.F32s(o.Delta)[(b*o.Heads+kv*group)*o.T:][:group*o.T]
 	a.e.k.AttentionGrad(k, a.e.attnWork[thread])
 }

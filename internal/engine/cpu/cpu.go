@@ -9,12 +9,22 @@ import (
 	"unsafe"
 
 	"famkit/internal/engine"
+	"famkit/internal/fault"
 	"famkit/internal/kern"
 	"famkit/internal/mem"
 )
 
 func init() {
-	engine.Register(engine.Candidate{Name: "cpu", Score: score, Create: New})
+	engine.Register(engine.Candidate{Name: "cpu", Specs: []engine.Spec{spec(engine.Float32), spec(engine.BFloat16)}, Score: score, Create: New})
+}
+
+// logitElems is 64 MB. Fewer would read and write the head's gradient more often, once for each part of the rows.
+const logitElems = 16 << 20
+
+// spec is float32 memory in both precisions: bfloat16 is what products round their inputs to.
+func spec(p engine.Precision) engine.Spec {
+	f := engine.Formats{Master: engine.F32, Weight: engine.F32, Act: engine.F32, Stat: engine.F32}
+	return engine.Spec{Precision: p, Formats: f, HostMemory: true, Logits: logitElems}
 }
 
 // score is 0 where only the plain Go twins exist: they gain nothing over the reference engine. Asking for kernels that are not here
@@ -33,6 +43,7 @@ func score() (int, string) {
 // Engine computes in float32 on the host. It is not safe for concurrent use.
 type Engine struct {
 	k         kern.Kernels
+	spec      engine.Spec
 	bf16      bool
 	pool      *pool
 	arena     mem.Arena
@@ -47,6 +58,7 @@ type Engine struct {
 	// The operators' tasks live here, so that running one allocates nothing.
 	tasks struct {
 		mm      matmul
+		one     engine.MatMul // of a group
 		attn    attention
 		norm    norm
 		rope    rope
@@ -68,7 +80,7 @@ var _ engine.Engine = (*Engine)(nil)
 func New(o engine.Options) (engine.Engine, error) {
 	k, err := kern.Default()
 	if err != nil {
-		return nil, err
+		return nil, fault.Usagef("%w", err)
 	}
 	return NewWith(k, o)
 }
@@ -79,7 +91,15 @@ func NewWith(k kern.Kernels, o engine.Options) (*Engine, error) {
 	if n <= 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	e := &Engine{k: k, bf16: o.Precision == engine.BFloat16, gemmWork: make([][]float32, n), attnWork: make([][]float32, n)}
+	p := o.Precision
+	switch p {
+	case "":
+		p = engine.Float32
+	case engine.Float32, engine.BFloat16:
+	default:
+		return nil, fault.Usagef("engine cpu computes in f32 and bf16, not in %s", p)
+	}
+	e := &Engine{k: k, spec: spec(p), bf16: p == engine.BFloat16, gemmWork: make([][]float32, n), attnWork: make([][]float32, n)}
 	for i := range e.gemmWork {
 		w, err := e.floats(k.GemmWork())
 		if err != nil {
@@ -104,20 +124,31 @@ func (e *Engine) Describe() string {
 	return fmt.Sprintf("%s, %d threads, %s", e.k.Describe(), e.pool.n, p)
 }
 
-// Real is F32.
-func (e *Engine) Real() engine.Type { return engine.F32 }
+// Spec is float32 in the host's memory.
+func (e *Engine) Spec() engine.Spec { return e.spec }
+
+// Available is what the machine can still give.
+func (e *Engine) Available() int64 { return mem.Available() }
+
+// Reserve refuses what the machine cannot give; the memory is taken as buffers are.
+func (e *Engine) Reserve(bytes int64) error {
+	if have := mem.Available(); have > 0 && bytes > have {
+		return fmt.Errorf("engine cpu: out of memory: %d bytes wanted, %d available", bytes, have)
+	}
+	return nil
+}
 
 // Allocated is the bytes handed out so far.
 func (e *Engine) Allocated() int64 { return e.allocated }
 
-// Alloc gives n zeroed elements of F32 or I32.
+// Alloc gives n zeroed elements of F32, I32 or F64.
 func (e *Engine) Alloc(t engine.Type, n int) (engine.Buf, error) {
 	size := int64(t.Size())
 	if n < 0 || int64(n) > math.MaxInt64/size {
 		return engine.Buf{}, fmt.Errorf("engine cpu: cannot allocate %d elements of %d bytes", n, size)
 	}
-	if t == engine.F64 {
-		return engine.Buf{}, fmt.Errorf("engine cpu: has buffers of float32 and int32 only")
+	if t == engine.BF16 {
+		return engine.Buf{}, fmt.Errorf("engine cpu: has no buffers of %s", t)
 	}
 	if n == 0 {
 		return engine.Buf{Type: t}, nil

@@ -6,6 +6,7 @@ import (
 	"famkit/internal/engine"
 	"famkit/internal/engine/cpu"
 	"famkit/internal/engine/enginetest"
+	"famkit/internal/engine/host"
 	_ "famkit/internal/engine/ref"
 	"famkit/internal/kern"
 )
@@ -39,8 +40,8 @@ func step(t *testing.T, e *cpu.Engine) func() [2]float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range engine.I32s(ids) {
-		engine.I32s(ids)[i] = int32(i * i % vocab)
+	for i := range host.I32s(ids) {
+		host.I32s(ids)[i] = int32(i * i % vocab)
 	}
 	table, dtable, x, dx, y, gain, dgain, stat := buf(vocab*h), buf(vocab*h), buf(rows*h), buf(rows*h), buf(rows*h), buf(h), buf(h), buf(rows)
 	embed := engine.Embed{Rows: rows, Dim: h, Vocab: vocab, Scale: 1.5, Table: table, IDs: ids, Y: x, DTable: dtable, DY: dx}
@@ -59,10 +60,15 @@ func step(t *testing.T, e *cpu.Engine) func() [2]float64 {
 	gate := engine.Gate{Rows: rows, Dim: ffn, StrideG: 2 * ffn, StrideH: ffn, G: g, U: cut(g, ffn), H: gh, DG: g, DU: cut(g, ffn), DH: gh}
 	logits, losses := buf(rows*vocab), buf(rows)
 	loss := engine.CrossEntropy{Rows: rows, Vocab: vocab, Logits: logits, Targets: ids, Loss: losses, Grad: true, Scale: 0.01}
-	adam := engine.AdamW{W: table, G: dtable, M: buf(vocab * h), V: buf(vocab * h), LR: 1e-3, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, C1: 0.1, C2: 0.05, GradScale: 1}
-	for i, v := range engine.F32s(adam.V) {
-		engine.F32s(adam.V)[i] = v * v
+	adam := engine.AdamW{W: table, G: dtable, M: buf(vocab * h), V: buf(vocab * h), LR: 1e-3, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, C1: 0.1, C2: 0.05}
+	for i, v := range host.F32s(adam.V) {
+		host.F32s(adam.V)[i] = v * v
 	}
+	results, err := e.Alloc(engine.F64, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clip := engine.Clip{Grads: []engine.Buf{table, logits, dqkv, wqkv, g, y, dgain}, Max: 1, Norm: results.At(1, 1), Factor: results.At(2, 1)}
 	return func() (digest [2]float64) {
 		e.Embed(&embed)
 		e.RMSNorm(&norm)
@@ -81,16 +87,21 @@ func step(t *testing.T, e *cpu.Engine) func() [2]float64 {
 		e.AdamW(&adam)
 		e.AddTo(x, dx)
 		e.Copy(y, x)
-		digest[0] = e.Sum(table) + e.Sum(losses)
-		digest[1] = e.SumSquares(table) + e.SumSquares(logits) + e.SumSquares(dqkv) + e.SumSquares(wqkv) + e.SumSquares(g) + e.SumSquares(y) + e.SumSquares(dgain)
+		e.Zero(results)
+		e.Sum(results, table)
+		e.Sum(results, losses)
+		e.Clip(&clip)
 		e.Zero(dtable)
+		if err := e.Read(digest[:], results); err != nil {
+			t.Fatal(err)
+		}
 		return digest
 	}
 }
 
 // The same bits for any number of threads, in both precisions.
 func TestThreadsDoNotMatter(t *testing.T) {
-	for _, p := range []engine.Precision{engine.Full, engine.BFloat16} {
+	for _, p := range []engine.Precision{engine.Float32, engine.BFloat16} {
 		var want [2]float64
 		for n := 1; n <= 4; n++ {
 			run := step(t, newEngine(t, engine.Options{Threads: n, Precision: p}))
@@ -100,7 +111,7 @@ func TestThreadsDoNotMatter(t *testing.T) {
 				want = got
 			}
 			if got != want || got[1] != got[1] {
-				t.Errorf("precision %d, %d threads: %v, one thread gave %v", p, n, got, want)
+				t.Errorf("precision %s, %d threads: %v, one thread gave %v", p, n, got, want)
 			}
 		}
 	}
@@ -118,9 +129,9 @@ func TestStepAllocatesNothing(t *testing.T) {
 func TestBFloat16RoundsInputs(t *testing.T) {
 	e := newEngine(t, engine.Options{Threads: 2, Precision: engine.BFloat16})
 	a, b, c := filled(t, e, 1), filled(t, e, 1), filled(t, e, 1)
-	engine.F32s(a)[0], engine.F32s(b)[0] = 1+1.0/128+1.0/512, 3 // 1.009765625 rounds to 1.0078125
+	host.F32s(a)[0], host.F32s(b)[0] = 1+1.0/128+1.0/512, 3 // 1.009765625 rounds to 1.0078125
 	e.MatMul(&engine.MatMul{M: 1, N: 1, K: 1, A: a, B: b, C: c, LDA: 1, LDB: 1, LDC: 1})
-	if got := engine.F32s(c)[0]; got != 3*(1+1.0/128) {
+	if got := host.F32s(c)[0]; got != 3*(1+1.0/128) {
 		t.Errorf("got %g, want %g", got, 3*(1+1.0/128))
 	}
 }
@@ -147,9 +158,12 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-func TestRefusesFloat64(t *testing.T) {
+func TestRefuses(t *testing.T) {
 	e := newEngine(t, engine.Options{Threads: 1})
-	if _, err := e.Alloc(engine.F64, 4); err == nil {
-		t.Error("a float64 buffer was handed out")
+	if _, err := e.Alloc(engine.BF16, 4); err == nil {
+		t.Error("a bfloat16 buffer was handed out")
+	}
+	if _, err := cpu.New(engine.Options{Precision: engine.Float64}); err == nil {
+		t.Error("float64 was accepted")
 	}
 }

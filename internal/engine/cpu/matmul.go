@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"famkit/internal/engine"
+	"famkit/internal/engine/host"
 	"famkit/internal/kern"
 )
 
@@ -16,8 +17,8 @@ type matmul struct {
 func (e *Engine) MatMul(o *engine.MatMul) {
 	m := &e.tasks.mm
 	m.e = e
-	m.g = kern.Gemm{M: o.M, N: o.N, K: o.K, A: engine.F32s(o.A), B: engine.F32s(o.B), C: engine.F32s(o.C), LDA: o.LDA, LDB: o.LDB, LDC: o.LDC,
-		TransA: o.TransA, TransB: o.TransB, Beta: o.Beta != 0, Bias: engine.F32s(o.Bias), Add: engine.F32s(o.Add), LDAdd: o.LDAdd, BF16: e.bf16}
+	m.g = kern.Gemm{M: o.M, N: o.N, K: o.K, A: host.F32s(o.A), B: host.F32s(o.B), C: host.F32s(o.C), LDA: o.LDA, LDB: o.LDB, LDC: o.LDC,
+		TransA: o.TransA, TransB: o.TransB, Beta: o.Beta != 0, Bias: host.F32s(o.Bias), Add: host.F32s(o.Add), LDAdd: o.LDAdd, BF16: e.bf16}
 	if o.M*o.N*o.K < 1<<19 || e.pool.n == 1 {
 		m.rows, m.cols = 1, 1
 		m.part(0, 1)
@@ -26,6 +27,9 @@ func (e *Engine) MatMul(o *engine.MatMul) {
 	m.rows, m.cols = grid(&m.g, e.pool.n)
 	e.pool.run(m)
 }
+
+// Grouped computes one group after the other.
+func (e *Engine) Grouped(o *engine.Grouped) { host.EachGroup(o, &e.tasks.one, e.MatMul) }
 
 // grid chooses how many bands of rows and columns to cut a product into. Each thread packs its own band of B, and of A where A is
 // transposed or rounded, so the shape with the least packing wins.
@@ -69,7 +73,7 @@ type columns struct {
 
 // BiasGrad splits columns between threads, so that each sum runs over the rows in order.
 func (e *Engine) BiasGrad(dBias, dY engine.Buf, rows, n, stride int) {
-	e.tasks.columns = columns{e, engine.F32s(dBias)[:n], engine.F32s(dY), rows, stride}
+	e.tasks.columns = columns{e, host.F32s(dBias)[:n], host.F32s(dY), rows, stride}
 	e.run(&e.tasks.columns, rows*n)
 }
 

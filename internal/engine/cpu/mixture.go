@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"famkit/internal/engine"
+	"famkit/internal/engine/host"
 )
 
 // route chooses experts for rows, and takes gradients back.
@@ -17,8 +18,8 @@ type route struct {
 
 func (e *Engine) routeTask(o *engine.Route, grad bool) *route {
 	t := &e.tasks.route
-	*t = route{e, *o, engine.F32s(o.Logits), engine.F32s(o.P), engine.F32s(o.Weight), engine.F32s(o.DWeight), engine.F32s(o.DLogits),
-		engine.I32s(o.Chosen), grad}
+	*t = route{e, *o, host.F32s(o.Logits), host.F32s(o.P), host.F32s(o.Weight), host.F32s(o.DWeight), host.F32s(o.DLogits),
+		host.I32s(o.Chosen), grad}
 	return t
 }
 
@@ -26,7 +27,7 @@ func (e *Engine) routeTask(o *engine.Route, grad bool) *route {
 func (e *Engine) Route(o *engine.Route) {
 	t := e.routeTask(o, false)
 	e.run(t, o.Rows*o.Experts*o.TopK)
-	engine.Places(o, t.chosen, engine.I32s(o.Place), engine.I32s(o.Source))
+	host.Places(o)
 }
 
 // RouteGrad splits rows.
@@ -58,7 +59,7 @@ func (t *route) forward(r int) {
 	chosen, w := t.chosen[r*o.TopK:][:o.TopK], t.w[r*o.TopK:][:o.TopK]
 	sum := float32(0)
 	for k := range chosen {
-		chosen[k] = int32(engine.Best(z, chosen[:k]))
+		chosen[k] = int32(host.Best(z, chosen[:k]))
 		w[k] = p[chosen[k]]
 		sum += w[k]
 	}
@@ -100,8 +101,8 @@ type combine struct {
 }
 
 func (e *Engine) combineTask(o *engine.Combine, grad bool) {
-	e.tasks.combine = combine{e, *o, engine.F32s(o.X), engine.F32s(o.Weight), engine.F32s(o.Y), engine.F32s(o.Add),
-		engine.F32s(o.DX), engine.F32s(o.DY), engine.F32s(o.DWeight), engine.I32s(o.Place), grad}
+	e.tasks.combine = combine{e, *o, host.F32s(o.X), host.F32s(o.Weight), host.F32s(o.Y), host.F32s(o.Add),
+		host.F32s(o.DX), host.F32s(o.DY), host.F32s(o.DWeight), host.I32s(o.Place), grad}
 	e.run(&e.tasks.combine, o.Rows*o.TopK*o.Dim)
 }
 
@@ -131,7 +132,12 @@ func (t *combine) forward(r int) {
 		copy(y, t.add[r*d:])
 	}
 	for i := r * k; i < (r+1)*k; i++ {
-		t.e.k.ScaledAdd(y, t.x[int(t.place[i])*d:][:d], t.w[i])
+		x := t.x[int(t.place[i])*d:][:d]
+		if t.w == nil {
+			t.e.k.Add(y, x)
+		} else {
+			t.e.k.ScaledAdd(y, x, t.w[i])
+		}
 	}
 }
 

@@ -1,6 +1,9 @@
 package cpu
 
-import "famkit/internal/engine"
+import (
+	"famkit/internal/engine"
+	"famkit/internal/engine/host"
+)
 
 // chunks is the number of partial sums of the gradients of gains and biases: fixed, so that the result does not depend on threads.
 const chunks = 16
@@ -20,13 +23,13 @@ type norm struct {
 
 func (e *Engine) normTask(o *engine.Norm, layer, backward bool) *norm {
 	n := &e.tasks.norm
-	*n = norm{e: e, o: *o, x: engine.F32s(o.X), y: engine.F32s(o.Y), dx: engine.F32s(o.DX), dy: engine.F32s(o.DY),
-		gain: engine.F32s(o.Gain)[:o.Dim], stat: engine.F32s(o.Stat), layer: layer, backward: backward}
+	*n = norm{e: e, o: *o, x: host.F32s(o.X), y: host.F32s(o.Y), dx: host.F32s(o.DX), dy: host.F32s(o.DY),
+		gain: host.F32s(o.Gain)[:o.Dim], stat: host.F32s(o.Stat), layer: layer, backward: backward}
 	if layer {
-		n.mean = engine.F32s(o.Mean)
+		n.mean = host.F32s(o.Mean)
 	}
 	if layer && !backward {
-		n.bias = engine.F32s(o.Bias)[:o.Dim]
+		n.bias = host.F32s(o.Bias)[:o.Dim]
 	}
 	return n
 }
@@ -54,9 +57,9 @@ func (e *Engine) normGrad(n *norm, columns int) {
 	e.run(n, o.Rows*o.Groups*o.Dim)
 	for c := 0; c < chunks && n.partials != nil; c++ {
 		sums := n.partials[c*columns:][:columns]
-		e.k.Add(engine.F32s(o.DGain)[:o.Dim], sums[:o.Dim])
+		e.k.Add(host.F32s(o.DGain)[:o.Dim], sums[:o.Dim])
 		if n.layer {
-			e.k.Add(engine.F32s(o.DBias)[:o.Dim], sums[o.Dim:])
+			e.k.Add(host.F32s(o.DBias)[:o.Dim], sums[o.Dim:])
 		}
 	}
 }

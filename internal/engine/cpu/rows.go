@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"famkit/internal/engine"
+	"famkit/internal/engine/host"
 	"famkit/internal/kern"
 )
 
@@ -14,7 +15,7 @@ type rope struct {
 
 // Rope splits rows.
 func (e *Engine) Rope(o *engine.Rope) {
-	e.tasks.rope = rope{e, *o, engine.F32s(o.X), engine.F32s(o.Cos), engine.F32s(o.Sin)}
+	e.tasks.rope = rope{e, *o, host.F32s(o.X), host.F32s(o.Cos), host.F32s(o.Sin)}
 	e.run(&e.tasks.rope, o.Rows*o.Heads*o.Dim)
 }
 
@@ -46,8 +47,8 @@ func (e *Engine) Gate(o *engine.Gate) { e.gated(o, false) }
 func (e *Engine) GateGrad(o *engine.Gate) { e.gated(o, true) }
 
 func (e *Engine) gated(o *engine.Gate, grad bool) {
-	e.tasks.gate = gate{e, *o, acts[o.Act], engine.F32s(o.G), engine.F32s(o.U), engine.F32s(o.H),
-		engine.F32s(o.DG), engine.F32s(o.DU), engine.F32s(o.DH), grad}
+	e.tasks.gate = gate{e, *o, acts[o.Act], host.F32s(o.G), host.F32s(o.U), host.F32s(o.H),
+		host.F32s(o.DG), host.F32s(o.DU), host.F32s(o.DH), grad}
 	e.run(&e.tasks.gate, o.Rows*o.Dim)
 }
 
@@ -74,42 +75,59 @@ func (t *gate) part(i, n int) {
 }
 
 type embed struct {
-	e     *Engine
-	o     engine.Embed
-	table []float32
-	ids   []int32
-	y     []float32
-	grad  bool
+	e          *Engine
+	o          engine.Embed
+	table, pos []float32
+	ids        []int32
+	y          []float32
+	grad       bool
 }
 
 // Embed splits rows.
 func (e *Engine) Embed(o *engine.Embed) {
-	e.tasks.embed = embed{e, *o, engine.F32s(o.Table), engine.I32s(o.IDs)[:o.Rows], engine.F32s(o.Y), false}
+	e.tasks.embed = embed{e, *o, host.F32s(o.Table), host.F32s(o.Pos), host.I32s(o.IDs)[:o.Rows], host.F32s(o.Y), false}
 	e.run(&e.tasks.embed, o.Rows*o.Dim)
 }
 
 // EmbedGrad splits columns, so that each element gets its rows in order.
 func (e *Engine) EmbedGrad(o *engine.Embed) {
-	e.tasks.embed = embed{e, *o, engine.F32s(o.DTable), engine.I32s(o.IDs)[:o.Rows], engine.F32s(o.DY), true}
+	e.tasks.embed = embed{e, *o, host.F32s(o.DTable), host.F32s(o.DPos), host.I32s(o.IDs)[:o.Rows], host.F32s(o.DY), true}
 	e.run(&e.tasks.embed, o.Rows*o.Dim)
 }
 
 func (t *embed) part(i, n int) {
-	d, f := t.o.Dim, float32(t.o.Scale)
 	if t.grad {
-		lo, hi := share(d, 16, i, n)
-		for r, id := range t.ids {
-			t.e.k.ScaledAdd(t.table[int(id)*d+lo:int(id)*d+hi], t.y[r*d+lo:r*d+hi], f)
-		}
+		lo, hi := share(t.o.Dim, 16, i, n)
+		t.backward(lo, hi)
 		return
 	}
 	lo, hi := share(t.o.Rows, 1, i, n)
 	for r := lo; r < hi; r++ {
-		src, dst := t.table[int(t.ids[r])*d:][:d], t.y[r*d:][:d]
-		if f == 1 {
-			copy(dst, src)
-		} else {
-			t.e.k.ScaledCopy(dst, src, f)
+		t.forward(r)
+	}
+}
+
+func (t *embed) forward(r int) {
+	d, f := t.o.Dim, float32(t.o.Scale)
+	src, dst := t.table[int(t.ids[r])*d:][:d], t.y[r*d:][:d]
+	if f == 1 {
+		copy(dst, src)
+	} else {
+		t.e.k.ScaledCopy(dst, src, f)
+	}
+	if t.pos != nil {
+		t.e.k.Add(dst, t.pos[r%t.o.T*d:][:d])
+	}
+}
+
+func (t *embed) backward(lo, hi int) {
+	d, f := t.o.Dim, float32(t.o.Scale)
+	for r, id := range t.ids {
+		dy := t.y[r*d+lo : r*d+hi]
+		t.e.k.ScaledAdd(t.table[int(id)*d+lo:int(id)*d+hi], dy, f)
+		if t.pos != nil {
+			at := r % t.o.T * d
+			t.e.k.Add(t.pos[at+lo:at+hi], dy)
 		}
 	}
 }
@@ -124,7 +142,7 @@ type loss struct {
 
 // CrossEntropy splits rows.
 func (e *Engine) CrossEntropy(o *engine.CrossEntropy) {
-	e.tasks.loss = loss{e, *o, engine.F32s(o.Logits), engine.I32s(o.Targets), engine.F32s(o.Loss)}
+	e.tasks.loss = loss{e, *o, host.F32s(o.Logits), host.I32s(o.Targets), host.F32s(o.Loss)}
 	e.run(&e.tasks.loss, o.Rows*o.Vocab)
 }
 

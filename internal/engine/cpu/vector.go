@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"famkit/internal/engine"
+	"famkit/internal/engine/host"
 	"famkit/internal/tensor"
 )
 
@@ -34,9 +35,9 @@ func (e *Engine) elements(op vectorOp, dst, src engine.Buf, c float64) {
 	v := &e.tasks.vec
 	*v = vector{e: e, op: op, c: float32(c)}
 	if dst.Type == engine.I32 {
-		v.ints, v.from = engine.I32s(dst), engine.I32s(src)
+		v.ints, v.from = host.I32s(dst), host.I32s(src)
 	} else {
-		v.dst, v.src = engine.F32s(dst), engine.F32s(src)
+		v.dst, v.src = host.F32s(dst), host.F32s(src)
 	}
 	if !src.Nil() && src.N != dst.N {
 		panic(fmt.Sprintf("cpu: %d elements meet %d", dst.N, src.N))
@@ -45,7 +46,13 @@ func (e *Engine) elements(op vectorOp, dst, src engine.Buf, c float64) {
 }
 
 // Zero clears a buffer.
-func (e *Engine) Zero(b engine.Buf) { e.elements(opZero, b, engine.Buf{}, 0) }
+func (e *Engine) Zero(b engine.Buf) {
+	if b.Type == engine.F64 {
+		clear(host.F64s(b))
+		return
+	}
+	e.elements(opZero, b, engine.Buf{}, 0)
+}
 
 // Copy copies src, which must be as long as dst.
 func (e *Engine) Copy(dst, src engine.Buf) { e.elements(opCopy, dst, src, 0) }
@@ -60,17 +67,23 @@ func (e *Engine) Softcap(b engine.Buf, c float64) { e.elements(opSoftcap, b, eng
 const sumChunk = 1 << 15
 
 // Sum adds up in float64.
-func (e *Engine) Sum(b engine.Buf) float64 { return e.reduce(opSum, b) }
+func (e *Engine) Sum(dst, src engine.Buf) { host.F64s(dst)[0] += e.reduce(opSum, src) }
 
-// SumSquares adds up squares in float64.
-func (e *Engine) SumSquares(b engine.Buf) float64 { return e.reduce(opSquares, b) }
+// Clip adds up squares in float64.
+func (e *Engine) Clip(o *engine.Clip) {
+	var s float64
+	for _, g := range o.Grads {
+		s += e.reduce(opSquares, g)
+	}
+	host.Clip(o, math.Sqrt(s))
+}
 
 func (e *Engine) reduce(op vectorOp, b engine.Buf) float64 {
 	n := (b.N + sumChunk - 1) / sumChunk
 	if len(e.sums) < n {
 		e.sums = make([]float64, n)
 	}
-	e.tasks.vec = vector{e: e, op: op, src: engine.F32s(b)}
+	e.tasks.vec = vector{e: e, op: op, src: host.F32s(b)}
 	e.run(&e.tasks.vec, b.N)
 	var s float64
 	for _, x := range e.sums[:n] {
@@ -125,12 +138,17 @@ func (v *vector) sum(i, n int) {
 type adamw struct {
 	e          *Engine
 	o          engine.AdamW
+	factor     float32
 	w, g, m, v []float32
 }
 
 // AdamW splits the elements.
 func (e *Engine) AdamW(o *engine.AdamW) {
-	e.tasks.adamw = adamw{e, *o, engine.F32s(o.W), engine.F32s(o.G), engine.F32s(o.M), engine.F32s(o.V)}
+	factor, ok := host.Factor(o)
+	if !ok {
+		return
+	}
+	e.tasks.adamw = adamw{e, *o, float32(factor), host.F32s(o.W), host.F32s(o.G), host.F32s(o.M), host.F32s(o.V)}
 	e.run(&e.tasks.adamw, o.W.N)
 }
 
@@ -138,7 +156,7 @@ func (a *adamw) part(i, n int) {
 	lo, hi := share(len(a.w), 16, i, n)
 	o := &a.o
 	a.e.k.AdamW(a.w[lo:hi], a.g[lo:hi], a.m[lo:hi], a.v[lo:hi], float32(1-o.LR*o.Decay), float32(o.Beta1), float32(o.Beta2),
-		float32(o.LR/o.C1), float32(1/math.Sqrt(o.C2)), float32(o.Eps), float32(o.GradScale))
+		float32(o.LR/o.C1), float32(1/math.Sqrt(o.C2)), float32(o.Eps), a.factor)
 }
 
 // cast moves elements between a buffer and bytes of a type.
@@ -167,7 +185,15 @@ func (e *Engine) convert(b engine.Buf, raw []byte, d tensor.DType, store bool) e
 	if want := b.N * d.Bits() / 8; len(raw) != want {
 		return fmt.Errorf("engine cpu: %d elements of %s are %d bytes, not %d", b.N, d, want, len(raw))
 	}
-	e.tasks.cast = cast{e, engine.F32s(b), raw, d, store}
+	if b.Type == engine.F64 { // few numbers, which operators leave for the host
+		if store {
+			tensor.Encode(raw, host.F64s(b), d)
+		} else {
+			tensor.Decode(host.F64s(b), raw, d)
+		}
+		return nil
+	}
+	e.tasks.cast = cast{e, host.F32s(b), raw, d, store}
 	e.run(&e.tasks.cast, b.N)
 	e.tasks.cast.raw = nil // the caller's memory is not kept alive
 	return nil
@@ -207,5 +233,11 @@ func halves(raw []byte) []uint16 {
 	return unsafe.Slice((*uint16)(p), len(raw)/2)
 }
 
+// Read copies; there is nothing to wait for.
+func (e *Engine) Read(dst []float64, src engine.Buf) error {
+	copy(dst, host.F64s(src)[:len(dst)])
+	return e.err
+}
+
 // UploadInts copies len(src) ints to the start of dst.
-func (e *Engine) UploadInts(dst engine.Buf, src []int32) { copy(engine.I32s(dst)[:len(src)], src) }
+func (e *Engine) UploadInts(dst engine.Buf, src []int32) { copy(host.I32s(dst)[:len(src)], src) }

@@ -1,6 +1,9 @@
 package ref
 
-import "famkit/internal/engine"
+import (
+	"famkit/internal/engine"
+	"famkit/internal/engine/host"
+)
 
 // tileRows is how many rows of C are computed together, so that B is read from memory once for all of them.
 const tileRows = 64
@@ -22,6 +25,9 @@ func (e *Engine) MatMul(o *engine.MatMul) {
 		}
 	})
 }
+
+// Grouped computes one group after the other.
+func (e *Engine) Grouped(o *engine.Grouped) { host.EachGroup(o, new(engine.MatMul), e.MatMul) }
 
 // tile is a few rows of a product: their rows of op(A) and their sums.
 type tile struct {

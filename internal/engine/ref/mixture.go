@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"famkit/internal/engine"
+	"famkit/internal/engine/host"
 )
 
 // Route chooses experts row by row and then gives every choice its place.
@@ -15,7 +16,7 @@ func (e *Engine) Route(o *engine.Route) {
 			choose(o, r, chosen[r*o.TopK:][:o.TopK], weight[r*o.TopK:][:o.TopK])
 		}
 	})
-	engine.Places(o, chosen, i32(o.Place), i32(o.Source))
+	host.Places(o)
 }
 
 func softmax(p, z []float64) {
@@ -37,7 +38,7 @@ func choose(o *engine.Route, r int, chosen []int32, weight []float64) {
 	z, p := f64(o.Logits)[r*o.Experts:][:o.Experts], f64(o.P)[r*o.Experts:][:o.Experts]
 	var sum float64
 	for k := range chosen {
-		chosen[k] = int32(engine.Best(z, chosen[:k]))
+		chosen[k] = int32(host.Best(z, chosen[:k]))
 		weight[k] = p[chosen[k]]
 		sum += weight[k]
 	}
@@ -84,7 +85,11 @@ func (e *Engine) Combine(o *engine.Combine) {
 				copy(out, add[r*o.Dim:])
 			}
 			for i := r * o.TopK; i < (r+1)*o.TopK; i++ {
-				axpy(out, weight[i], x[int(place[i])*o.Dim:][:o.Dim])
+				w := 1.0
+				if weight != nil {
+					w = weight[i]
+				}
+				axpy(out, w, x[int(place[i])*o.Dim:][:o.Dim])
 			}
 		}
 	})

@@ -58,25 +58,32 @@ func (e *Engine) GateGrad(o *engine.Gate) {
 	})
 }
 
-// Embed gathers scaled rows of the table.
+// Embed gathers scaled rows of the table, and adds the rows of positions.
 func (e *Engine) Embed(o *engine.Embed) {
-	table, ids, y := f64(o.Table), i32(o.IDs), f64(o.Y)
+	table, pos, ids, y := f64(o.Table), f64(o.Pos), i32(o.IDs), f64(o.Y)
 	e.rows(o.Rows, func(lo, hi int) {
 		for r := lo; r < hi; r++ {
 			for j, v := range table[int(ids[r])*o.Dim:][:o.Dim] {
 				y[r*o.Dim+j] = o.Scale * v
 			}
+			if pos != nil {
+				axpy(y[r*o.Dim:][:o.Dim], 1, pos[r%o.T*o.Dim:][:o.Dim])
+			}
 		}
 	})
 }
 
-// EmbedGrad adds DY's rows to the table's gradient, in the order of the rows.
+// EmbedGrad adds DY's rows to the gradients of the tables, in the order of the rows.
 func (e *Engine) EmbedGrad(o *engine.Embed) {
-	dtable, ids, dy := f64(o.DTable), i32(o.IDs), f64(o.DY)
+	dtable, dpos, ids, dy := f64(o.DTable), f64(o.DPos), i32(o.IDs), f64(o.DY)
 	e.rows(o.Dim, func(lo, hi int) {
 		for r := range o.Rows {
 			for j := lo; j < hi; j++ {
-				dtable[int(ids[r])*o.Dim+j] += o.Scale * dy[r*o.Dim+j]
+				d := dy[r*o.Dim+j]
+				dtable[int(ids[r])*o.Dim+j] += o.Scale * d
+				if dpos != nil {
+					dpos[r%o.T*o.Dim+j] += d
+				}
 			}
 		}
 	})

@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"famkit/internal/engine"
+	"famkit/internal/engine/host"
 	"famkit/internal/mem"
 	"famkit/internal/tensor"
 )
@@ -18,10 +19,15 @@ import (
 func init() {
 	engine.Register(engine.Candidate{
 		Name:   "ref",
+		Specs:  []engine.Spec{spec},
 		Score:  func() (int, string) { return 1, "plain Go, float64, the oracle of the others" },
 		Create: New,
 	})
 }
+
+// spec is float64 throughout. Its head takes as many logits at a time as engine cpu's.
+var spec = engine.Spec{Precision: engine.Float64, Formats: engine.Formats{Master: engine.F64, Weight: engine.F64, Act: engine.F64, Stat: engine.F64},
+	HostMemory: true, Logits: 16 << 20}
 
 // Engine computes in float64 on the host. It is not safe for concurrent use.
 type Engine struct {
@@ -34,8 +40,8 @@ var _ engine.Engine = (*Engine)(nil)
 
 // New makes a reference engine. It knows full precision only.
 func New(o engine.Options) (engine.Engine, error) {
-	if o.Precision != engine.Full {
-		return nil, fmt.Errorf("engine ref computes in float64 only")
+	if o.Precision != "" && o.Precision != engine.Float64 {
+		return nil, fmt.Errorf("engine ref computes in f64 only, not in %s", o.Precision)
 	}
 	n := o.Threads
 	if n <= 0 {
@@ -47,8 +53,22 @@ func New(o engine.Options) (engine.Engine, error) {
 // Name is "ref".
 func (e *Engine) Name() string { return "ref" }
 
-// Real is F64.
-func (e *Engine) Real() engine.Type { return engine.F64 }
+// Spec is float64 in the host's memory.
+func (e *Engine) Spec() engine.Spec { return spec }
+
+// Describe names the number of threads.
+func (e *Engine) Describe() string { return fmt.Sprintf("plain Go, float64, %d threads", e.threads) }
+
+// Available is what the machine can still give.
+func (e *Engine) Available() int64 { return mem.Available() }
+
+// Reserve refuses what the machine cannot give; the memory is taken as buffers are.
+func (e *Engine) Reserve(bytes int64) error {
+	if have := mem.Available(); have > 0 && bytes > have {
+		return fmt.Errorf("engine ref: out of memory: %d bytes wanted, %d available", bytes, have)
+	}
+	return nil
+}
 
 // Allocated is the bytes handed out so far.
 func (e *Engine) Allocated() int64 { return e.allocated }
@@ -65,8 +85,8 @@ func (e *Engine) Alloc(t engine.Type, n int) (engine.Buf, error) {
 	if n < 0 || int64(n) > math.MaxInt64/size {
 		return engine.Buf{}, fmt.Errorf("engine ref: cannot allocate %d elements of %d bytes", n, size)
 	}
-	if t == engine.F32 {
-		return engine.Buf{}, fmt.Errorf("engine ref: has buffers of float64 and int32 only")
+	if t != engine.F64 && t != engine.I32 {
+		return engine.Buf{}, fmt.Errorf("engine ref: has no buffers of %s", t)
 	}
 	if n == 0 {
 		return engine.Buf{Type: t}, nil
@@ -109,29 +129,19 @@ func realBytes(b engine.Buf, n int, d tensor.DType) error {
 	return nil
 }
 
+// Read copies; there is nothing to wait for.
+func (e *Engine) Read(dst []float64, src engine.Buf) error {
+	copy(dst, f64(src)[:len(dst)])
+	return nil
+}
+
 // UploadInts copies len(src) ints to the start of dst.
 func (e *Engine) UploadInts(dst engine.Buf, src []int32) { copy(i32(dst)[:len(src)], src) }
 
 // f64 is the memory of a real buffer; an absent one gives nil.
-func f64(b engine.Buf) []float64 {
-	if b.Nil() {
-		return nil
-	}
-	if b.Type != engine.F64 {
-		panic("engine ref: a float64 buffer is wanted")
-	}
-	return unsafe.Slice((*float64)(b.Ptr), b.N)
-}
+func f64(b engine.Buf) []float64 { return host.F64s(b) }
 
-func i32(b engine.Buf) []int32 {
-	if b.Nil() {
-		return nil
-	}
-	if b.Type != engine.I32 {
-		panic("engine ref: an int32 buffer is wanted")
-	}
-	return unsafe.Slice((*int32)(b.Ptr), b.N)
-}
+func i32(b engine.Buf) []int32 { return host.I32s(b) }
 
 // rows splits [0,n) into one run per thread. f must not let rows influence each other.
 func (e *Engine) rows(n int, f func(lo, hi int)) {

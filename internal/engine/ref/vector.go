@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"famkit/internal/engine"
+	"famkit/internal/engine/host"
 )
 
 // Zero clears b.
@@ -51,29 +52,35 @@ func (e *Engine) Softcap(b engine.Buf, c float64) {
 }
 
 // Sum adds all elements from first to last.
-func (e *Engine) Sum(b engine.Buf) float64 {
+func (e *Engine) Sum(dst, src engine.Buf) {
 	var s float64
-	for _, v := range f64(b) {
+	for _, v := range f64(src) {
 		s += v
 	}
-	return s
+	f64(dst)[0] += s
 }
 
-// SumSquares adds all squares from first to last.
-func (e *Engine) SumSquares(b engine.Buf) float64 {
+// Clip adds all squares from first to last.
+func (e *Engine) Clip(o *engine.Clip) {
 	var s float64
-	for _, v := range f64(b) {
-		s += v * v
+	for _, g := range o.Grads {
+		for _, v := range f64(g) {
+			s += v * v
+		}
 	}
-	return s
+	host.Clip(o, math.Sqrt(s))
 }
 
 // AdamW is one step of decoupled AdamW.
 func (e *Engine) AdamW(o *engine.AdamW) {
+	factor, ok := host.Factor(o)
+	if !ok {
+		return
+	}
 	w, g, m, v := f64(o.W), f64(o.G), f64(o.M), f64(o.V)
 	e.rows(len(w), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
-			d := o.GradScale * g[i]
+			d := factor * g[i]
 			w[i] -= o.LR * o.Decay * w[i]
 			m[i] = o.Beta1*m[i] + (1-o.Beta1)*d
 			v[i] = o.Beta2*v[i] + (1-o.Beta2)*d*d

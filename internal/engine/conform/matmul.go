@@ -1,9 +1,8 @@
-package enginetest
+package conform
 
 import (
 	"fmt"
 	"math/rand/v2"
-	"testing"
 
 	"famkit/internal/engine"
 )
@@ -13,10 +12,10 @@ import (
 var matmulSizes = [][3]int{{1, 1, 1}, {1, 5, 3}, {7, 1, 9}, {5, 9, 1}, {16, 16, 16}, {31, 33, 32}, {33, 17, 65}, {130, 67, 259},
 	{3, 300, 70}, {65, 257, 130}, {1, 515, 384}, {260, 96, 40}}
 
-func matmuls(r *rand.Rand) []check {
+func matmuls(r *rand.Rand, short bool) []check {
 	var out []check
 	variant, variants := 0, 3
-	if testing.Short() {
+	if short {
 		variants = 1
 	}
 	for _, s := range matmulSizes {
@@ -33,7 +32,7 @@ func matmuls(r *rand.Rand) []check {
 	return append(out, matmulInPacked(r))
 }
 
-// matmul's variant says by its bits: beta, bias, add, padded rows, odd starts, C as Add.
+// matmul's variant says by its bits: beta, bias, add, padded rows, odd starts, a weight's gradient.
 func matmul(r *rand.Rand, s [3]int, trans, variant int) check {
 	o := engine.MatMul{M: s[0], N: s[1], K: s[2], TransA: trans&1 != 0, TransB: trans&2 != 0}
 	bit := func(i int) bool { return variant>>i&1 != 0 }
@@ -57,8 +56,11 @@ func matmul(r *rand.Rand, s [3]int, trans, variant int) check {
 		o.Beta = 1
 		c = random(r, o.M*o.LDC)
 	}
-	bufs := []data{{f: random(r, rowsA*o.LDA), off: off}, {f: random(r, rowsB*o.LDB), off: off}, {f: c, off: off},
-		{f: random(r, o.N), off: off}, {f: random(r, o.M*o.LDAdd), off: off}}
+	bufs := []data{{f: random(r, rowsA*o.LDA), off: off}, {f: random(r, rowsB*o.LDB), off: off, kind: weight}, {f: c, off: off},
+		{f: random(r, o.N), off: off, kind: master}, {f: random(r, o.M*o.LDAdd), off: off}}
+	if bit(5) {
+		bufs[1].kind, bufs[2].kind = act, master
+	}
 	name := fmt.Sprintf("MatMul/%dx%dx%d/trans=%d/variant=%d", o.M, o.N, o.K, trans, variant)
 	return check{name: name, bufs: bufs,
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
@@ -111,7 +113,7 @@ func plainMatMul(o *engine.MatMul, a, b, c, bias, add []float64, withBias, withA
 func matmulInPacked(r *rand.Rand) check {
 	const m, n, k, wide = 21, 13, 18, 50
 	o := engine.MatMul{M: m, N: n, K: k, LDA: wide, LDB: wide, LDC: wide, TransB: true}
-	return check{name: "MatMul/column blocks", bufs: []data{{f: random(r, m*wide)}, {f: random(r, n*wide)}, {f: poison(m * wide)}},
+	return check{name: "MatMul/column blocks", bufs: []data{{f: random(r, m*wide)}, {f: random(r, n*wide), kind: weight}, {f: poison(m * wide)}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
 			p.A, p.B, p.C = b[0].At(7, (m-1)*wide+k), b[1].At(11, (n-1)*wide+k), b[2].At(30, (m-1)*wide+n)
@@ -132,7 +134,7 @@ func vectors(r *rand.Rand) []check {
 	for _, s := range [][3]int{{1, 1, 1}, {5, 7, 9}, {70, 33, 33}, {300, 129, 140}} {
 		rows, n, stride := s[0], s[1], s[2]
 		out = append(out, check{name: fmt.Sprintf("BiasGrad/%dx%d", rows, n),
-			bufs: []data{{f: random(r, n), off: 1}, {f: random(r, rows*stride), off: 2}},
+			bufs: []data{{f: random(r, n), off: 1, kind: master}, {f: random(r, rows*stride), off: 2}},
 			run: func(e engine.Engine, b []engine.Buf) []float64 {
 				e.BiasGrad(b[0], b[1], rows, n, stride)
 				return nil
@@ -156,22 +158,21 @@ func vector(r *rand.Rand, n, off int) check {
 		big[i] *= 64
 	}
 	return check{name: fmt.Sprintf("vectors/%d", n),
-		bufs: []data{{f: random(r, n), off: off}, {f: random(r, n), off: 2 * off}, {f: poison(n), off: off}, {f: big, off: off}, {f: random(r, n), off: off}},
+		bufs: []data{{f: random(r, n), off: off}, {f: random(r, n), off: 2 * off}, {f: poison(n), off: off}, {f: big, off: off}, {f: random(r, n), off: off},
+			{f: []float64{1, 2}, off: off, kind: result}, {f: random(r, n), off: off, kind: stat}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
-			sums := []float64{e.Sum(b[0]), e.SumSquares(b[0]), e.Sum(b[3]), e.SumSquares(b[3])}
+			e.Sum(b[5], b[0])
+			e.Sum(b[5].From(1), b[6])
 			e.Copy(b[2], b[0])
 			e.AddTo(b[1], b[0])
 			e.Softcap(b[3], 30)
-			e.Zero(b[4].At(n/2, n-n/2))
-			return sums
+			e.Zero(b[4].From(n / 2))
+			return host(e, b[5])
 		},
 		plain: func(x [][]float64) []float64 {
-			sums := make([]float64, 4)
 			for i := range n {
-				sums[0] += x[0][i]
-				sums[1] += x[0][i] * x[0][i]
-				sums[2] += x[3][i]
-				sums[3] += x[3][i] * x[3][i]
+				x[5][0] += x[0][i]
+				x[5][1] += x[6][i]
 				x[2][i] = x[0][i]
 				x[1][i] += x[0][i]
 				x[3][i] = cap30(x[3][i])
@@ -179,6 +180,15 @@ func vector(r *rand.Rand, n, off int) check {
 					x[4][i] = 0
 				}
 			}
-			return sums
+			return x[5]
 		}}
+}
+
+// host reads results.
+func host(e engine.Engine, b engine.Buf) []float64 {
+	x := make([]float64, b.N)
+	if err := e.Read(x, b); err != nil {
+		panic(err)
+	}
+	return x
 }

@@ -1,9 +1,8 @@
-package enginetest
+package conform
 
 import (
 	"math"
 	"math/rand/v2"
-	"testing"
 
 	"famkit/internal/engine"
 )
@@ -32,8 +31,9 @@ func lifted(r *rand.Rand, n int) []float64 {
 
 func layerNormForward(r *rand.Rand, o engine.Norm) check {
 	return check{name: normName(&o, "LayerNorm"), terms: 1,
-		bufs: []data{{f: lifted(r, o.Rows*o.StrideX), off: 1}, {f: poison(o.Rows * o.StrideY), off: 3}, {f: random(r, o.Dim), off: 1},
-			{f: random(r, o.Dim), off: 2}, {f: poison(o.Rows * o.Groups), private: true}, {f: poison(o.Rows * o.Groups), private: true}},
+		bufs: []data{{f: lifted(r, o.Rows*o.StrideX), off: 1}, {f: poison(o.Rows * o.StrideY), off: 3}, {f: random(r, o.Dim), off: 1, kind: master},
+			{f: random(r, o.Dim), off: 2, kind: master}, {f: poison(o.Rows * o.Groups), private: true, kind: stat},
+			{f: poison(o.Rows * o.Groups), private: true, kind: stat}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
 			p.X, p.Y, p.Gain, p.Bias, p.Stat, p.Mean = b[0], b[1], b[2], b[3], b[4], b[5]
@@ -69,9 +69,10 @@ func layerNormBackward(r *rand.Rand, o engine.Norm) check {
 	}
 	stats := o.Rows * o.Groups
 	return check{name: normName(&o, "LayerNormGrad"), terms: 1,
-		bufs: []data{{f: lifted(r, o.Rows*o.StrideX), off: 1}, {f: poison(o.Rows * o.StrideY)}, {f: random(r, o.Dim), off: 1}, {f: random(r, o.Dim)},
-			{f: poison(stats), private: true}, {f: poison(stats), private: true}, {f: dx, off: 2}, {f: random(r, o.Rows*o.StrideY), off: 1},
-			{f: random(r, o.Dim), off: 3}, {f: random(r, o.Dim), off: 1}},
+		bufs: []data{{f: lifted(r, o.Rows*o.StrideX), off: 1}, {f: poison(o.Rows * o.StrideY)},
+			{f: random(r, o.Dim), off: 1, kind: master}, {f: random(r, o.Dim), kind: master},
+			{f: poison(stats), private: true, kind: stat}, {f: poison(stats), private: true, kind: stat}, {f: dx, off: 2},
+			{f: random(r, o.Rows*o.StrideY), off: 1}, {f: random(r, o.Dim), off: 3, kind: master}, {f: random(r, o.Dim), off: 1, kind: master}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
 			p.X, p.Y, p.Gain, p.Bias, p.Stat, p.Mean = b[0], b[1], b[2], b[3], b[4], b[5]
@@ -86,8 +87,9 @@ func layerNormBackward(r *rand.Rand, o engine.Norm) check {
 func layerNormInPlace(r *rand.Rand, o engine.Norm) check {
 	n := o.Rows * o.StrideX
 	return check{name: "LayerNormGrad/in place",
-		bufs: []data{{f: lifted(r, n)}, {f: poison(n)}, {f: random(r, o.Dim)}, {f: random(r, o.Dim)}, {f: poison(o.Rows), private: true},
-			{f: poison(o.Rows), private: true}, {f: random(r, n)}, {f: random(r, o.Dim)}, {f: random(r, o.Dim)}},
+		bufs: []data{{f: lifted(r, n)}, {f: poison(n)}, {f: random(r, o.Dim), kind: master},
+			{f: random(r, o.Dim), kind: master}, {f: poison(o.Rows), private: true, kind: stat}, {f: poison(o.Rows), private: true, kind: stat},
+			{f: random(r, n)}, {f: random(r, o.Dim), kind: master}, {f: random(r, o.Dim), kind: master}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
 			p.X, p.Y, p.Gain, p.Bias, p.Stat, p.Mean = b[0], b[1], b[2], b[3], b[4], b[5]
@@ -98,7 +100,7 @@ func layerNormInPlace(r *rand.Rand, o engine.Norm) check {
 		}}
 }
 
-func layerNormDerivative(t *testing.T, e engine.Engine, r *rand.Rand) derivative {
+func layerNormDerivative(t Reporter, e engine.Engine, r *rand.Rand) derivative {
 	o := engine.Norm{Rows: 4, Groups: 3, Dim: 5, StrideX: 15, StrideY: 15, Eps: 1e-3, PlusOne: 1,
 		Stat: hold(t, e, make([]float64, 12)), Mean: hold(t, e, make([]float64, 12))}
 	return derivative{name: "LayerNorm", inputs: [][]float64{lifted(r, 60), random(r, 5), random(r, 5)}, out: 60,

@@ -1,9 +1,8 @@
-package enginetest
+package conform
 
 import (
 	"math"
 	"math/rand/v2"
-	"testing"
 
 	"famkit/internal/engine"
 )
@@ -19,14 +18,14 @@ type derivative struct {
 }
 
 // gradients compares the backward operators of a float64 engine with central differences of its own forward ones.
-func gradients(t *testing.T, e engine.Engine) {
+func gradients(t Reporter, e engine.Engine) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for _, d := range derivatives(t, e, r) {
-		t.Run(d.name, func(t *testing.T) { d.check(t, e, r) })
+		d.check(t, e, r)
 	}
 }
 
-func (d *derivative) check(t *testing.T, e engine.Engine, r *rand.Rand) {
+func (d *derivative) check(t Reporter, e engine.Engine, r *rand.Rand) {
 	weights := random(r, d.out)
 	in, din := make([]engine.Buf, len(d.inputs)), make([]engine.Buf, len(d.inputs))
 	for i, x := range d.inputs {
@@ -58,17 +57,23 @@ func (d *derivative) check(t *testing.T, e engine.Engine, r *rand.Rand) {
 	loss()
 	d.backward(e, in, out, dout, din)
 	for i := range din {
-		compare(t, "gradient", download(t, e, din[i]), numeric[i], 2e-8, 0)
+		compare(t, d.name+": gradient", download(t, e, din[i]), numeric[i], 2e-8, 0)
 	}
 }
 
-func hold(t *testing.T, e engine.Engine, x []float64) engine.Buf {
+func hold(t Reporter, e engine.Engine, x []float64) engine.Buf {
 	t.Helper()
 	d := data{f: x}
-	return d.place(t, e)
+	return place(t, e, d)
 }
 
-func derivatives(t *testing.T, e engine.Engine, r *rand.Rand) []derivative {
+func place(t Reporter, e engine.Engine, d data) engine.Buf {
+	t.Helper()
+	spec := e.Spec()
+	return d.place(t, e, &spec)
+}
+
+func derivatives(t Reporter, e engine.Engine, r *rand.Rand) []derivative {
 	out := []derivative{normDerivative(t, e, r), layerNormDerivative(t, e, r), ropeDerivative(t, e, r),
 		mixtureDerivative(t, e, r, false), mixtureDerivative(t, e, r, true)}
 	for _, a := range []engine.Act{engine.SiLU, engine.GELUTanh, engine.GELU} {
@@ -86,7 +91,7 @@ func derivatives(t *testing.T, e engine.Engine, r *rand.Rand) []derivative {
 	return out
 }
 
-func normDerivative(t *testing.T, e engine.Engine, r *rand.Rand) derivative {
+func normDerivative(t Reporter, e engine.Engine, r *rand.Rand) derivative {
 	o := engine.Norm{Rows: 4, Groups: 3, Dim: 5, StrideX: 15, StrideY: 15, Eps: 1e-3, PlusOne: 1, Stat: hold(t, e, make([]float64, 12))}
 	return derivative{name: "RMSNorm", inputs: [][]float64{random(r, 60), random(r, 5)}, out: 60,
 		forward: func(e engine.Engine, in []engine.Buf, out engine.Buf) {
@@ -101,7 +106,7 @@ func normDerivative(t *testing.T, e engine.Engine, r *rand.Rand) derivative {
 		}}
 }
 
-func ropeDerivative(t *testing.T, e engine.Engine, r *rand.Rand) derivative {
+func ropeDerivative(t Reporter, e engine.Engine, r *rand.Rand) derivative {
 	cos, sin := make([]float64, 9), make([]float64, 9)
 	for i := range cos {
 		sin[i], cos[i] = math.Sincos(float64(i))
@@ -151,7 +156,7 @@ func actDerivative(r *rand.Rand, act engine.Act) derivative {
 		}}
 }
 
-func attentionDerivative(t *testing.T, e engine.Engine, r *rand.Rand, o engine.Attention) derivative {
+func attentionDerivative(t Reporter, e engine.Engine, r *rand.Rand, o engine.Attention) derivative {
 	q, kv := o.Heads*o.HeadDim, o.KVHeads*o.HeadDim
 	o.Scale, o.StrideQ, o.StrideK, o.StrideV, o.StrideO = 0.9, q, kv, kv, q
 	stats := make([]float64, o.B*o.Heads*o.T)
@@ -175,10 +180,10 @@ func attentionDerivative(t *testing.T, e engine.Engine, r *rand.Rand, o engine.A
 }
 
 // lossDerivative weighs all rows alike, since the operator scales its gradient by one number.
-func lossDerivative(t *testing.T, e engine.Engine, r *rand.Rand, softcap float64) derivative {
+func lossDerivative(t Reporter, e engine.Engine, r *rand.Rand, softcap float64) derivative {
 	o := engine.CrossEntropy{Rows: 4, Vocab: 9, Scale: 1, Softcap: softcap, Loss: hold(t, e, make([]float64, 4))}
 	d := data{i: []int32{3, -100, 8, 0}}
-	o.Targets = d.place(t, e)
+	o.Targets = place(t, e, d)
 	scratch := hold(t, e, make([]float64, 36))
 	run := func(e engine.Engine, z engine.Buf, grad bool) {
 		e.Copy(scratch, z)

@@ -1,4 +1,4 @@
-package enginetest
+package conform
 
 import (
 	"fmt"
@@ -37,6 +37,16 @@ func attentionName(o *engine.Attention, what string) string {
 	return fmt.Sprintf("%s/b=%d t=%d h=%d kv=%d d=%d w=%d cap=%g", what, o.B, o.T, o.Heads, o.KVHeads, o.HeadDim, o.Window, o.Softcap)
 }
 
+// work is the scratch that an engine asks for.
+func work(e engine.Engine, o *engine.Attention) engine.Buf {
+	spec := e.Spec()
+	b, err := e.Alloc(spec.Stat, spec.Scratch(o))
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
 // packedAttention has q, k and v side by side in each row, as one product makes them, and runs both passes.
 func packedAttention(r *rand.Rand, o engine.Attention, off, pad int) check {
 	rows, q, kv := o.B*o.T, o.Heads*o.HeadDim, o.KVHeads*o.HeadDim
@@ -44,14 +54,14 @@ func packedAttention(r *rand.Rand, o engine.Attention, off, pad int) check {
 	o.StrideQ, o.StrideK, o.StrideV, o.StrideO = width, width, width, q+pad
 	stats := o.B * o.Heads * o.T
 	return check{name: attentionName(&o, "AttentionGrad"),
-		bufs: []data{{f: random(r, rows*width), off: off}, {f: poison(rows * (q + pad)), off: off}, {f: poison(stats), private: true},
-			{f: poison(rows * width), off: off}, {f: random(r, rows*(q+pad)), off: off}, {f: poison(stats), private: true}},
+		bufs: []data{{f: random(r, rows*width), off: off}, {f: poison(rows * (q + pad)), off: off}, {f: poison(stats), private: true, kind: stat},
+			{f: poison(rows * width), off: off}, {f: random(r, rows*(q+pad)), off: off}, {f: poison(stats), private: true, kind: stat}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
-			cut := func(x engine.Buf, at int) engine.Buf { return x.At(at, x.N-at) }
-			p.Q, p.K, p.V = b[0], cut(b[0], q), cut(b[0], q+kv)
+			p.Q, p.K, p.V = b[0], b[0].From(q), b[0].From(q+kv)
 			p.O, p.LSE, p.DO, p.Delta = b[1], b[2], b[4], b[5]
-			p.DQ, p.DK, p.DV = b[3], cut(b[3], q), cut(b[3], q+kv)
+			p.DQ, p.DK, p.DV = b[3], b[3].From(q), b[3].From(q+kv)
+			p.Work = work(e, &p)
 			e.Attention(&p)
 			e.AttentionGrad(&p)
 			return nil
@@ -68,14 +78,14 @@ func turnsAttention(r *rand.Rand, o engine.Attention) check {
 	o.StepQ, o.StepKV, o.StrideQ, o.StrideK, o.StrideV, o.StrideO = step, step, width, width, width, q
 	x := random(r, rows*width)
 	return check{name: attentionName(&o, "AttentionGrad/turns"),
-		bufs: []data{{f: x, off: 1}, {f: poison(rows * q)}, {f: poison(stats), private: true}, {f: poison(rows * width), off: 2},
-			{f: random(r, rows*q)}, {f: poison(stats), private: true}},
+		bufs: []data{{f: x, off: 1}, {f: poison(rows * q)}, {f: poison(stats), private: true, kind: stat}, {f: poison(rows * width), off: 2},
+			{f: random(r, rows*q)}, {f: poison(stats), private: true, kind: stat}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
-			cut := func(x engine.Buf, at int) engine.Buf { return x.At(at, x.N-at) }
-			p.Q, p.K, p.V = b[0], cut(b[0], group), cut(b[0], group+o.HeadDim)
+			p.Q, p.K, p.V = b[0], b[0].From(group), b[0].From(group+o.HeadDim)
 			p.O, p.LSE, p.DO, p.Delta = b[1], b[2], b[4], b[5]
-			p.DQ, p.DK, p.DV = b[3], cut(b[3], group), cut(b[3], group+o.HeadDim)
+			p.DQ, p.DK, p.DV = b[3], b[3].From(group), b[3].From(group+o.HeadDim)
+			p.Work = work(e, &p)
 			e.Attention(&p)
 			e.AttentionGrad(&p)
 			return nil
@@ -138,10 +148,11 @@ func apartAttention(r *rand.Rand, o engine.Attention) check {
 	o.StrideQ, o.StrideK, o.StrideV, o.StrideO = q, kv+1, kv+2, q
 	return check{name: attentionName(&o, "Attention"),
 		bufs: []data{{f: random(r, rows*o.StrideQ)}, {f: random(r, rows*o.StrideK)}, {f: random(r, rows*o.StrideV)}, {f: poison(rows * q)},
-			{f: poison(o.B * o.Heads * o.T), private: true}},
+			{f: poison(o.B * o.Heads * o.T), private: true, kind: stat}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
 			p.Q, p.K, p.V, p.O, p.LSE = b[0], b[1], b[2], b[3], b[4]
+			p.Work = work(e, &p)
 			e.Attention(&p)
 			return nil
 		},

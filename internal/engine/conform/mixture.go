@@ -1,4 +1,4 @@
-package enginetest
+package conform
 
 import (
 	"fmt"
@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sort"
-	"testing"
 
 	"famkit/internal/engine"
 )
@@ -23,7 +22,7 @@ func mixtures(r *rand.Rand) []check {
 		}
 	}
 	for _, s := range [][3]int{{1, 1, 1}, {5, 2, 7}, {33, 3, 48}, {130, 2, 131}} {
-		out = append(out, combineForward(r, s, false), combineForward(r, s, true), combineBackward(r, s))
+		out = append(out, combineForward(r, s, false, true), combineForward(r, s, true, true), combineForward(r, s, true, false), combineBackward(r, s))
 	}
 	return out
 }
@@ -48,34 +47,41 @@ func scores(r *rand.Rand, o *engine.Route) []float64 {
 
 func routeBufs(r *rand.Rand, o *engine.Route) []data {
 	n := o.Rows * o.TopK
-	return []data{{f: scores(r, o), off: 1}, {f: poison(o.Rows * o.Experts), off: 2}, {f: poison(n), off: 3},
-		{i: make([]int32, n), off: 1}, {i: make([]int32, n), off: 2}, {i: make([]int32, n)}}
+	return []data{{f: scores(r, o), off: 1, kind: stat}, {f: poison(o.Rows * o.Experts), off: 2, kind: stat}, {f: poison(n), off: 3, kind: stat},
+		{i: make([]int32, n), off: 1}, {i: make([]int32, n), off: 2}, {i: make([]int32, n)}, {i: make([]int32, o.Experts+1), off: 1}}
 }
 
 func (c *routing) set(b []engine.Buf) {
-	c.Logits, c.P, c.Weight, c.Chosen, c.Place, c.Source = b[0], b[1], b[2], b[3], b[4], b[5]
-	c.Counts = make([]int, c.Experts)
+	c.Logits, c.P, c.Weight, c.Chosen, c.Place, c.Source, c.Starts = b[0], b[1], b[2], b[3], b[4], b[5], b[6]
 }
 
 type routing struct{ engine.Route }
 
-// seen reads integers back: as the rows that a lookup in a table of numbers finds.
+// seen reads integers back: as the rows that a lookup in tables of their digits finds, since activations may hold few bits.
 func seen(e engine.Engine, ids engine.Buf, below int) []float64 {
-	table, err := e.Alloc(e.Real(), below)
-	if err != nil {
-		panic(err)
+	spec := e.Spec()
+	const base = 128
+	var digits [2][]float64
+	for i := range digits {
+		x := make([]float64, below)
+		for v := range x {
+			x[v] = float64([]int{v % base, v / base}[i])
+		}
+		var b [2]engine.Buf
+		for j, n := range []int{below, ids.N} {
+			var err error
+			if b[j], err = e.Alloc(spec.Act, n); err != nil {
+				panic(err)
+			}
+		}
+		write(e, b[0], x)
+		e.Embed(&engine.Embed{Rows: ids.N, Dim: 1, Vocab: below, Scale: 1, Table: b[0], IDs: ids, Y: b[1]})
+		digits[i] = read(e, b[1])
 	}
-	out, err := e.Alloc(e.Real(), ids.N)
-	if err != nil {
-		panic(err)
+	for i, high := range digits[1] {
+		digits[0][i] += base * high
 	}
-	x := make([]float64, below)
-	for i := range x {
-		x[i] = float64(i)
-	}
-	write(e, table, x)
-	e.Embed(&engine.Embed{Rows: ids.N, Dim: 1, Vocab: below, Scale: 1, Table: table, IDs: ids, Y: out})
-	return read(e, out)
+	return digits[0]
 }
 
 func routeForward(r *rand.Rand, o engine.Route) check {
@@ -85,18 +91,15 @@ func routeForward(r *rand.Rand, o engine.Route) check {
 			c.set(b)
 			e.Route(&c.Route)
 			out := append(seen(e, c.Chosen, o.Experts), seen(e, c.Place, o.Rows*o.TopK)...)
-			out = append(out, seen(e, c.Source, o.Rows)...)
-			for _, n := range c.Counts {
-				out = append(out, float64(n))
-			}
-			return out
+			return append(append(out, seen(e, c.Source, o.Rows)...), seen(e, c.Starts, o.Rows*o.TopK+1)...)
 		},
 		plain: func(x [][]float64) []float64 { return plainRoute(&o, x[0], x[1], x[2]) }}
 }
 
 // plainRoute sorts: experts of a row by logit, then all choices by expert.
 func plainRoute(o *engine.Route, z, p, weight []float64) []float64 {
-	var chosen, counts []float64
+	var chosen []float64
+	starts := []float64{0}
 	for row := range o.Rows {
 		zs, ps := z[row*o.Experts:][:o.Experts], p[row*o.Experts:][:o.Experts]
 		var sum float64
@@ -136,20 +139,19 @@ func plainRoute(o *engine.Route, z, p, weight []float64) []float64 {
 				n++
 			}
 		}
-		counts = append(counts, float64(n))
+		starts = append(starts, starts[x]+float64(n))
 	}
-	return slices.Concat(chosen, place, source, counts)
+	return slices.Concat(chosen, place, source, starts)
 }
 
-// routeBackward writes DLogits over the logits.
 func routeBackward(r *rand.Rand, o engine.Route) check {
 	return check{name: routeName(&o, "RouteGrad"), terms: 0.1,
-		bufs: append(routeBufs(r, &o), data{f: random(r, o.Rows*o.TopK), off: 1}),
+		bufs: append(routeBufs(r, &o), data{f: random(r, o.Rows*o.TopK), off: 1, kind: stat}, data{f: poison(o.Rows * o.Experts), off: 3}),
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			c := routing{o}
 			c.set(b)
 			e.Route(&c.Route)
-			c.DWeight, c.DLogits = b[6], b[0]
+			c.DWeight, c.DLogits = b[7], b[8]
 			e.RouteGrad(&c.Route)
 			return nil
 		}}
@@ -162,20 +164,23 @@ func combineBufs(r *rand.Rand, rows, topK, dim int) []data {
 	for i, v := range r.Perm(n) {
 		places[i] = int32(v)
 	}
-	return []data{{f: random(r, n*dim), off: 1}, {f: random(r, n), off: 2}, {i: places, off: 1}}
+	return []data{{f: random(r, n*dim), off: 1}, {f: random(r, n), off: 2, kind: stat}, {i: places, off: 1}}
 }
 
-func combineForward(r *rand.Rand, s [3]int, add bool) check {
+func combineForward(r *rand.Rand, s [3]int, add, weights bool) check {
 	o := engine.Combine{Rows: s[0], TopK: s[1], Dim: s[2]}
 	bufs := combineBufs(r, o.Rows, o.TopK, o.Dim)
 	places := bufs[2].i
-	return check{name: fmt.Sprintf("Combine/%dx%dx%d/add=%t", o.Rows, o.TopK, o.Dim, add), terms: 1,
+	return check{name: fmt.Sprintf("Combine/%dx%dx%d/add=%t/weights=%t", o.Rows, o.TopK, o.Dim, add, weights), terms: 1,
 		bufs: append(bufs, data{f: poison(o.Rows * o.Dim), off: 3}, data{f: random(r, o.Rows*o.Dim), off: 1}),
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
 			p.X, p.Weight, p.Place, p.Y = b[0], b[1], b[2], b[3]
 			if add {
 				p.Add = b[4]
+			}
+			if !weights { // in place, as gradients are added up
+				p.Weight, p.Y = engine.Buf{}, b[4]
 			}
 			e.Combine(&p)
 			return nil
@@ -188,8 +193,15 @@ func combineForward(r *rand.Rand, s [3]int, add bool) check {
 					x[3][i] = x[4][i]
 				}
 				for c := row * o.TopK; c < (row+1)*o.TopK; c++ {
-					x[3][i] += x[1][c] * x[0][int(places[c])*o.Dim+j]
+					w := 1.0
+					if weights {
+						w = x[1][c]
+					}
+					x[3][i] += w * x[0][int(places[c])*o.Dim+j]
 				}
+			}
+			if !weights {
+				x[3], x[4] = poison(len(x[3])), x[3]
 			}
 			return nil
 		}}
@@ -200,7 +212,7 @@ func combineBackward(r *rand.Rand, s [3]int) check {
 	bufs := combineBufs(r, o.Rows, o.TopK, o.Dim)
 	places := bufs[2].i
 	return check{name: fmt.Sprintf("CombineGrad/%dx%dx%d", o.Rows, o.TopK, o.Dim), terms: 1,
-		bufs: append(bufs, data{f: poison(len(bufs[0].f)), off: 3}, data{f: random(r, o.Rows*o.Dim), off: 1}, data{f: poison(o.Rows * o.TopK), off: 1}),
+		bufs: append(bufs, data{f: poison(len(bufs[0].f)), off: 3}, data{f: random(r, o.Rows*o.Dim), off: 1}, data{f: poison(o.Rows * o.TopK), off: 1, kind: stat}),
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
 			p.X, p.Weight, p.Place, p.DX, p.DY, p.DWeight = b[0], b[1], b[2], b[3], b[4], b[5]
@@ -221,12 +233,12 @@ func combineBackward(r *rand.Rand, s [3]int) check {
 }
 
 // mixtureDerivative differentiates routing and combination together, by the logits and by what the experts give.
-func mixtureDerivative(t *testing.T, e engine.Engine, r *rand.Rand, normalise bool) derivative {
+func mixtureDerivative(t Reporter, e engine.Engine, r *rand.Rand, normalise bool) derivative {
 	const rows, experts, topK, dim = 5, 6, 3, 4
 	o := routing{engine.Route{Rows: rows, Experts: experts, TopK: topK, Normalise: normalise}}
 	var held []engine.Buf
 	for _, d := range routeBufs(r, &o.Route) {
-		held = append(held, d.place(t, e))
+		held = append(held, place(t, e, d))
 	}
 	o.set(held)
 	o.DWeight, o.DLogits = hold(t, e, make([]float64, rows*topK)), hold(t, e, make([]float64, rows*experts))

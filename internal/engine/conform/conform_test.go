@@ -1,4 +1,4 @@
-package enginetest
+package conform
 
 import (
 	"math"
@@ -36,6 +36,8 @@ type defect struct {
 	route   func(*engine.Route)
 	route2  func(*engine.Route)
 	combine func(*engine.Combine)
+	grouped func(*engine.Grouped)
+	clip    func(*engine.Clip)
 	spoiled bool // BiasGrad overwrites, AddTo skips the last element
 }
 
@@ -65,6 +67,8 @@ func (d *defect) Route(p *engine.Route)               { d.Engine.Route(change(p,
 func (d *defect) RouteGrad(p *engine.Route)           { d.Engine.RouteGrad(change(p, d.route2)) }
 func (d *defect) Combine(p *engine.Combine)           { d.Engine.Combine(change(p, d.combine)) }
 func (d *defect) CombineGrad(p *engine.Combine)       { d.Engine.CombineGrad(change(p, d.combine)) }
+func (d *defect) Grouped(p *engine.Grouped)           { d.Engine.Grouped(change(p, d.grouped)) }
+func (d *defect) Clip(p *engine.Clip)                 { d.Engine.Clip(change(p, d.clip)) }
 func (d *defect) BiasGrad(b, y engine.Buf, r, n, s int) {
 	if d.spoiled {
 		d.Zero(b)
@@ -87,7 +91,7 @@ func TestChecksBite(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = good.Close() }()
-	all := checks()
+	all := checks(false)
 	for _, c := range all {
 		c.against(t, good, good, 1e-13)
 	}
@@ -132,7 +136,16 @@ func TestChecksBite(t *testing.T) {
 		"logits not capped":           {name: "CrossEntropy/", loss: func(p *engine.CrossEntropy) { p.Softcap = 0 }},
 		"gradient not scaled":         {name: "CrossEntropy/", loss: func(p *engine.CrossEntropy) { p.Scale = 1 }},
 		"decay forgotten":             {name: "AdamW/", adam: func(p *engine.AdamW) { p.Decay = 0 }},
-		"gradient not clipped":        {name: "AdamW/", adam: func(p *engine.AdamW) { p.GradScale = 1 }},
+		"gradient not clipped":        {name: "AdamW/", adam: func(p *engine.AdamW) { p.Factor = engine.Buf{} }},
+		"norm of the first":           {name: "Clip/", clip: func(p *engine.Clip) { p.Grads = p.Grads[:1] }},
+		"no bound":                    {name: "Clip/", clip: func(p *engine.Clip) { p.Max = 0 }},
+		"guard left out":              {name: "Clip/", clip: func(p *engine.Clip) { p.Guard = engine.Buf{} }},
+		"last group left out":         {name: "Grouped/", grouped: func(p *engine.Grouped) { p.Groups-- }},
+		"weights one after the other": {name: "Grouped/", grouped: func(p *engine.Grouped) { p.Step = min(p.Step, p.N*p.K) }},
+		"rows of the next group":      {name: "Grouped/", grouped: func(p *engine.Grouped) { p.Starts = p.Starts.From(1); p.Groups-- }},
+		"positions left out":          {name: "Embed/", embed: func(p *engine.Embed) { p.Pos = engine.Buf{} }},
+		"positions' gradient":         {name: "EmbedGrad/", embed: func(p *engine.Embed) { p.DPos = engine.Buf{} }},
+		"weights of a mixture":        {name: "Combine/", combine: func(p *engine.Combine) { p.Weight = engine.Buf{} }},
 		"no bias correction":          {name: "AdamW/", adam: func(p *engine.AdamW) { p.C2 = 1 }},
 		"embedding not scaled":        {name: "Embed/", embed: func(p *engine.Embed) { p.Scale = 1 }},
 		"embedding's last row":        {name: "EmbedGrad/", embed: func(p *engine.Embed) { p.Rows-- }},

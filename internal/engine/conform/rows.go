@@ -1,4 +1,4 @@
-package enginetest
+package conform
 
 import (
 	"fmt"
@@ -35,8 +35,8 @@ func normName(o *engine.Norm, what string) string {
 
 func normForward(r *rand.Rand, o engine.Norm) check {
 	return check{name: normName(&o, "RMSNorm"),
-		bufs: []data{{f: random(r, o.Rows*o.StrideX), off: 1}, {f: poison(o.Rows * o.StrideY), off: 3}, {f: random(r, o.Dim), off: 1},
-			{f: poison(o.Rows * o.Groups), private: true}},
+		bufs: []data{{f: random(r, o.Rows*o.StrideX), off: 1}, {f: poison(o.Rows * o.StrideY), off: 3}, {f: random(r, o.Dim), off: 1, kind: master},
+			{f: poison(o.Rows * o.Groups), private: true, kind: stat}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
 			p.X, p.Y, p.Gain, p.Stat = b[0], b[1], b[2], b[3]
@@ -66,8 +66,9 @@ func normBackward(r *rand.Rand, o engine.Norm) check {
 		dx = random(r, o.Rows*o.StrideX)
 	}
 	return check{name: normName(&o, "RMSNormGrad"),
-		bufs: []data{{f: random(r, o.Rows*o.StrideX), off: 1}, {f: poison(o.Rows * o.StrideY)}, {f: random(r, o.Dim), off: 1},
-			{f: poison(o.Rows * o.Groups), private: true}, {f: dx, off: 2}, {f: random(r, o.Rows*o.StrideY), off: 1}, {f: random(r, o.Dim), off: 3}},
+		bufs: []data{{f: random(r, o.Rows*o.StrideX), off: 1}, {f: poison(o.Rows * o.StrideY)}, {f: random(r, o.Dim), off: 1, kind: master},
+			{f: poison(o.Rows * o.Groups), private: true, kind: stat}, {f: dx, off: 2}, {f: random(r, o.Rows*o.StrideY), off: 1},
+			{f: random(r, o.Dim), off: 3, kind: master}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
 			p.X, p.Y, p.Gain, p.Stat, p.DX, p.DY, p.DGain = b[0], b[1], b[2], b[3], b[4], b[5], b[6]
@@ -81,7 +82,8 @@ func normBackward(r *rand.Rand, o engine.Norm) check {
 func normInPlace(r *rand.Rand, o engine.Norm) check {
 	n := o.Rows * o.StrideX
 	return check{name: "RMSNormGrad/in place",
-		bufs: []data{{f: random(r, n)}, {f: poison(n)}, {f: random(r, o.Dim)}, {f: poison(o.Rows), private: true}, {f: random(r, n)}, {f: random(r, o.Dim)}},
+		bufs: []data{{f: random(r, n)}, {f: poison(n)}, {f: random(r, o.Dim), kind: master}, {f: poison(o.Rows), private: true, kind: stat},
+			{f: random(r, n)}, {f: random(r, o.Dim), kind: master}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
 			p.X, p.Y, p.Gain, p.Stat, p.DX, p.DY, p.DGain = b[0], b[1], b[2], b[3], b[4], b[4], b[5]
@@ -110,7 +112,7 @@ func rope(r *rand.Rand, o engine.Rope) check {
 		cos[i], sin[i] = float64(float32(math.Cos(a))), float64(float32(math.Sin(a)))
 	}
 	return check{name: fmt.Sprintf("Rope/%dx%dx%d of %d/inverse=%t", o.Rows, o.Heads, o.Dim, o.HeadDim, o.Inverse),
-		bufs: []data{{f: random(r, o.Rows*o.Stride), off: 1}, {f: cos, off: 1}, {f: sin, off: 2}},
+		bufs: []data{{f: random(r, o.Rows*o.Stride), off: 1}, {f: cos, off: 1, kind: stat}, {f: sin, off: 2, kind: stat}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
 			p.X, p.Cos, p.Sin = b[0], b[1], b[2]
