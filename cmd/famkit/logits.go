@@ -137,7 +137,7 @@ type logits struct {
 	group      int // sequences in a forward pass
 	ran        int // the group that the decoder holds, -1 none
 	rows       []byte
-	first      int // row that rows starts with
+	first      int        // row that rows starts with
 	sum        engine.Buf // of the logits, which tells whether all are finite
 	infinite   bool
 }
