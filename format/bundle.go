@@ -21,6 +21,7 @@ type bundle struct {
 	files    map[string][]byte
 	warnings []string
 	shards   []*shardFile
+	around   *Around // nil where one file was opened by itself
 }
 
 // shardFile is one open file of a bundle.

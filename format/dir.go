@@ -34,12 +34,16 @@ func openDir(path string) (Handle, error) {
 func openIn(path, dir, name string) (Handle, error) {
 	b := newBundle(path)
 	err := b.readSideFiles(dir)
+	var index map[string]json.RawMessage
 	if err == nil {
 		if isIndexName(name) {
-			err = b.addIndex(dir, name)
+			index, err = b.addIndex(dir, name)
 		} else {
 			err = b.addFile(filepath.Join(dir, name))
 		}
+	}
+	if err == nil {
+		err = b.lookAround(dir, index)
 	}
 	if err != nil {
 		_ = b.Close()

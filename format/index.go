@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"famkit/internal/fault"
@@ -29,45 +30,49 @@ type indexMeta struct {
 	TotalSize       int64 `json:"total_size"`
 }
 
-// addIndex opens the shards that an index names and holds index and headers against each other, both ways.
-func (b *bundle) addIndex(dir, name string) error {
+// addIndex opens the shards that an index names and holds index and headers against each other, both ways. It gives the
+// metadata of the index, nil where there is none.
+func (b *bundle) addIndex(dir, name string) (map[string]json.RawMessage, error) {
 	path := filepath.Join(dir, name)
-	weightMap, total, err := readIndex(path)
+	weightMap, metadata, err := readIndex(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	root, err := newRoot(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	base := filepath.Dir(name) // shards are named from where the index stands
 	files := slices.Compact(slices.Sorted(maps.Values(weightMap)))
 	for _, file := range files {
 		if filepath.IsAbs(file) { // joined to the directory it would look local
-			return fault.Inputf("%s: weight_map: absolute file name %q leads out of the checkpoint", path, file)
+			return nil, fault.Inputf("%s: weight_map: absolute file name %q leads out of the checkpoint", path, file)
 		}
 		shard, err := root.resolve(filepath.Join(base, file))
 		if err != nil {
-			return fault.Inputf("%s: weight_map: %w", path, err)
+			return nil, fault.Inputf("%s: weight_map: %w", path, err)
 		}
 		from := len(b.names)
 		if err := b.addFile(shard); err != nil {
-			return err
+			return nil, err
 		}
 		if err := checkShard(path, shard, file, b.names[from:], weightMap); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if missing := absent(weightMap, b.tensors); len(missing) > 0 {
-		return fault.Inputf("%s: weight_map names %s, which no shard holds", path, list(missing))
+		return nil, fault.Inputf("%s: weight_map names %s, which no shard holds", path, list(missing))
 	}
-	switch size := b.bytes(); {
-	case total == nil:
+	if metadata == nil {
 		b.warnings = append(b.warnings, name+" has no metadata; transformers refuses such an index")
-	case *total >= 0 && *total != size:
-		b.warnings = append(b.warnings, fmt.Sprintf("%s: metadata.total_size is %d, the tensors have %d bytes", name, *total, size))
 	}
-	return nil
+	if total, ok := metadata["total_size"]; ok {
+		if n, err := strconv.ParseFloat(string(total), 64); err != nil || n != float64(b.bytes()) {
+			b.warnings = append(b.warnings,
+				fmt.Sprintf("%s: metadata.total_size is %.40s, the tensors have %d bytes", name, total, b.bytes()))
+		}
+	}
+	return metadata, nil
 }
 
 // checkShard refuses a shard with tensors that the index puts elsewhere or does not know.
@@ -123,8 +128,8 @@ func list(names []string) string {
 	return "tensors " + s
 }
 
-// readIndex reads weight_map and metadata.total_size (nil without metadata, -1 when metadata does not say).
-func readIndex(path string) (weightMap map[string]string, total *int64, err error) {
+// readIndex reads weight_map and metadata, nil where there is none.
+func readIndex(path string) (weightMap map[string]string, metadata map[string]json.RawMessage, err error) {
 	st, err := os.Stat(path)
 	if err != nil {
 		return nil, nil, fault.Inputf("reading the index: %w", err)
@@ -136,20 +141,18 @@ func readIndex(path string) (weightMap map[string]string, total *int64, err erro
 	if err != nil {
 		return nil, nil, fault.Inputf("reading the index: %w", err)
 	}
-	weightMap, total, err = parseIndex(data)
+	weightMap, metadata, err = parseIndex(data)
 	if err != nil {
 		return nil, nil, fault.Inputf("%s: %w", path, err)
 	}
-	return weightMap, total, nil
+	return weightMap, metadata, nil
 }
 
 // parseIndex reads the text of an index.
-func parseIndex(data []byte) (weightMap map[string]string, total *int64, err error) {
+func parseIndex(data []byte) (weightMap map[string]string, metadata map[string]json.RawMessage, err error) {
 	var index struct {
-		Metadata *struct {
-			TotalSize *float64 `json:"total_size"`
-		} `json:"metadata"`
-		WeightMap map[string]*string `json:"weight_map"`
+		Metadata  map[string]json.RawMessage `json:"metadata"`
+		WeightMap map[string]*string         `json:"weight_map"`
 	}
 	if err := strictjson.Unmarshal(data, &index); err != nil {
 		return nil, nil, err
@@ -164,14 +167,7 @@ func parseIndex(data []byte) (weightMap map[string]string, total *int64, err err
 		}
 		weightMap[name] = *file
 	}
-	if index.Metadata != nil {
-		size := int64(-1)
-		if index.Metadata.TotalSize != nil {
-			size = int64(*index.Metadata.TotalSize)
-		}
-		total = &size
-	}
-	return weightMap, total, nil
+	return weightMap, index.Metadata, nil
 }
 
 // indexJSON is the text of an index as transformers writes it: indent 2, keys sorted, a newline at the end.

@@ -32,6 +32,8 @@ const (
 	Stacked      Code = "stacked"    // the experts of a layer in one tensor
 	Obeyed       Code = "obeyed"     // a key that loaders obey and famkit does not
 	Unlike       Code = "unlike"     // a key that parent and child must say alike and do not
+	OwnCode      Code = "code"       // config.json names code of the checkpoint's own
+	UnknownKeys  Code = "keys"       // keys of config.json or another file that are not known
 )
 
 // Finding is one thing that checking a checkpoint found.
@@ -86,6 +88,7 @@ func check(src format.Source, config *Config, m *Model) (*Checkpoint, []Finding,
 	k.ck.reindex()
 	k.rest()
 	k.types()
+	k.loaders()
 	return k.ck, k.found, inSource(src, k.err())
 }
 

@@ -32,15 +32,24 @@ func (f Fact) Differs() bool { return f.Parent != f.Child }
 // judged with them; what both say alike; what has no effect. The fatal findings say what a loader would obey in one
 // of them that famkit does not model, and what differs without being known to have no effect. Without fatal findings,
 // equal functions of both Models are equal functions as loaded, but for the types in which the weights are held: see
-// LoadedAs.
+// LoadedAs, of which findings that are not fatal speak.
 func CompareLoaded(parent, child *Checkpoint) ([]Fact, []Finding) {
-	c := &comparer{parent: parent, child: child}
+	c := &comparer{parent: side{"parent", parent}, child: side{"child", child}}
 	c.configs()
+	c.generation()
+	c.files()
+	c.weights()
 	return c.facts, c.found
 }
 
+// side is one of the two checkpoints.
+type side struct {
+	who string
+	*Checkpoint
+}
+
 type comparer struct {
-	parent, child *Checkpoint
+	parent, child side
 	facts         []Fact
 	found         []Finding
 }
@@ -56,29 +65,31 @@ func (c *comparer) refuse(f Finding, format string, a ...any) {
 
 // configs compares both config.json, key by key.
 func (c *comparer) configs() {
-	for _, side := range []struct {
-		who string
-		ck  *Checkpoint
-	}{{"parent", c.parent}, {"child", c.child}} {
-		if side.ck.Config == nil {
-			c.refuse(Finding{Code: BadConfig}, "the %s has no %s: nothing says what loaders make of its weights",
-				side.who, configFile)
+	both := true
+	for _, s := range []side{c.parent, c.child} {
+		if s.Config == nil {
+			both = false
+			c.refuse(Finding{Code: BadConfig}, "the %s has no %s: nothing says what loaders make of its weights", s.who,
+				configFile)
 		}
 	}
-	if c.parent.Config == nil || c.child.Config == nil {
-		return
+	if both {
+		c.keys(configFile, leavesOf(c.parent.Config, c.parent.Model.Spec.rules, c.parent.Model),
+			leavesOf(c.child.Config, c.child.Model.Spec.rules, c.child.Model))
 	}
-	was := leavesOf(c.parent.Config, c.parent.Model.Spec.rules)
-	is := leavesOf(c.child.Config, c.child.Model.Spec.rules)
+}
+
+// keys compares two files key by key.
+func (c *comparer) keys(file string, was, is leaves) {
 	keys := slices.Sorted(maps.Keys(was.values))
-	for _, k := range slices.Sorted(maps.Keys(is.values)) {
+	for k := range is.values {
 		if _, both := was.values[k]; !both {
 			keys = append(keys, k)
 		}
 	}
 	slices.Sort(keys)
 	for _, k := range keys {
-		c.key(configFile, k, was, is)
+		c.key(file, k, was, is)
 	}
 }
 
@@ -109,12 +120,13 @@ func (c *comparer) key(file, key string, was, is leaves) {
 // compact JSON with sorted keys.
 type leaves struct {
 	rules  ruleSet
+	vocab  int
 	values map[string][]byte
 }
 
-// leavesOf splits a config.
-func leavesOf(c *Config, rules ruleSet) leaves {
-	l := leaves{rules, map[string][]byte{}}
+// leavesOf splits a config of a model.
+func leavesOf(c *Config, rules ruleSet, m *Model) leaves {
+	l := leaves{rules, m.Vocab, map[string][]byte{}}
 	l.add(c, "")
 	return l
 }
@@ -134,13 +146,27 @@ func (l leaves) add(c *Config, prefix string) {
 
 // member is a key as it stands between dots: quoted where it is not a plain word.
 func member(key string) string {
-	plain := func(r rune) bool {
-		return r == '_' || r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
-	}
-	if key != "" && strings.IndexFunc(key, func(r rune) bool { return !plain(r) }) < 0 {
+	if plain(key, "_-") {
 		return key
 	}
 	return strconv.Quote(key)
+}
+
+// fileShown is a file's name for messages.
+func fileShown(name string) string {
+	if plain(name, "_-./") {
+		return name
+	}
+	return strconv.Quote(name)
+}
+
+// plain reports whether a name has letters, digits and the given marks only.
+func plain(name, marks string) bool {
+	odd := func(r rune) bool {
+		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+		return !letter && !strings.ContainsRune(marks, r)
+	}
+	return name != "" && strings.IndexFunc(name, odd) < 0
 }
 
 // unknownRule is that of a key which no table names.
@@ -160,26 +186,35 @@ func (l leaves) judge(c *comparer, who, file, key string) bool {
 		return false
 	}
 	rule := l.rule(key)
-	if bad := rule.refuses(raw); bad != "" {
+	if bad := rule.refuses(raw, l.vocab); bad != "" {
 		c.refuse(Finding{Code: Obeyed, Key: key, Want: rule.wanted(), Found: clip(raw)},
 			"the %s's %s: %s: wanted %s, found %s: %s", who, file, clip([]byte(key)), rule.wanted(), clip(raw), bad)
 	}
 	return rule.Effect == Alike
 }
 
-// refuses says what is wrong with a value, "" where nothing is.
-func (r KeyRule) refuses(raw []byte) string {
-	null := isNull(raw)
+// unloadable is why a value is refused that is no number of the right size, or no number.
+const unloadable = "transformers 4 or 5 does not load it"
+
+// refuses says what is wrong with a value in a config of the given vocabulary, "" where nothing is.
+func (r KeyRule) refuses(raw []byte, vocab int) string {
+	kind := kindOf(raw)
 	switch {
-	case r.Effect == Only && !(null && !r.NotNull) && !r.allows(raw):
+	case r.Effect == Only && !(kind == NullKind && !r.NotNull) && !r.allows(raw):
 		return r.Why
-	case len(r.Takes) > 0 && !slices.Contains(r.Takes, kindOf(raw)):
-		return "not all versions of transformers load it"
+	case len(r.Takes) > 0 && !slices.Contains(r.Takes, kind):
+		return unloadable
+	case kind != IntegerKind && kind != FloatKind:
+		return ""
+	}
+	v, err := strconv.ParseFloat(string(raw), 64)
+	if err != nil || r.Range != nil && (v < r.Range[0] || v > r.Range[1]) || r.ID && v >= float64(vocab) {
+		return unloadable
 	}
 	return ""
 }
 
-// allows reports whether a value is one of the rule's. `["a", ...]` stands for a list of any length of nothing else.
+// allows reports whether a value is one of the rule's.
 func (r KeyRule) allows(raw []byte) bool {
 	for _, v := range r.Values {
 		entry, list := strings.CutSuffix(v, `, ...]`)
@@ -213,7 +248,14 @@ func (r KeyRule) wanted() string {
 	for _, k := range r.Takes {
 		list = append(list, string(k))
 	}
-	return strings.Join(list, " or ")
+	text := strings.Join(list, " or ")
+	if r.Range != nil {
+		text += fmt.Sprintf(" from %v to %v", r.Range[0], r.Range[1])
+	}
+	if r.ID {
+		text += " below vocab_size"
+	}
+	return text
 }
 
 // canonical is a value's text without spaces, objects sorted by key: two values with the same text mean the same to

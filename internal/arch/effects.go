@@ -1,6 +1,9 @@
 package arch
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Effect says what a key of a config does to what a loader computes.
 type Effect string
@@ -28,12 +31,16 @@ type KeyRule struct {
 	Effect Effect
 	// Why says what the key decides, or why it decides nothing.
 	Why string
-	// Values are the values that an Only key may have, as JSON; absent and null are as good unless NotNull.
+	// Values are the values that an Only key may have, as JSON; `["a", ...]` is a list of nothing but "a", of any
+	// length. Null is as good unless NotNull, and so is the key's absence.
 	Values  []string
 	NotNull bool
-	// Takes are the kinds of value that transformers 4 and 5 load; they refuse to load, or fall over, any other. Empty
-	// means any: what the value must be is judged where it is read, or does not matter.
+	// Takes are the kinds of value that transformers 4 and 5 load; they refuse to load, or fall over, any other.
+	// Empty means any: what the value must be is judged where it is read, or does not matter. Range bounds numbers,
+	// where it is not nil; an ID must be below the size of the vocabulary.
 	Takes []Kind
+	Range *[2]float64
+	ID    bool
 	// Unreadable: with another value than Values the rest of the config does not mean what it says, so that no command
 	// goes on.
 	Unreadable bool
@@ -108,12 +115,33 @@ func newRuleSet(lists ...[]KeyRule) ruleSet {
 	return set
 }
 
+// of is the rule of a key. Names that begin with two underscores are Python's own: __dict__ would replace all others.
 func (set ruleSet) of(key string) (KeyRule, bool) {
+	if strings.HasPrefix(key, "__") {
+		return classNames, true
+	}
 	i, ok := set.at[key]
 	if !ok {
 		return KeyRule{}, false
 	}
 	return set.list[i], true
+}
+
+// foreignTo is the rule of keys that other families read, where s and all families have none for them.
+func foreignTo(s *Spec) []KeyRule {
+	own := newRuleSet(s.keys, s.defaults.rules(), commonRules)
+	r := KeyRule{Effect: Alike, Why: "of other architectures"}
+	for _, other := range registry {
+		for _, rule := range append(other.defaults.rules(), other.keys...) {
+			for _, k := range rule.Keys {
+				if _, ok := own.of(k); !ok && !strings.Contains(k, ".") && !slices.Contains(r.Keys, k) {
+					r.Keys = append(r.Keys, k)
+				}
+			}
+		}
+	}
+	slices.Sort(r.Keys)
+	return []KeyRule{r}
 }
 
 // rules are those of the keys that the family's configs have in common with others: sizes and rotary settings.

@@ -80,7 +80,7 @@ var gemma23Own = append(slices.Clone(gemmaBoth),
 
 var gemma2Own = append(slices.Clone(gemma23Own),
 	KeyRule{Keys: []string{attnCap}, Effect: Read,
-		Why: "cap of attention's scores; transformers 4 passes over it unless it is told attn_implementation=\"eager\""})
+		Why: `cap of attention's scores; transformers 4 passes over it unless it is told attn_implementation="eager"`})
 
 var gemma3Own = append(
 	slices.Clone(gemma23Own),
@@ -104,7 +104,8 @@ var gpt2Own = []KeyRule{
 		"add_cross_attention"}, Effect: Read, Why: "must be as published models have it"},
 	{Keys: []string{"n_ctx"}, Effect: Nothing, Why: "an older name of n_positions that nothing reads any more"},
 	{Keys: []string{"summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels",
-		"summary_first_dropout", "summary_last_dropout"}, Effect: Nothing, Why: "of a model with another head"},
+		"summary_first_dropout", "summary_last_dropout"}, Effect: Alike,
+		Why: "of a model with another head; some values transformers does not load"},
 	fullOnly,
 }
 

@@ -132,7 +132,8 @@ func (r *reader) layers(m *Model) {
 	types, ok, err := r.Strings("layer_types")
 	r.keep(err)
 	if ok && len(types) != m.Layers {
-		r.keep(fault.Inputf("%s: layer_types: wanted %d entries as num_hidden_layers says, found %d", r.path, m.Layers, len(types)))
+		r.keep(fault.Inputf("%s: layer_types: wanted %d entries as num_hidden_layers says, found %d", r.path, m.Layers,
+			len(types)))
 	}
 }
 
@@ -154,12 +155,21 @@ func (r *reader) activation(key string, def Activation) Activation {
 	return ""
 }
 
+// named refuses an empty string, which is no name: transformers does not load it.
+func (r *reader) named(key, says string) {
+	if says == "" && r.err == nil && r.IsSet(key) {
+		r.keep(r.wrong(key, "a name"))
+	}
+}
+
 // dtype reads dtype or its older name torch_dtype.
 func (r *reader) dtype() tensor.DType {
 	now, err := r.StringOrNull("dtype")
 	r.keep(err)
 	old, err := r.StringOrNull("torch_dtype")
 	r.keep(err)
+	r.named("dtype", now)
+	r.named("torch_dtype", old)
 	if now != "" && old != "" && now != old {
 		r.keep(fault.Hint(fault.Inputf("%s: dtype says %q and torch_dtype says %q", r.path, now, old),
 			"transformers 5 would take dtype, transformers before 4.56 torch_dtype; make them equal"))

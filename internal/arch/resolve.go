@@ -27,7 +27,7 @@ func init() {
 	registry = []*Spec{llama, mistral, qwen2, qwen3, gemma, gemma2, gemma3, gpt2, gptNeoX, olmo2, phi3, mixtral,
 		qwen3MoE}
 	for _, s := range registry {
-		s.rules = newRuleSet(s.keys, s.defaults.rules(), commonRules)
+		s.rules = newRuleSet(s.keys, s.defaults.rules(), commonRules, foreignTo(s))
 	}
 }
 
@@ -94,7 +94,7 @@ func (s *Spec) refuse(c *Config) error {
 		if !ok || !rule.Unreadable {
 			continue
 		}
-		if why := rule.refuses(canonical(c.raw[key])); why != "" {
+		if why := rule.refuses(canonical(c.raw[key]), 0); why != "" {
 			err := fault.Inputf("%s: %s: wanted %s, found %s: %s", c.path, key, rule.wanted(), clip(c.raw[key]), why)
 			if key == "quantization_config" {
 				err = fault.Hint(err, "use the model's unquantised weights")

@@ -99,7 +99,7 @@ func TestResolveRefuses(t *testing.T) {
 		{"", "", "model_type: wanted one of llama, mistral, qwen2, qwen3, gemma, "},
 		{"llama", `"architectures": ["LlamaForSequenceClassification"]`, `wanted LlamaForCausalLM for model_type llama, found ["LlamaForSequenceClassification"]`},
 		{"llama", `"quantization_config": {"bits": 4}`, "quantization_config: wanted null, found"},
-		{"llama", `"attribute_map": {"rms_norm_eps": "x"}`, "attribute_map: wanted {}, found"},
+		{"llama", `"attribute_map": {"rms_norm_eps": "x"}`, "attribute_map: wanted nothing, found"},
 		{"llama", `"configuration_files": ["config.4.0.0.json"]`, "transformers reads another file"},
 		{"llama", `"per_layer_config": {"0": {"rms_norm_eps": 0.5}}`, "gives layers settings of their own"},
 		{"llama", `"generator": {"tie_word_embeddings": true}`, "generator: wanted null"},

@@ -85,6 +85,9 @@ func (r *reader) turning(m *Model, d *defaults) turning {
 	if k.local != 0 && scaling.has("type") && !scaling.has("rope_type") {
 		r.keep(fault.Inputf("%s: wanted rope_type, found only type: transformers 5 passes over the scaling, transformers 4 cannot read it", scaling.path))
 	}
+	if scaling != nil && !scaling.Has("rope_type") && !scaling.Has("type") {
+		r.keep(fault.Inputf("%s: wanted rope_type, found none: transformers 4 cannot read it", scaling.path))
+	}
 	old := r.ropeObject(scaling, m, k, outer)
 	if !five || len(params.keys) == 0 || r.err != nil {
 		return old
@@ -116,12 +119,10 @@ func (r *reader) ropeObject(o *Config, m *Model, k *ropeKeys, outer turning) tur
 	}
 	if k.partial == "" {
 		in.wholeHead(o)
-	} else if o.IsSet(ropePartial) {
+	} else {
 		t.part = in.float(ropePartial, outer.part)
 	}
-	if o.IsSet(ropeTheta) {
-		t.Theta = in.float(ropeTheta, outer.Theta)
-	}
+	t.Theta = in.float(ropeTheta, outer.Theta)
 	t.Type = in.ropeType()
 	if in.err == nil && !slices.Contains(k.types, t.Type) {
 		in.keep(unknownRope(o.path, t.Type, k.types))
@@ -199,10 +200,12 @@ func (r *Rope) ownAttention(maxPos int) float64 {
 
 // ropeType reads rope_type or its older name type. transformers 4 lets type win, transformers 5 rope_type.
 func (r *reader) ropeType() string {
-	now, err := r.StringOrNull("rope_type")
+	now, err := r.String("rope_type", "")
 	r.keep(err)
-	old, err := r.StringOrNull("type")
+	old, err := r.String("type", "")
 	r.keep(err)
+	r.named("rope_type", now)
+	r.named("type", old)
 	switch {
 	case now != "" && old != "" && now != old:
 		r.keep(fault.Inputf("%s: rope_type says %q and type says %q", r.path, now, old))
@@ -274,9 +277,6 @@ func (r *reader) factors(key string) []float64 {
 
 // wholeHead refuses a rotation of only a part of each head: the family has none.
 func (r *reader) wholeHead(o *Config) {
-	if !o.IsSet(ropePartial) {
-		return
-	}
 	v, err := o.Float(ropePartial, 1)
 	r.keep(err)
 	if err == nil && v != 1 {

@@ -30,7 +30,7 @@ func (r *reader) localRope(d *defaults) *Rope {
 	}
 	in := &reader{Config: o}
 	in.wholeHead(o)
-	theta := in.some(ropeTheta, rope.Theta)
+	theta := in.float(ropeTheta, rope.Theta)
 	if kind := in.ropeType(); in.err == nil && kind != ropeDefault {
 		in.keep(fault.Inputf("%s: rope_type: wanted %s for sliding layers, found %q", o.path, ropeDefault, kind))
 	}

@@ -73,9 +73,13 @@ def reads(arch):
     return names
 
 
+# What the code asks of dictionaries and lists that it calls a config, too.
+CONTAINERS = {n for t in (dict, list, str, set) for n in dir(t)} | {"popleft", "setter"}
+
+
 def asked(node):
     """The attribute that a node of the syntax tree asks of a config, if any."""
-    if isinstance(node, ast.Attribute) and is_config(node.value):
+    if isinstance(node, ast.Attribute) and is_config(node.value) and node.attr not in CONTAINERS:
         return {node.attr}
     if (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("getattr", "hasattr")
             and len(node.args) > 1 and isinstance(node.args[1], ast.Constant) and is_config(node.args[0])):

@@ -9,7 +9,9 @@ forward (all tokens at once), cache (token by token, the keys and values kept), 
 import gc
 import json
 import os
+import resource
 import shutil
+import signal
 import sys
 import warnings
 
@@ -23,6 +25,8 @@ warnings.filterwarnings("ignore")
 torch.set_num_threads(1)
 TOKENS, PROMPT, NEW = 18, 6, 9
 TOLERANCE = 2e-5
+# A config may ask for any size: what takes more than this is an outcome like any other.
+MEMORY, SECONDS = 5 << 30, 20
 
 
 class Forced(LogitsProcessor):
@@ -124,8 +128,14 @@ def put(base, files, folder):
             f.write(text)
 
 
+def out_of_time(*_):
+    raise TimeoutError(f"longer than {SECONDS} s")
+
+
 def main():
     variants, out, folder = sys.argv[1:]
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    signal.signal(signal.SIGALRM, out_of_time)
     transformers.logging.set_verbosity(60)
     transformers.logging.disable_progress_bar()
     bases = {}
@@ -137,7 +147,12 @@ def main():
                 if "error" in bases[v["base"]] or any(isinstance(x, str) for x in bases[v["base"]].values()):
                     sys.exit(f"{v['base']}: {bases[v['base']]}")
             put(v["base"], v["files"], folder)
-            outcome = compare(measure(folder, **v.get("load", {})), bases[v["base"]])
+            signal.alarm(SECONDS)
+            try:
+                outcome = compare(measure(folder, **v.get("load", {})), bases[v["base"]])
+            except TimeoutError as e:
+                outcome = f"error: {e}"
+            signal.alarm(0)
             results.write(json.dumps({"id": v["id"], "outcome": outcome}) + "\n")
             if n % 200 == 199:
                 results.flush()
