@@ -26,6 +26,7 @@ type Checkpoint struct {
 	Tensors []Bound
 
 	index *index // of Tensors; nil in a checkpoint made by hand
+	five  string // how tensors are named that transformers 5 finds and transformers 4 does not
 }
 
 // Bind reads src's config.json and recognises every tensor. Unknown, missing and misshapen tensors are

@@ -34,6 +34,7 @@ const (
 	Unlike       Code = "unlike"     // a key that parent and child must say alike and do not
 	OwnCode      Code = "code"       // config.json names code of the checkpoint's own
 	UnknownKeys  Code = "keys"       // keys of config.json or another file that are not known
+	OneVersion   Code = "versions"   // transformers 4 reads it otherwise than transformers 5
 )
 
 // Finding is one thing that checking a checkpoint found.
@@ -103,6 +104,7 @@ func (k *checker) add(f Finding, format string, a ...any) {
 // open lists what the source has.
 func (k *checker) open() {
 	k.left = map[string]tensor.Tensor{}
+	bare := false
 	for _, name := range k.src.Names() {
 		t, err := k.src.Tensor(name)
 		if err != nil {
@@ -119,6 +121,10 @@ func (k *checker) open() {
 			k.add(Finding{Code: Unknown, Fatal: true, Tensor: name}, "tensor %q: there twice, with and without %q", full, k.ck.Model.Spec.Prefix)
 		}
 		k.left[full] = t
+		bare = bare || full != name
+	}
+	if bare && !k.ck.Model.Tied {
+		k.ck.five = "it refuses a head beside tensors without their prefix"
 	}
 }
 
@@ -259,10 +265,11 @@ func (k *checker) tie(layout []Slot) {
 	}
 	delete(k.left, name)
 	table, ok := k.left[embed.Name]
-	if !ok { // transformers ties either way
+	if !ok { // transformers 5 ties either way
 		info := head.Info()
 		info.Name = embed.Name
 		k.left[embed.Name] = renamed{head, info}
+		k.ck.five = "it fails where the head stands for the embedding"
 		k.add(Finding{Code: HeadTied, Tensor: name}, "tensor %q: stands for the embedding %q, which it is tied to", name, embed.Name)
 		return
 	}

@@ -96,6 +96,7 @@ func (c *comparer) weights() {
 			c.refuse(f, "the %s's %s", s.who, f.Text)
 		}
 	}
+	c.versions()
 	was, is := c.parent.LoadedAs(), c.child.LoadedAs()
 	for i := range is {
 		c.facts = append(c.facts, Fact{File: "weights", Key: is[i].By, Effect: Read, Parent: was[i].shown(),
@@ -104,6 +105,20 @@ func (c *comparer) weights() {
 		if is[i].Rounds {
 			c.found = append(c.found, Finding{Code: DTypeDiffers, Found: is[i].Type, Text: fmt.Sprintf(
 				"as loaded by %s the child's weights are rounded to %s", is[i].By, is[i].Type)})
+		}
+	}
+}
+
+// versions refuses a child that transformers 4 reads otherwise than transformers 5, where the parent is none.
+func (c *comparer) versions() {
+	if c.parent.Config == nil || c.child.Config == nil {
+		return
+	}
+	was, is := c.parent.otherVersion(), c.child.otherVersion()
+	for _, s := range []struct{ who, says string }{{"parent", was}, {"child", is}} {
+		if s.says != "" {
+			c.found = append(c.found, Finding{Code: OneVersion, Fatal: s.who == "child" && was == "",
+				Text: fmt.Sprintf("transformers 4 reads the %s otherwise than transformers 5: %s", s.who, s.says)})
 		}
 	}
 }

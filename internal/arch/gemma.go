@@ -16,6 +16,7 @@ var gemma = &Spec{
 	Parse:    parseGemma,
 	Update:   updateGemma,
 	keys:     gemmaOwn,
+	four:     gemmaFour,
 }
 
 var gemmaDefaults = defaults{
@@ -51,13 +52,21 @@ func parseGemma(c *Config) (*Model, error) {
 	return m, r.err
 }
 
+// gemmaFour takes hidden_act at its word, as transformers 4 does.
+func gemmaFour(c *Config, m *Model) error {
+	r := &reader{Config: c}
+	m.Act = r.activation("hidden_act", GELUTanh)
+	return r.err
+}
+
 func updateGemma(c *Config, m *Model) error {
 	w, err := newWriter(c, m)
 	if err != nil {
 		return err
 	}
 	w.gemmaFamily(&gemmaDefaults)
-	if act, err := c.String("hidden_act", ""); err == nil && act == string(GELU) { // which transformers 4 takes at its word
+	if act, err := c.String("hidden_act", ""); err == nil &&
+		act == string(GELU) { // which transformers 4 takes at its word
 		c.Set("hidden_act", string(m.Act))
 	}
 	if c.IsSet("hidden_activation") && w.was.Act != m.Act {

@@ -17,6 +17,7 @@ var mixtral = &Spec{
 	Parse:    parseMixtral,
 	Update:   updateMixtral,
 	keys:     mixtralOwn,
+	newer:    allExperts,
 }
 
 var mixtralDefaults = defaults{

@@ -31,8 +31,9 @@ func (k *checker) loaders() {
 			k.add(Finding{Code: Obeyed, Key: name}, "file %s: %s", fileShown(name), rule.Why)
 		}
 	}
-	for _, f := range ck.obeyedInWeights() {
-		k.found = append(k.found, f)
+	k.found = append(k.found, ck.obeyedInWeights()...)
+	if says := ck.otherVersion(); says != "" {
+		k.add(Finding{Code: OneVersion}, "transformers 4 reads it otherwise than transformers 5: %s", says)
 	}
 }
 

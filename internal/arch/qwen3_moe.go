@@ -13,6 +13,7 @@ var qwen3MoE = &Spec{
 	Parse:    parseQwen3MoE,
 	Update:   updateQwen3MoE,
 	keys:     qwen3MoEOwn,
+	newer:    localExperts,
 }
 
 var qwen3MoEDefaults = defaults{

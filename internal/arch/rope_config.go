@@ -72,8 +72,14 @@ func (r *reader) turning(m *Model, d *defaults) turning {
 	}
 	if k.local != 0 && five { // Gemma 3 has an object for each layer type
 		r.typesOnly(params)
-		params, five, err = params.Object(fullAttention)
+		inner, full, err := params.Object(fullAttention)
 		r.keep(err)
+		if scaling != nil && !full {
+			r.keep(fault.Inputf("%s: %s: wanted an object beside %s, as transformers 5 insists, found none",
+				params.path,
+				fullAttention, ropeScaling))
+		}
+		params, five = inner, full
 	}
 	outer := turning{Rope: Rope{Theta: r.float(k.theta, d.theta), Type: ropeDefault}, part: 1}
 	if k.partial != "" {
@@ -100,10 +106,13 @@ func (r *reader) turning(m *Model, d *defaults) turning {
 // unread refuses keys that say something else than the ones that the family goes by.
 func (r *reader) unread(k *ropeKeys, outer turning) {
 	if k.theta != ropeTheta && r.IsSet(ropeTheta) && r.IsSet(k.theta) && r.float(ropeTheta, 0) != outer.Theta {
-		r.keep(fault.Inputf("%s: %s says %s, but %s says %v", r.path, ropeTheta, clip(r.raw[ropeTheta]), k.theta, outer.Theta))
+		r.keep(fault.Inputf("%s: %s says %s, but %s says %v", r.path, ropeTheta, clip(r.raw[ropeTheta]), k.theta,
+			outer.Theta))
 	}
-	if k.partial != "" && k.partial != ropePartial && r.IsSet(ropePartial) && r.IsSet(k.partial) && r.float(ropePartial, 0) != outer.part {
-		r.keep(fault.Inputf("%s: %s says %s, but %s says %v", r.path, ropePartial, clip(r.raw[ropePartial]), k.partial, outer.part))
+	if k.partial != "" && k.partial != ropePartial && r.IsSet(ropePartial) && r.IsSet(k.partial) && r.float(ropePartial,
+		0) != outer.part {
+		r.keep(fault.Inputf("%s: %s says %s, but %s says %v", r.path, ropePartial, clip(r.raw[ropePartial]), k.partial,
+			outer.part))
 	}
 }
 
@@ -148,7 +157,8 @@ func (r *reader) scaling(in *reader, rope *Rope, m *Model, k *ropeKeys) {
 		rope.HighFreqFactor = in.need("high_freq_factor")
 		rope.OriginalMaxPos = r.ropeContext(in, m.MaxPos, k)
 		if in.err == nil && rope.HighFreqFactor <= rope.LowFreqFactor {
-			in.keep(fault.Inputf("%s: high_freq_factor: wanted more than low_freq_factor %v, found %v", in.path, rope.LowFreqFactor, rope.HighFreqFactor))
+			in.keep(fault.Inputf("%s: high_freq_factor: wanted more than low_freq_factor %v, found %v", in.path,
+				rope.LowFreqFactor, rope.HighFreqFactor))
 		}
 	case ropeYarn:
 		rope.OriginalMaxPos = r.ropeContext(in, m.MaxPos, k)
@@ -306,7 +316,8 @@ func (r *reader) ropeAgree(k *ropeKeys, old, now turning) {
 	if old.equal(now) {
 		return
 	}
-	r.keep(fault.Hint(fault.Inputf("%s: %s says %s, but %s", r.path, ropeParams, clip(r.raw[ropeParams]), r.oldSpelling(k)),
+	r.keep(fault.Hint(fault.Inputf("%s: %s says %s, but %s", r.path, ropeParams, clip(r.raw[ropeParams]),
+		r.oldSpelling(k)),
 		"transformers 4 reads %s and %s, transformers 5 may read either; make them say the same", k.theta, ropeScaling))
 }
 

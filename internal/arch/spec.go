@@ -86,6 +86,10 @@ type Spec struct {
 	HeadsAreHidden bool
 
 	defaults *defaults
+	// newer is a key that transformers 4 does not know, where an older one says the same; four sets in a model what
+	// transformers 4 reads otherwise.
+	newer string
+	four  func(*Config, *Model) error
 	// keys are the rules of the family's own keys; rules has those of all families too.
 	keys  []KeyRule
 	rules ruleSet

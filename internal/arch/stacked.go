@@ -47,11 +47,15 @@ func (k *checker) unstack(layout []Slot) {
 			k.split(t, parts)
 			if len(parts) > 1 {
 				found++
+			} else {
+				k.ck.five = "it finds no router under that name"
 			}
 		}
 	}
 	if found > 0 {
-		k.add(Finding{Code: Stacked}, "%d tensors hold the experts of a layer in one, a layout that transformers 5 reads and transformers 4 does not; "+
+		k.ck.five = "it finds no experts in tensors that hold all of a layer"
+		k.add(Finding{Code: Stacked},
+			"%d tensors hold the experts of a layer in one, a layout that transformers 5 reads and transformers 4 does not; "+
 			"what is made from them has one tensor for each", found)
 	}
 }
@@ -78,7 +82,8 @@ func (k *checker) split(t tensor.Tensor, parts []Slot) {
 	var at int64
 	for _, s := range parts {
 		if _, twice := k.left[s.Name]; twice {
-			k.add(Finding{Code: Unknown, Fatal: true, Tensor: s.Name}, "tensor %q: there twice, also in %q", s.Name, info.Name)
+			k.add(Finding{Code: Unknown, Fatal: true, Tensor: s.Name}, "tensor %q: there twice, also in %q", s.Name,
+				info.Name)
 		}
 		if bad.Code != "" {
 			k.explained[s.Name] = true

@@ -131,8 +131,13 @@ func (w *writer) finish() error {
 
 // shown is a field of a model as text: structures as JSON, without Go's words.
 func shown(v reflect.Value) string {
-	if r, ok := v.Interface().(Rope); ok {
+	switch r := v.Interface().(type) {
+	case Rope:
 		return r.String()
+	case *Rope:
+		if r != nil {
+			return r.String()
+		}
 	}
 	if text, err := json.Marshal(v.Interface()); err == nil {
 		return string(text)
