@@ -3,27 +3,32 @@ package train
 import (
 	"context"
 	"io"
-	"path/filepath"
-	"slices"
 	"sync"
 
 	"famkit/format"
 	"famkit/internal/decoder"
 	"famkit/internal/engine"
-	"famkit/internal/fault"
 	"famkit/internal/tensor"
 	"famkit/internal/trainstate"
 )
 
-// save replaces the output directory by the state after `step` updates: weights, optimizer and trainer state in one move.
+// save replaces the output directory by the state after `step` steps: weights, optimizer and trainer state in one move.
 func (r *run) save(ctx context.Context, step int) error {
-	state := trainstate.State{Step: step, Tokens: r.tokensAt(step), Seconds: r.seconds(), Model: r.origin, Settings: r.s, Digests: r.digests, Growth: r.growth()}
-	b, err := state.Bytes()
-	if err != nil {
+	p := r.at(step)
+	state := trainstate.State{Step: p.Step, Updates: p.Updates, Rows: p.Rows, Tokens: p.Tokens, Seconds: r.seconds(), Model: r.origin,
+		Log: r.log.seenFrom(r.o.Out), Settings: r.s, Digests: r.digests, Growth: r.growth, Eval: r.lastEval}
+	if state.Eval == nil && r.kind == Resume {
+		state.Eval = r.state.Eval
+	}
+	var err error
+	if r.files[trainstate.StateFile], err = state.Bytes(); err != nil {
 		return err
 	}
-	r.files[trainstate.StateFile] = b
-	w, err := format.Write(context.WithoutCancel(ctx), r.o.Out, r.d.Source(r.config, r.dtype, r.files), r.checkpointOptions())
+	if r.files[trainstate.LineageFile], err = r.traced(p); err != nil {
+		return err
+	}
+	out := r.d.Source(r.config, r.dtype, r.files)
+	w, err := format.Write(context.WithoutCancel(ctx), r.o.Out, out, r.checkpointOptions())
 	if err != nil {
 		return err
 	}
@@ -35,8 +40,8 @@ func (r *run) save(ctx context.Context, step int) error {
 
 // writeOptions say how checkpoints are written: one tensor at a time, since the engine takes one call at a time.
 func (r *run) writeOptions() format.WriteOptions {
-	o := format.WriteOptions{NoDigests: true, Workers: 1, Force: r.o.Force || r.o.Resume || r.saved >= 0}
-	if r.o.Model != "" && !(r.o.Resume && sameFile(r.o.Model, r.o.Out)) {
+	o := format.WriteOptions{NoDigests: true, Workers: 1, Force: r.o.Force || r.inPlace || r.erased != nil || r.saved >= 0}
+	if r.o.Model != "" && !r.inPlace {
 		o.Inputs = []string{r.o.Model}
 	}
 	return o
@@ -72,60 +77,6 @@ func dtypeOf(t engine.Type) tensor.DType {
 		return tensor.F64
 	}
 	return tensor.F32
-}
-
-// restore loads moments and master weights of a saved training. It wants each tensor in the engine's type.
-func (r *run) restore(dir string) error {
-	path := filepath.Join(dir, trainstate.OptimizerFile)
-	h, err := format.Open(path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = h.Close() }()
-	narrow := slices.Contains(h.Names(), trainstate.MasterWeight+r.opt.params[0].Name)
-	for i, p := range r.opt.params {
-		if err := r.fill(h, path, trainstate.FirstMoment+p.Name, p, r.opt.m[i]); err != nil {
-			return err
-		}
-		if err := r.fill(h, path, trainstate.SecondMoment+p.Name, p, r.opt.v[i]); err != nil {
-			return err
-		}
-		if narrow {
-			if err := r.fill(h, path, trainstate.MasterWeight+p.Name, p, p.W); err != nil {
-				return err
-			}
-		}
-	}
-	r.d.Refresh()
-	return r.e.Sync()
-}
-
-const fillBytes = 8 << 20
-
-// fill uploads a tensor a piece at a time.
-func (r *run) fill(h format.Handle, path, name string, p decoder.Param, dst engine.Buf) error {
-	t, err := h.Tensor(name)
-	if err != nil {
-		return err
-	}
-	info := t.Info()
-	if info.DType != dtypeOf(dst.Type) && !r.o.Force || !info.DType.Real() || !slices.Equal(info.Shape, p.Shape) {
-		return fault.Inputf("%s: tensor %q: wanted %s %v, found %s %v", path, name, dtypeOf(dst.Type), p.Shape, info.DType, info.Shape)
-	}
-	width := info.DType.Bits() / 8
-	buf := make([]byte, min(fillBytes, dst.N*width))
-	for off := 0; off < dst.N; {
-		b := buf[:min(len(buf), (dst.N-off)*width)]
-		if err := tensor.Fill(t, b, int64(off)*int64(width)); err != nil {
-			return fault.Inputf("%s: tensor %q: %w", path, name, err)
-		}
-		n := len(b) / width
-		if err := r.e.Upload(dst.At(off, n), b, info.DType); err != nil {
-			return err
-		}
-		off += n
-	}
-	return nil
 }
 
 // bufTensor is a tensor in an engine's memory, in the engine's type.

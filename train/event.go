@@ -4,13 +4,14 @@ import "famkit/internal/trainstate"
 
 // Event is something that happened. Exactly one field is set. The rows are what the log holds, with a "type" each.
 type Event struct {
+	Plan     *Result // what is about to be done: the result as far as it is known, with its Plan
 	Start    *StartRow
 	Step     *StepRow
 	Eval     *EvalRow
 	Save     *SaveRow
 	End      *EndRow
-	Note     string
 	Progress *Progress
+	LogCut   *LogCut
 }
 
 // StartRow opens the log, and again each resumed part of it (type "resume").
@@ -21,11 +22,15 @@ type StartRow struct {
 	Settings   trainstate.Settings `json:"settings"`
 	Params     int64               `json:"params"`
 	DataTokens int64               `json:"data_tokens"`
-	StepTokens int                 `json:"step_tokens"` // target tokens of a step
+	StepTokens int64               `json:"step_tokens"` // target tokens of a step
 	EvalRows   int64               `json:"eval_rows"`
 	Engine     string              `json:"engine"`
 	FLOPs      float64             `json:"flops_per_token"`
 	Memory     Memory              `json:"memory"`
+	Tokens     int64               `json:"tokens"`  // of the steps done before
+	Seconds    float64             `json:"seconds"` // of the runs before
+	Updates    int                 `json:"updates"` // that the moments have seen
+	Rewarm     int                 `json:"rewarm_steps,omitempty"`
 }
 
 // StepRow is one update. Loss is the mean over the step's target tokens before the update, in nats; GradNorm the
@@ -47,6 +52,9 @@ type EvalRow struct {
 	Loss    float64 `json:"loss"`
 	Tokens  int64   `json:"eval_tokens"`
 	Seconds float64 `json:"seconds"`
+	// Before is the last evaluation of the training that goes on, on the same rows: at the seam of a growth the two are equal
+	// when the growth keeps the function.
+	Before *float64 `json:"before,omitempty"`
 }
 
 // SaveRow tells of a checkpoint written.
@@ -67,8 +75,16 @@ type EndRow struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// Progress of a preparation, such as tokenizing, in bytes.
+// Progress of what is done between steps. Tokenizing counts bytes, evaluating target tokens.
 type Progress struct {
 	Label       string
+	Tokens      bool // tokens are counted, not bytes
 	Done, Total int64
+}
+
+// LogCut tells that a log lost the rows past the step that the training goes on from.
+type LogCut struct {
+	Path string
+	Rows int
+	Step int
 }

@@ -2,33 +2,31 @@ package train
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"famkit/format"
-	"famkit/internal/trainstate"
 )
 
 // train is the loop. Errors leave the last checkpoint in place.
 func (r *run) train(ctx context.Context) (*Result, error) {
-	first := 1
-	if r.state != nil {
-		first = r.state.Step + 1
+	if !r.o.onlyEvaluates() {
+		// A checkpoint that would not fit on the disk is refused now, not at the end.
+		err := format.Admit(r.o.Out, r.d.Source(r.config, r.dtype, r.files), r.checkpointOptions())
+		if err != nil {
+			return nil, err
+		}
 	}
-	// A checkpoint that would not fit on the disk is refused now, not at the end.
-	err := format.Admit(r.o.Out, r.d.Source(r.config, r.dtype, r.files), r.checkpointOptions())
+	err := r.openLog()
 	if err != nil {
 		return nil, err
 	}
-	if r.log, err = openLog(r.o.Log, r.state != nil, first-1); err != nil {
-		return nil, err
-	}
 	r.began = time.Now()
-	err = r.start(first - 1)
+	err = r.start()
 	if err == nil {
-		err = r.steps(ctx, first)
+		err = r.steps(ctx)
 	}
-	r.result.Tokens, r.result.Seconds = r.tokensAt(r.result.Step), r.seconds()
+	r.result.Tokens, r.result.Seconds = r.at(r.result.Step).Tokens, r.seconds()
+	r.result.Ran, r.result.Written = r.result.Step-r.base.Step, r.saved == r.result.Step && !r.o.onlyEvaluates()
 	end := EndRow{Type: "end", Step: r.result.Step, Tokens: r.result.Tokens, Seconds: r.result.Seconds}
 	if err != nil {
 		end.Type, end.Reason = "stop", err.Error()
@@ -46,33 +44,35 @@ func (r *run) train(ctx context.Context) (*Result, error) {
 	return &r.result, nil
 }
 
-func (r *run) start(step int) error {
-	row := StartRow{Type: "start", Step: step, Model: r.origin, Settings: r.s, Params: r.model.Params(), DataTokens: r.data.Tokens,
-		StepTokens: r.stepTokens(), Engine: r.s.Engine, FLOPs: flopsPerToken(r.model, r.opt.params, r.s.Seq), Memory: r.memory}
-	if r.state != nil {
+func (r *run) start() error {
+	row := StartRow{Type: "start", Step: r.base.Step, Model: r.origin, Settings: r.s, Params: r.model.Params(), DataTokens: r.data.Tokens,
+		StepTokens: r.s.StepTokens(), Engine: r.s.Engine, FLOPs: flopsPerToken(r.model, r.s.Seq), Memory: r.memory,
+		Tokens: r.base.Tokens, Seconds: r.base.Seconds, Updates: r.base.Updates, Rewarm: r.growth.Left(r.base.Step)}
+	if r.kind == Resume {
 		row.Type = "resume"
 	}
 	if r.data.Eval != nil {
 		row.EvalRows = r.data.Eval.Count()
 	}
-	r.result.Step = step
+	r.result.Step = r.base.Step
 	r.on(Event{Start: &row})
 	return r.log.write(row)
 }
 
-// steps runs from step first to the last, evaluating and saving on the way and at the end.
-func (r *run) steps(ctx context.Context, first int) error {
-	if first == 1 {
-		if err := r.evaluate(ctx, 0); err != nil {
-			return r.stopped(ctx, 0, err)
+// steps runs from the step after the base to the last, evaluating and saving on the way and at the end.
+func (r *run) steps(ctx context.Context) error {
+	first := r.base.Step
+	if first == 0 || r.grownHere() {
+		if err := r.evaluate(ctx, first); err != nil {
+			return r.stopped(ctx, first, err)
 		}
 	}
-	for step := first; step <= r.s.Steps; step++ {
+	for step := first + 1; step <= r.s.Steps; step++ {
 		if err := r.step(ctx, step); err != nil {
 			return r.stopped(ctx, step-1, err)
 		}
 		r.result.Step = step
-		if due(step, r.s.EvalEvery) && step < r.s.Steps {
+		if due(step, r.s.EvalEvery) || step == r.s.Steps {
 			if err := r.evaluate(ctx, step); err != nil {
 				return r.stopped(ctx, step, err)
 			}
@@ -83,83 +83,72 @@ func (r *run) steps(ctx context.Context, first int) error {
 			}
 		}
 	}
-	if first > r.s.Steps {
-		r.on(Event{Note: fmt.Sprintf("nothing left to do: step %d of %d is done", first-1, r.s.Steps)})
+	if r.o.onlyEvaluates() {
 		return nil
-	}
-	if err := r.evaluate(ctx, r.s.Steps); err != nil {
-		return r.stopped(ctx, r.s.Steps, err)
 	}
 	return r.save(ctx, r.s.Steps)
 }
+
+// grownHere tells whether the model was grown after the last step, so that the seam deserves an evaluation.
+func (r *run) grownHere() bool { return r.growth != nil && r.growth.Step == r.base.Step }
 
 func due(step, every int) bool { return every > 0 && step%every == 0 }
 
 // stopped saves the state after `step` updates, the last good one, when training cannot or shall not go on.
 func (r *run) stopped(ctx context.Context, step int, err error) error {
 	interrupted := ctx.Err() != nil
-	if step > r.saved && (interrupted || step > 0) {
+	if step > r.saved && (interrupted || step > 0) && !r.o.onlyEvaluates() {
 		if saveErr := r.save(ctx, step); saveErr != nil {
-			return fmt.Errorf("%w; saving step %d: %w", err, step, saveErr)
+			return &unsaved{err, saveErr, step}
 		}
 	}
 	if interrupted {
-		return fmt.Errorf("step %d of %d is saved in %s: %w", step, r.s.Steps, r.o.Out, context.Cause(ctx))
+		return &Interrupted{Step: step, Steps: r.s.Steps, Out: r.o.Out, Saved: r.saved == step, Cause: context.Cause(ctx)}
 	}
 	return err
 }
 
-// step is one update: gradients of accum micro-batches, the norm, AdamW. The host waits for the engine once, when all is asked for; the
-// engine leaves the weights as they are where the loss or the norm is not finite.
+// step is one update: gradients of accum micro-batches, the norm, AdamW. The host waits for the engine once, when all is
+// asked for; the engine leaves the weights as they are where the loss or the norm is not finite.
 func (r *run) step(ctx context.Context, step int) error {
 	if err := r.gradients(ctx, step); err != nil {
 		return err
 	}
-	lr := r.s.Rate().At(step) * r.growth().Factor(step)
-	r.opt.step(step, lr)
+	now := r.at(step)
+	lr := r.s.Rate().At(step) * r.growth.Factor(step)
+	r.opt.step(now.Updates, lr)
 	got, err := r.d.Figures()
 	if err != nil {
 		return err
 	}
-	loss := got.Loss / float64(r.stepTokens())
+	loss := got.Loss / float64(r.s.StepTokens())
 	if err := finite(step, "loss", loss); err != nil {
 		return err
 	}
 	if err := finite(step, "gradient norm", got.Norm); err != nil {
 		return err
 	}
-	row := StepRow{Type: "step", Step: step, Loss: loss, GradNorm: got.Norm, LR: lr, Tokens: r.tokensAt(step), Seconds: r.seconds()}
+	row := StepRow{Type: "step", Step: step, Loss: loss, GradNorm: got.Norm, LR: lr, Tokens: now.Tokens, Seconds: r.seconds()}
 	r.result.Loss = loss
 	r.on(Event{Step: &row})
 	return r.log.write(row)
 }
 
-// growth is what the resumed state says of a growth, nil where it was not grown.
-func (r *run) growth() *trainstate.Growth {
-	if r.state == nil {
-		return nil
-	}
-	return r.state.Growth
-}
-
-// gradients runs the micro-batches of a step. Gradients are divided by the step's target tokens: how a step is cut into micro-batches does
-// not change it.
+// gradients runs the micro-batches of a step. Gradients are divided by the step's target tokens: how a step is cut into
+// micro-batches does not change it.
 func (r *run) gradients(ctx context.Context, step int) error {
-	b, t := r.s.Batch, r.s.Seq
-	row, ids, targets := make([]int32, t+1), make([]int32, b*t), make([]int32, b*t)
-	scale := 1 / float64(r.stepTokens())
+	b, scale := newBatch(r.s.Batch, r.s.Seq), 1/float64(r.s.StepTokens())
+	next := r.at(step - 1).Rows
 	r.d.ZeroGrad()
-	for micro := range r.s.Accum {
+	for range r.s.Accum {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		for k := range b {
-			i := (int64(step-1)*int64(r.s.Accum)+int64(micro))*int64(b) + int64(k)
-			r.data.Rows.Row(row, i)
-			copy(ids[k*t:], row[:t])
-			copy(targets[k*t:(k+1)*t], row[1:])
+		for k := range r.s.Batch {
+			b.take(k, r.data.Rows, next)
+			next++
 		}
-		if err := r.d.SetBatch(b, t, ids, targets); err != nil {
+		if err := r.d.SetBatch(r.s.Batch, r.s.Seq, b.ids, b.targets); err != nil {
 			return err
 		}
 		if err := r.graph.pass(scale); err != nil {
@@ -172,52 +161,10 @@ func (r *run) gradients(ctx context.Context, step int) error {
 	return nil
 }
 
-// evaluate measures the mean loss on all held-out rows, in order.
-func (r *run) evaluate(ctx context.Context, step int) error {
-	if r.data.Eval == nil {
-		return nil
-	}
-	b, t := r.s.Batch, r.s.Seq
-	row, ids, targets := make([]int32, t+1), make([]int32, b*t), make([]int32, b*t)
-	sum, n := 0.0, 0
-	for i := int64(0); i < r.data.Eval.Count(); {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		k := 0
-		for ; k < b && i < r.data.Eval.Count(); k, i = k+1, i+1 {
-			r.data.Eval.Row(row, i)
-			copy(ids[k*t:], row[:t])
-			copy(targets[k*t:(k+1)*t], row[1:])
-		}
-		s, m, err := r.d.Loss(k, t, ids[:k*t], targets[:k*t])
-		if err != nil {
-			return err
-		}
-		sum, n = sum+s, n+m
-	}
-	loss := sum / float64(n)
-	if err := finite(step, "evaluation loss", loss); err != nil {
-		return err
-	}
-	r.result.EvalLoss = &loss
-	ev := EvalRow{Type: "eval", Step: step, Loss: loss, Tokens: int64(n), Seconds: r.seconds()}
-	r.on(Event{Eval: &ev})
-	return r.log.write(ev)
-}
-
-func (r *run) stepTokens() int { return r.s.Batch * r.s.Seq * r.s.Accum }
-
-func (r *run) tokensAt(step int) int64 { return int64(step) * int64(r.stepTokens()) }
-
-// seconds is the wall time of the training, those of the runs that it resumes included.
+// seconds is the wall time of the training, that of the runs before included.
 func (r *run) seconds() float64 {
-	s := 0.0
-	if !r.began.IsZero() {
-		s = time.Since(r.began).Seconds()
+	if r.began.IsZero() {
+		return r.base.Seconds
 	}
-	if r.state != nil {
-		s += r.state.Seconds
-	}
-	return s
+	return r.base.Seconds + time.Since(r.began).Seconds()
 }

@@ -21,24 +21,32 @@ type Memory struct {
 	Available   int64 `json:"available"` // 0: unknown
 }
 
-func memoryNeed(m *arch.Model, spec engine.Spec, batch, seq int) Memory {
-	n := decoder.Plan(m, spec, decoder.Options{Batch: batch, SeqLen: seq, Train: true})
-	return Memory{Weights: n.Weights + n.Copies, Gradients: n.Gradients, Optimizer: 2 * n.Weights, Activations: n.Activations, Workspace: n.Workspace,
-		Total: n.Total() + 2*n.Weights}
+func memoryNeed(m *arch.Model, spec engine.Spec, o decoder.Options) Memory {
+	n := decoder.Plan(m, spec, o)
+	need := Memory{Weights: n.Weights + n.Copies, Gradients: n.Gradients, Activations: n.Activations, Workspace: n.Workspace}
+	if o.Train {
+		need.Optimizer = 2 * n.Weights
+	}
+	need.Total = n.Total() + need.Optimizer
+	return need
 }
 
 // check refuses a training that does not fit, with a batch that would.
-func (n Memory) check(m *arch.Model, spec engine.Spec, batch, seq int) error {
+func (n Memory) check(m *arch.Model, spec engine.Spec, o decoder.Options) error {
 	if n.Available == 0 || n.Total <= n.Available {
 		return nil
 	}
 	err := fault.Failedf("training needs %s of memory (weights %s, gradients %s, optimizer %s, activations %s, workspace %s), %s are available",
 		sizeText(n.Total), sizeText(n.Weights), sizeText(n.Gradients), sizeText(n.Optimizer), sizeText(n.Activations), sizeText(n.Workspace), sizeText(n.Available))
-	fits := sort.Search(batch, func(less int) bool { return memoryNeed(m, spec, batch-less, seq).Total <= n.Available })
-	if fits == batch {
-		return fault.Hint(err, "not even --batch 1 fits: a shorter --seq, or a smaller model")
+	less := sort.Search(o.Batch, func(less int) bool {
+		smaller := o
+		smaller.Batch -= less
+		return memoryNeed(m, spec, smaller).Total <= n.Available
+	})
+	if less == o.Batch {
+		return fault.Hint(err, "not even %v fits: a shorter %v, or a smaller model", fault.Arg("batch", 1), fault.Arg("seq"))
 	}
-	return fault.Hint(err, "--batch %d would fit; --accum keeps the tokens of a step", batch-fits)
+	return fault.Hint(err, "%v would fit; %v keeps the tokens of a step", fault.Arg("batch", o.Batch-less), fault.Arg("accum"))
 }
 
 func sizeText(n int64) string {
@@ -50,15 +58,19 @@ func sizeText(n int64) string {
 
 // flopsPerToken is what the matrix products of one trained token cost: 6 for each weight that multiplies, and causal
 // attention's scores and sums, forward and backward. A token meets as many of a mixture's experts as it is routed to.
-func flopsPerToken(m *arch.Model, params []decoder.Param, seq int) float64 {
+func flopsPerToken(m *arch.Model, seq int) float64 {
 	n := 0.0
-	for _, p := range params {
-		switch {
-		case len(p.Shape) != 2, p.Role == arch.PosTable, p.Role == arch.Embed && !m.Tied:
-		case p.Expert >= 0:
-			n += float64(p.W.N) * float64(m.MoE.TopK) / float64(m.MoE.Experts)
+	for _, t := range m.Layout() {
+		size := 1.0
+		for _, d := range t.Shape {
+			size *= float64(d)
+		}
+		switch role := t.Spec.Role; {
+		case len(t.Shape) != 2, role == arch.PosTable, role == arch.Embed && !m.Tied:
+		case t.Expert >= 0:
+			n += size * float64(m.MoE.TopK) / float64(m.MoE.Experts)
 		default:
-			n += float64(p.W.N)
+			n += size
 		}
 	}
 	return 6*n + 6*float64(m.Layers*m.Heads*m.HeadDim)*float64(seq)

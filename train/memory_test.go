@@ -41,7 +41,7 @@ func TestMemoryNeedIsWhatIsTaken(t *testing.T) {
 	if _, err := newAdamW(d, &trainstate.Settings{}); err != nil {
 		t.Fatal(err)
 	}
-	if need := memoryNeed(m, e.Spec(), 3, 20); need.Total != e.Allocated() {
+	if need := memoryNeed(m, e.Spec(), decoder.Options{Batch: 3, SeqLen: 20, Train: true}); need.Total != e.Allocated() {
 		t.Errorf("announced %d bytes, taken %d", need.Total, e.Allocated())
 	}
 }
@@ -53,11 +53,14 @@ func TestTooLittleMemoryNamesABatchThatFits(t *testing.T) {
 		t.Fatal(err)
 	}
 	spec := choice.Spec
-	total := func(batch int) int64 { return memoryNeed(m, spec, batch, 64).Total }
+	total := func(batch int) int64 {
+		return memoryNeed(m, spec, decoder.Options{Batch: batch, SeqLen: 64, Train: true}).Total
+	}
 	check := func(available int64) error {
-		n := memoryNeed(m, spec, 16, 64)
+		o := decoder.Options{Batch: 16, SeqLen: 64, Train: true}
+		n := memoryNeed(m, spec, o)
 		n.Available = available
-		return n.check(m, spec, 16, 64)
+		return n.check(m, spec, o)
 	}
 	for _, ok := range []int64{0, total(16), total(17)} {
 		if err := check(ok); err != nil {
@@ -66,8 +69,8 @@ func TestTooLittleMemoryNamesABatchThatFits(t *testing.T) {
 	}
 	for available, hint := range map[int64]string{total(16) - 1: "--batch 15 would fit", total(5): "--batch 5 would fit", total(1) - 1: "not even --batch 1"} {
 		err := check(available)
-		if fault.KindOf(err) != fault.Failed || err == nil || !strings.Contains(fault.HintOf(err), hint) {
-			t.Errorf("%d bytes: %v (hint %q), want a hint %q", available, err, fault.HintOf(err), hint)
+		if fault.KindOf(err) != fault.Failed || err == nil || !strings.Contains(fault.HintText(err, asFlag), hint) {
+			t.Errorf("%d bytes: %v (hint %q), want a hint %q", available, err, fault.HintText(err, asFlag), hint)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 
 	"famkit/internal/decoder"
 	"famkit/internal/engine"
-	"famkit/internal/fault"
 	"famkit/internal/trainstate"
 )
 
@@ -48,13 +47,4 @@ func (o *adamW) step(t int, lr float64) {
 		}
 		o.d.Engine().AdamW(&u)
 	}
-}
-
-// finite refuses a figure that is not a number before it does harm.
-func finite(step int, name string, v float64) error {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return fault.Hint(fault.Failedf("step %d: %s is %v; stopped before the update", step, name, v),
-			"a lower --lr, a longer --warmup or a smaller --clip; famkit inspect --values finds weights that are not finite")
-	}
-	return nil
 }

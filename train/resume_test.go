@@ -2,9 +2,13 @@ package train
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
+	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"famkit/internal/arch"
@@ -54,7 +58,7 @@ func resumesTo(t *testing.T, architecture, model, engine string) {
 		t.Fatal(err)
 	}
 	loseMoments(t, filepath.Join(lost, trainstate.OptimizerFile))
-	rows := trained(t, Options{Model: o.Out, Out: o.Out, Resume: true})
+	rows := trained(t, Options{Model: o.Out, Out: o.Out, Words: Words{Resume: true}})
 	if len(rows) != 2 || rows[1].Loss != whole[3].Loss || rows[1].GradNorm != whole[3].GradNorm {
 		t.Errorf("resumed steps are %+v, want %+v", rows, whole[2:])
 	}
@@ -62,7 +66,7 @@ func resumesTo(t *testing.T, architecture, model, engine string) {
 	if !bytes.Equal(weightsOf(t, o.Out), want) {
 		t.Error("weights or optimizer state differ from the uninterrupted training's")
 	}
-	trained(t, Options{Model: lost, Out: lost, Resume: true})
+	trained(t, Options{Model: lost, Out: lost, Words: Words{Resume: true}})
 	if bytes.Equal(weightsOf(t, lost), want) {
 		t.Error("a training without its moments ends with the same bytes")
 	}
@@ -78,5 +82,115 @@ func loseMoments(t *testing.T, path string) {
 	clear(b[8+binary.LittleEndian.Uint64(b):])
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestResumeIsBitEqual(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		stops []int
+		alter func(*Options)
+	}{
+		{"recorded batches, twice", []int{3, 7}, func(*Options) {}},
+		{"before the first step", []int{0}, func(o *Options) {}},
+		{"before the last step", []int{9}, func(o *Options) { o.Schedule = trainstate.Cosine; o.Warmup = 3 }},
+		{"accumulation", []int{4}, func(o *Options) { o.Batch, o.Accum = 1, 4 }},
+		{"bfloat16 weights", []int{5}, func(o *Options) { o.DType = "bfloat16" }},
+		{"shuffled rows in the middle of an epoch", []int{5}, shuffledData},
+		{"shuffled rows at the edge of an epoch", []int{6}, shuffledData},
+		{"engine cpu, recorded batches", []int{4}, func(o *Options) { o.Engine = "cpu" }},
+		{"engine cpu, bfloat16 weights, accumulation", []int{7}, func(o *Options) { o.Engine, o.DType, o.Batch, o.Accum = "cpu", "bfloat16", 2, 2 }},
+		{"engine cpu, shuffled rows", []int{5}, func(o *Options) { o.Engine = "cpu"; shuffledData(o) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			o := recordOptions("llama-tied", filepath.Join(dir, "whole"))
+			o.Steps = 10
+			c.alter(&o)
+			if testing.Short() && o.Accum == 1 {
+				t.Skip("one of these is enough")
+			}
+			want := trained(t, o)
+			o.Out = filepath.Join(dir, "parts")
+			var rows []StepRow
+			o.Log = filepath.Join(dir, "log.jsonl")
+			for _, k := range c.stops {
+				if k == 0 {
+					stopBeforeFirst(t, o)
+				} else {
+					stopAt(t, o, k)
+				}
+				o = Options{Model: o.Out, Out: o.Out, Words: Words{Resume: true}, Log: o.Log}
+			}
+			rows = trained(t, o)
+			last := c.stops[len(c.stops)-1]
+			if len(rows) != 10-last {
+				t.Fatalf("%d steps after the resume, want %d", len(rows), 10-last)
+			}
+			for i, r := range rows {
+				if w := want[last+i]; r.Loss != w.Loss || r.GradNorm != w.GradNorm || r.LR != w.LR || r.Tokens != w.Tokens {
+					t.Errorf("step %d: %+v, want %+v", r.Step, r, w)
+				}
+			}
+			if !bytes.Equal(weightsOf(t, filepath.Join(dir, "whole")), weightsOf(t, o.Out)) {
+				t.Error("weights or optimizer state differ from the uninterrupted training's")
+			}
+			checkLog(t, o.Log, 10)
+		})
+	}
+}
+
+func stopBeforeFirst(t *testing.T, o Options) {
+	t.Helper()
+	reason := errors.New("stopped by the test")
+	ctx, cancel := context.WithCancelCause(context.Background())
+	if _, err := Run(ctx, o, func(e Event) {
+		if e.Start != nil {
+			cancel(reason)
+		}
+	}); !errors.Is(err, reason) {
+		t.Fatal(err)
+	}
+}
+
+// shuffledData trains on token windows: 6 steps of 4 rows are an epoch.
+func shuffledData(o *Options) {
+	path := filepath.Join(filepath.Dir(o.Out), "data.bin")
+	var b []byte
+	for i := range 24*16 + 1 {
+		b = append(b, byte(i*7%131), 0)
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		panic(err)
+	}
+	o.Data, o.TokenDType, o.Seq = []string{path}, "uint16", 16
+}
+
+// checkLog wants one step row for each of the steps, in order.
+func checkLog(t *testing.T, path string, steps int) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, last := 1, ""
+	for _, line := range strings.Split(strings.TrimSpace(string(b)), "\n") {
+		var r struct {
+			Type string
+			Step int
+		}
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatalf("%v in %q", err, line)
+		}
+		if r.Type == "step" {
+			if r.Step != next {
+				t.Errorf("step row %d, want %d", r.Step, next)
+			}
+			next++
+		}
+		last = r.Type
+	}
+	if next != steps+1 || last != "end" {
+		t.Errorf("log has steps up to %d and ends with %q, want %d and end", next-1, last, steps)
 	}
 }

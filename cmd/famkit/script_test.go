@@ -23,6 +23,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("FIXTURES", fixtures)
+			e.Setenv("MODEL", filepath.Join(fixtures, "oracle", "llama-tied"))
 			return nil
 		},
 	})

@@ -19,6 +19,35 @@ var units = []struct {
 	{"TB", 1e12}, {"GB", 1e9}, {"MB", 1e6}, {"KB", 1e3}, {"kB", 1e3}, {"B", 1}, {"", 1},
 }
 
+// parseCount reads a number of things: 20M, 1.5B, 3e9, 1000000.
+func parseCount(s string) (int64, error) {
+	for _, u := range []struct {
+		suffix string
+		factor float64
+	}{{"T", 1e12}, {"B", 1e9}, {"G", 1e9}, {"M", 1e6}, {"K", 1e3}, {"k", 1e3}, {"", 1}} {
+		if !strings.HasSuffix(s, u.suffix) {
+			continue
+		}
+		v, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(s, u.suffix)), 64)
+		if err != nil || !(v > 0) || v*u.factor > math.MaxInt64/2 {
+			break
+		}
+		return int64(math.Round(v * u.factor)), nil
+	}
+	return 0, fmt.Errorf("%q: want a number above 0 such as 20M or 1.5B", s)
+}
+
+// shellWord is s as one word of a shell's command line.
+func shellWord(s string) string {
+	plain := func(r rune) bool {
+		return r < 128 && (r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune("/._-+:@%,=", r))
+	}
+	if s != "" && strings.TrimFunc(s, plain) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 // parseBytes reads a size in bytes: 5GB, 512MiB, 1000000.
 func parseBytes(s string) (int64, error) {
 	for _, u := range units {

@@ -54,6 +54,8 @@ func tokenizerTrainCommand(u *ui) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "vocab", Value: 2048, Usage: "tokens, special ones and the 256 bytes included: `N`"},
 			&cli.StringFlag{Name: "ext", Usage: "in folders take names with these endings, not those after a !: `LIST` such as .go,.md,!_test.go"},
+			&cli.StringFlag{Name: "text-field", DefaultText: "text", Usage: "field of JSON rows that holds their text: `NAME`"},
+			&cli.BoolFlag{Name: "as-text", Usage: "take JSON and tables as they stand"},
 			&cli.StringSliceFlag{Name: "special", Value: cli.NewStringSlice("<|endoftext|>"), Usage: "special `TOKEN`, from id 0 on (may be repeated)"},
 			&cli.Int64Flag{Name: "min-frequency", Value: 2, Usage: "merge pairs that occur at least `N` times"},
 			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "replace a tokenizer that OUT has"},
@@ -65,32 +67,36 @@ func tokenizerTrainCommand(u *ui) *cli.Command {
 			args := c.Args().Slice()
 			data, out := args[:len(args)-1], args[len(args)-1]
 			o := tokenizer.TrainOptions{VocabSize: c.Int("vocab"), Specials: c.StringSlice("special"), MinFrequency: c.Int64("min-frequency")}
-			return runTokenizerTrain(c.Context, u, data, c.String("ext"), out, o, c.Bool("force"))
+			r := corpus.Reading{Ext: c.String("ext"), TextField: c.String("text-field"), AsText: c.Bool("as-text")}
+			return runTokenizerTrain(c.Context, u, data, r, out, o, c.Bool("force"))
 		},
 	}
 }
 
 // trainedTokenizer is the answer of famkit tokenizer train.
 type trainedTokenizer struct {
-	Schema int    `json:"schema"`
-	Path   string `json:"path"`
-	Vocab  int    `json:"vocab"`
-	Files  int    `json:"files"`
-	Bytes  int64  `json:"bytes"`
+	Schema    int              `json:"schema"`
+	Path      string           `json:"path"`
+	Vocab     int              `json:"vocab"`
+	Files     int              `json:"files"`
+	Documents int64            `json:"documents"`
+	Bytes     int64            `json:"bytes"`
+	Skipped   []corpus.Skipped `json:"skipped,omitempty"`
+	Special   []string         `json:"special"` // by id, from 0 on; the first begins and ends documents
 }
 
-func runTokenizerTrain(ctx context.Context, u *ui, data []string, ext, out string, o tokenizer.TrainOptions, force bool) error {
+func runTokenizerTrain(ctx context.Context, u *ui, data []string, r corpus.Reading, out string, o tokenizer.TrainOptions, force bool) error {
 	if o.MinFrequency < 1 {
 		return fault.Usagef("--min-frequency %d: wanted 1 or more", o.MinFrequency)
 	}
 	if err := mayWriteTokenizer(out, force); err != nil {
 		return err
 	}
-	files, size, err := corpus.Texts(data, ext)
+	answer := trainedTokenizer{Schema: 1, Path: out, Special: o.Specials}
+	files, size, err := corpus.Texts(data, r, func(s []corpus.Skipped) { answer.Skipped = s })
 	if err != nil {
 		return err
 	}
-	answer := trainedTokenizer{Schema: 1, Path: out}
 	bar := u.progressBytes("reading", size)
 	defer bar.finish()
 	encoded, err := tokenizer.TrainBPE(countTexts(ctx, files, &answer, bar), o)
@@ -105,13 +111,23 @@ func runTokenizerTrain(ctx context.Context, u *ui, data []string, ext, out strin
 	if answer.Vocab = t.VocabSize(); answer.Vocab < o.VocabSize {
 		u.warn("the text has pairs for %d tokens only, %d were wanted", answer.Vocab, o.VocabSize)
 	}
+	if len(answer.Skipped) > 0 {
+		u.note("%s", skippedText(answer.Skipped))
+	}
 	if err := writeTokenizer(out, encoded, o.Specials); err != nil {
 		return err
 	}
-	return u.answer(answer, func(w io.Writer) {
-		_, _ = fmt.Fprintf(w, "%s: %s tokens from %s files, %s\n", filepath.Join(out, tokenizerName), countText(int64(answer.Vocab)),
-			countText(int64(answer.Files)), bytesText(answer.Bytes))
-	})
+	return u.answer(answer, func(w io.Writer) { printTokenizer(w, &answer) })
+}
+
+// printTokenizer also says what the config.json of a model needs to agree with the tokenizer.
+func printTokenizer(w io.Writer, a *trainedTokenizer) {
+	_, _ = fmt.Fprintf(w, "%s: %s tokens from %s files, %s\n", filepath.Join(a.Path, tokenizerName), countText(int64(a.Vocab)),
+		countText(int64(a.Files)), bytesText(a.Bytes))
+	if len(a.Special) > 0 {
+		_, _ = fmt.Fprintf(w, "%q (0) begins and ends documents; a config.json for it: \"vocab_size\": %d, \"bos_token_id\": 0, \"eos_token_id\": 0\n",
+			a.Special[0], a.Vocab)
+	}
 }
 
 // countTexts passes texts on, counts them and stops when ctx ends.
@@ -121,7 +137,10 @@ func countTexts(ctx context.Context, files iter.Seq2[corpus.Text, error], a *tra
 			if err == nil {
 				err = context.Cause(ctx)
 			}
-			a.Files++
+			if f.Last {
+				a.Files++
+			}
+			a.Documents++
 			a.Bytes += int64(len(f.Text))
 			if !yield(f.Text, err) {
 				return

@@ -4,34 +4,42 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-
 	"famkit/train"
 )
 
-// trainView shows a training's events on standard error: a bar on a terminal, else a line every ten seconds.
+// trainView shows a training's events on standard error: a line that is drawn again and again on a terminal, else a line
+// every ten seconds.
 type trainView struct {
 	u     *ui
-	text  *progress // of what comes before the first step
-	bar   *progressbar.ProgressBar
+	line  *statusLine // nil where there is no terminal
+	text  *progress   // of what comes before the first step
 	start *train.StartRow
-	from  train.StepRow // where the rate is measured from: the step shown last
-	next  time.Time
-	rate  float64 // tokens a second, of the last stretch
+	next  time.Time // when the next line is due, without a terminal
 	drawn time.Time
-}
 
-func newTrainView(u *ui) *trainView { return &trainView{u: u, next: time.Now().Add(showEvery)} }
+	from train.StepRow // where the rate is measured from
+	rate float64       // tokens a second, of the last stretch of steps
+	seen float64       // seconds of the training at the last row
+	// An evaluation: when it began, and how long the last one took.
+	evalBegan time.Time
+	evalTook  float64
+}
 
 const (
 	showEvery = 10 * time.Second
 	drawEvery = 100 * time.Millisecond
 )
 
+func newTrainView(u *ui) *trainView {
+	return &trainView{u: u, line: u.statusLine(), next: time.Now().Add(showEvery)}
+}
+
 func (v *trainView) event(e train.Event) {
 	switch {
-	case e.Note != "":
-		v.u.note("%s", e.Note)
+	case e.Plan != nil:
+		v.plan(e.Plan)
+	case e.Progress != nil && e.Progress.Tokens:
+		v.evaluating(e.Progress)
 	case e.Progress != nil:
 		v.preparing(e.Progress)
 	case e.Start != nil:
@@ -39,9 +47,23 @@ func (v *trainView) event(e train.Event) {
 	case e.Step != nil:
 		v.step(e.Step)
 	case e.Eval != nil:
-		v.line("step %d: evaluation loss %.4f on %s tokens", e.Eval.Step, e.Eval.Loss, countText(e.Eval.Tokens))
+		v.evaluated(e.Eval)
 	case e.Save != nil:
-		v.line("step %d saved in %s, %s", e.Save.Step, e.Save.Path, bytesText(e.Save.Bytes))
+		v.note("step %d saved in %s, %s", e.Save.Step, e.Save.Path, bytesText(e.Save.Bytes))
+		v.apart(e.Save.Seconds)
+	case e.LogCut != nil:
+		v.note("%s loses %s past step %d", e.LogCut.Path, countOf(int64(e.LogCut.Rows), "row"), e.LogCut.Step)
+	}
+}
+
+func (v *trainView) plan(r *train.Result) {
+	if !r.DryRun { // whose answer says all of it
+		for _, n := range planNotes(r) {
+			v.u.note("%s", n)
+		}
+	}
+	for _, w := range planWarnings(r) {
+		v.u.warn("%s", w)
 	}
 }
 
@@ -57,27 +79,26 @@ func (v *trainView) preparing(p *train.Progress) {
 }
 
 func (v *trainView) begin(s *train.StartRow) {
-	v.start = s
-	v.from = train.StepRow{Step: s.Step, Tokens: int64(s.Step) * int64(s.StepTokens)}
+	v.start, v.seen = s, s.Seconds
+	v.from = train.StepRow{Step: s.Step, Tokens: s.Tokens, Seconds: s.Seconds}
+	if s.Settings.Steps == s.Step {
+		return
+	}
 	verb := "training"
 	if s.Step > 0 {
 		verb = fmt.Sprintf("resuming after step %d", s.Step)
 	}
 	v.u.note("%s on engine %s, %d threads, %s: %d steps of %s tokens, %s tokens of data", verb, s.Engine, s.Settings.Threads, s.Settings.Precision,
-		s.Settings.Steps, countText(int64(s.StepTokens)), countText(s.DataTokens))
-	if v.u.terminal() && !v.u.json && !v.u.quiet {
-		v.bar = progressbar.NewOptions(s.Settings.Steps, progressbar.OptionSetWriter(v.u.err), progressbar.OptionClearOnFinish(),
-			progressbar.OptionSetElapsedTime(false), progressbar.OptionSetPredictTime(false), progressbar.OptionSetWidth(8))
-	}
+		s.Settings.Steps, countText(s.StepTokens), countText(s.DataTokens))
 }
 
 func (v *trainView) step(s *train.StepRow) {
-	if v.bar != nil {
+	v.seen = s.Seconds
+	if v.line != nil {
 		if time.Since(v.drawn) > drawEvery {
 			v.drawn = time.Now()
 			v.measure(s, time.Second)
-			v.bar.Describe(v.short(s))
-			_ = v.bar.Set(s.Step)
+			v.line.draw(v.parts(s))
 		}
 		return
 	}
@@ -90,10 +111,16 @@ func (v *trainView) step(s *train.StepRow) {
 
 // measure takes the rate over the stretch since the last measurement, when that is at least `least` long.
 func (v *trainView) measure(s *train.StepRow, least time.Duration) {
-	if dt := s.Seconds - v.from.Seconds; v.rate == 0 || dt >= least.Seconds() {
+	if dt := s.Seconds - v.from.Seconds; dt > 0 && (v.rate == 0 || dt >= least.Seconds()) {
 		v.rate = float64(s.Tokens-v.from.Tokens) / dt
 		v.from = *s
 	}
+}
+
+// apart keeps what took time between steps out of the rate.
+func (v *trainView) apart(seconds float64) {
+	v.from.Seconds += seconds - v.seen
+	v.seen = seconds
 }
 
 // status is a step in words, with the rate, the operations that the rate delivers, and the time that is left.
@@ -102,21 +129,77 @@ func (v *trainView) status(s *train.StepRow) string {
 		s.Loss, s.GradNorm, s.LR, v.rate, v.rate*v.start.FLOPs/1e9, v.left(s))
 }
 
-// short is status beside a bar: both fit a line of 80 columns.
-func (v *trainView) short(s *train.StepRow) string {
-	return fmt.Sprintf("%d/%d loss %.4f %.0f tok/s %.1f GFLOP/s %s left", s.Step, v.start.Settings.Steps, s.Loss, v.rate, v.rate*v.start.FLOPs/1e9, v.left(s))
-}
-
-func (v *trainView) left(s *train.StepRow) time.Duration {
-	left := float64(v.start.Settings.Steps-s.Step) * float64(v.start.StepTokens) / v.rate
-	return time.Duration(left * float64(time.Second)).Round(time.Second)
-}
-
-// line prints a message past the bar.
-func (v *trainView) line(format string, a ...any) {
-	if v.bar != nil {
-		_ = v.bar.Clear()
+// parts are status for a line that may be narrow.
+func (v *trainView) parts(s *train.StepRow) []part {
+	steps := v.start.Settings.Steps
+	return []part{
+		{text: fmt.Sprintf("%d/%d", s.Step, steps)},
+		{text: bar(float64(s.Step)/float64(steps), 10), rank: 4},
+		{text: fmt.Sprintf("loss %.4f", s.Loss), rank: 1},
+		{text: v.left(s).String() + " left", rank: 2},
+		{text: fmt.Sprintf("%.0f tok/s", v.rate), rank: 3},
+		{text: fmt.Sprintf("%.1f GFLOP/s", v.rate*v.start.FLOPs/1e9), rank: 5},
 	}
+}
+
+// left is the time of the steps to come and of the evaluations among them.
+func (v *trainView) left(s *train.StepRow) time.Duration {
+	if v.rate == 0 {
+		return 0
+	}
+	set := &v.start.Settings
+	seconds := float64(set.Steps-s.Step) * float64(v.start.StepTokens) / v.rate
+	if v.start.EvalRows > 0 {
+		evals := 1 // the last one
+		if set.EvalEvery > 0 {
+			evals += (set.Steps-1)/set.EvalEvery - s.Step/set.EvalEvery
+		}
+		seconds += float64(evals) * v.evalTook
+	}
+	return time.Duration(seconds * float64(time.Second)).Round(time.Second)
+}
+
+// evaluating shows how far an evaluation is.
+func (v *trainView) evaluating(p *train.Progress) {
+	if v.evalBegan.IsZero() {
+		v.evalBegan = time.Now() // the first batch is done: it is left out of the rate
+		return
+	}
+	if p.Done == p.Total {
+		return
+	}
+	took := time.Since(v.evalBegan)
+	left := time.Duration(float64(took) * float64(p.Total-p.Done) / float64(p.Done)).Round(time.Second)
+	rate := float64(p.Done) / took.Seconds()
+	switch {
+	case v.line != nil && time.Since(v.drawn) > drawEvery:
+		v.drawn = time.Now()
+		v.line.draw([]part{{text: fmt.Sprintf("evaluating %d%%", 100*p.Done/p.Total)}, {text: bar(float64(p.Done)/float64(p.Total), 10), rank: 3},
+			{text: left.String() + " left", rank: 1}, {text: fmt.Sprintf("%.0f tok/s", rate), rank: 2}})
+	case v.line == nil && time.Now().After(v.next):
+		v.next = time.Now().Add(showEvery)
+		v.u.note("evaluating %d%%: %.0f tokens/s, %s left", 100*p.Done/p.Total, rate, left)
+	}
+}
+
+func (v *trainView) evaluated(e *train.EvalRow) {
+	v.evalTook, v.evalBegan = e.Seconds-v.seen, time.Time{}
+	v.apart(e.Seconds)
+	s := fmt.Sprintf("step %d: evaluation loss %.4f on %s tokens", e.Step, e.Loss, countText(e.Tokens))
+	if e.Before != nil {
+		s += fmt.Sprintf("; %.4f before", *e.Before)
+	}
+	v.note("%s", s)
+	// An exact growth changes an evaluation by what rounding in the engine's precision does, far less than this.
+	const rounding = 1e-2
+	if e.Before != nil && max(e.Loss-*e.Before, *e.Before-e.Loss) > rounding**e.Before {
+		v.u.warn("the evaluation was %.4f where the training before stopped: the model computes something else than it did", *e.Before)
+	}
+}
+
+// note prints a message past the line.
+func (v *trainView) note(format string, a ...any) {
+	v.line.clear()
 	v.u.note(format, a...)
 }
 
@@ -124,7 +207,5 @@ func (v *trainView) close() {
 	if v.text != nil {
 		v.text.finish()
 	}
-	if v.bar != nil {
-		_ = v.bar.Clear()
-	}
+	v.line.clear()
 }

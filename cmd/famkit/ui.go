@@ -43,6 +43,16 @@ func (u *ui) answer(v any, text func(w io.Writer)) error {
 	return err
 }
 
+// lastRow prints v as one line of JSON, after rows that went to standard output.
+func (u *ui) lastRow(v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = u.out.Write(append(b, '\n'))
+	return err
+}
+
 // note prints a message for the user on standard error.
 func (u *ui) note(format string, a ...any) {
 	if !u.json && !u.quiet {
@@ -76,7 +86,11 @@ func (u *ui) exit(ctx context.Context, err error) int {
 		_, _ = fmt.Fprintln(u.err, string(b))
 		return code
 	}
-	_, _ = fmt.Fprintf(u.err, "famkit: error: %s\n", message)
+	prefix := "famkit: error: "
+	if code > 128 { // a signal is no error
+		prefix = "famkit: "
+	}
+	_, _ = fmt.Fprintf(u.err, "%s%s\n", prefix, message)
 	if hint != "" {
 		_, _ = fmt.Fprintf(u.err, "famkit: hint: %s\n", hint)
 	}

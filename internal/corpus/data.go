@@ -2,6 +2,9 @@ package corpus
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,61 +14,50 @@ import (
 
 // Options say what is read and how it is cut into rows.
 type Options struct {
-	Paths        []string // text, folders of text, token files, or one file of recorded batches
-	Ext          string   // names that are taken in folders, such as ".go,!_test.go"
-	TokenDType   string   // of raw token files: uint16 or uint32
-	Eval         string   // held-out data; "": none
-	EvalFraction float64  // of the rows that are held out
-	Seq          int      // targets of a row
-	Vocab        int      // ids lie below it
-	Seed         uint64   // of the order
+	Paths []string // text, folders of text, token files, or one file of recorded batches
+	Reading
+	TokenDType   string  // of raw token files: uint16 or uint32
+	Eval         string  // held-out data; "": none
+	EvalFraction float64 // of the rows that are held out
+	Seq          int     // targets of a row
+	Vocab        int     // ids lie below it
+	Seed         uint64  // of the order
 	// Text gives the tokenizer and the id that follows each document. It is asked for text only.
 	Text     func() (Encoder, int32, error)
 	Progress func(label string, done, total int64) // in bytes
-	Note     func(format string, a ...any)
 }
 
 // Data is what a training reads.
 type Data struct {
-	Rows   Rows  // row i of the training, whatever i
+	Counts
+	Rows   Rows  // row i of the training, whatever i; nil where only an evaluation is wanted
 	Epoch  int64 // rows of one pass
-	Eval   Rows  // rows to evaluate on; nil: none
-	Tokens int64 // ids loaded for training
 	Digest string
+	Eval   *EvalData // nil: none
 }
 
-// Load reads the training data and the evaluation data.
+// EvalData is what is held out.
+type EvalData struct {
+	Rows
+	Digest string // of the rows themselves and of how they are cut
+}
+
+// Load reads the training data, where paths are given, and the evaluation data.
 func Load(ctx context.Context, o Options) (*Data, error) {
 	if o.EvalFraction > 0 && Recorded(o.Paths) {
 		return nil, fault.Usagef("%v would break the order of recorded batches; use %v", fault.Arg("eval-fraction"), fault.Arg("eval"))
 	}
-	list, err := o.read(ctx, o.Paths)
-	if err != nil {
-		return nil, err
-	}
-	d := &Data{Tokens: list.len(), Digest: list.digest()}
-	train, eval := holdOut(o.cut(list, o.Paths), o.EvalFraction, o.Seed)
-	if d.Epoch = train.Count(); d.Epoch == 0 {
-		return nil, fault.Inputf("%s: %d tokens are too little: one row takes %d (seq %d and one target)%s", o.Paths[0], list.len(), o.Seq+1, o.Seq,
-			map[bool]string{true: ", and the evaluation takes one row too"}[eval != nil])
-	}
-	d.Eval = eval
-	if o.Eval != "" {
-		if d.Eval, err = o.readEval(ctx); err != nil {
+	d := &Data{}
+	if len(o.Paths) > 0 {
+		if err := o.loadTraining(ctx, d); err != nil {
 			return nil, err
 		}
 	}
-	if Recorded(o.Paths) {
-		d.Rows = cycle{train}
-	} else {
-		d.Rows = shuffled{train, o.Seed}
+	if o.Eval == "" {
+		return d, nil
 	}
-	return d, nil
-}
-
-func (o Options) readEval(ctx context.Context) (Rows, error) {
 	paths := []string{o.Eval}
-	held, err := o.read(ctx, paths)
+	held, _, err := o.read(ctx, paths)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +65,40 @@ func (o Options) readEval(ctx context.Context) (Rows, error) {
 	if rows.Count() == 0 {
 		return nil, fault.Inputf("%s: %d tokens are too little to evaluate on: one row takes %d", o.Eval, held.len(), o.Seq+1)
 	}
-	return rows, nil
+	d.Eval = &EvalData{rows, o.evalDigest(held.digest())}
+	return d, nil
+}
+
+func (o Options) loadTraining(ctx context.Context, d *Data) error {
+	list, counts, err := o.read(ctx, o.Paths)
+	if err != nil {
+		return err
+	}
+	d.Counts, d.Digest = counts, list.digest()
+	train, eval := holdOut(o.cut(list, o.Paths), o.EvalFraction, o.Seed)
+	if d.Epoch = train.Count(); d.Epoch == 0 {
+		return fault.Inputf("%s: %d tokens are too little: one row takes %d (%v and one target)%s", o.Paths[0], list.len(), o.Seq+1, fault.Arg("seq", o.Seq),
+			map[bool]string{true: ", and the evaluation takes one row too"}[eval != nil])
+	}
+	if eval != nil {
+		d.Eval = &EvalData{eval, o.evalDigest(d.Digest)}
+	}
+	if Recorded(o.Paths) {
+		d.Rows = cycle{train}
+	} else {
+		d.Rows = shuffled{train, o.Seed}
+	}
+	return nil
+}
+
+// evalDigest identifies held-out rows: their ids, and how they were cut and chosen.
+func (o Options) evalDigest(list string) string {
+	how := fmt.Sprintf("%s seq %d", list, o.Seq)
+	if o.EvalFraction > 0 {
+		how += fmt.Sprintf(" fraction %v seed %d", o.EvalFraction, o.Seed)
+	}
+	sum := sha256.Sum256([]byte(how))
+	return hex.EncodeToString(sum[:])
 }
 
 // Recorded tells whether the data is one file of batches to be replayed as they are.
@@ -94,49 +119,62 @@ func (o Options) cut(list *ids, paths []string) Rows {
 }
 
 // read loads files of one kind: recorded batches, token files, or text.
-func (o Options) read(ctx context.Context, paths []string) (*ids, error) {
-	list := newIDs(o.Vocab)
+func (o Options) read(ctx context.Context, paths []string) (*ids, Counts, error) {
+	list, counts := newIDs(o.Vocab), Counts{Files: 1}
 	if Recorded(paths) {
 		shape, err := RecordedShape(paths[0])
-		if err != nil {
-			return nil, err
+		if err == nil && shape[2] != o.Seq+1 {
+			err = fault.Inputf("%s: rows of %d ids, wanted %d (%v and one target)", paths[0], shape[2], o.Seq+1, fault.Arg("seq", o.Seq))
 		}
-		if shape[2] != o.Seq+1 {
-			return nil, fault.Inputf("%s: rows of %d ids, wanted %d (seq %d and one target)", paths[0], shape[2], o.Seq+1, o.Seq)
+		if err == nil {
+			err = list.addRecorded(paths[0])
 		}
-		return list, list.addRecorded(paths[0])
+		counts.Tokens = list.len()
+		return list, counts, err
 	}
 	files, err := findFiles(paths, parseSuffixes(o.Ext))
 	if err != nil {
-		return nil, err
+		return nil, counts, err
 	}
-	isTokens := func(f dataFile) bool { return o.TokenDType != "" || filepath.Ext(f.path) == ".bin" }
-	switch k := slices.IndexFunc(files, isTokens); {
-	case k >= 0 && slices.ContainsFunc(files, func(f dataFile) bool { return !isTokens(f) }):
-		return nil, fault.Inputf("%s: token files and text files cannot be mixed", files[k].path)
-	case k >= 0:
+	tokens, err := o.tokenFiles(files)
+	switch {
+	case err != nil:
+		return nil, counts, err
+	case tokens:
+		counts.Files = len(files)
 		for _, f := range files {
 			if err := list.addTokenFile(f.path, o.TokenDType); err != nil {
-				return nil, err
+				return nil, counts, err
 			}
 		}
-		return list, nil
+	default:
+		if counts, err = o.readText(ctx, list, paths, files); err != nil {
+			return nil, counts, err
+		}
 	}
-	return list, o.readText(ctx, list, files)
+	counts.Tokens = list.len()
+	return list, counts, nil
 }
 
-func (o Options) readText(ctx context.Context, list *ids, files []dataFile) error {
+// tokenFiles reports whether the files hold ids, and refuses a mixture with text.
+func (o Options) tokenFiles(files []file) (bool, error) {
+	isTokens := func(f file) bool { return o.TokenDType != "" || filepath.Ext(f.path) == ".bin" }
+	k := slices.IndexFunc(files, isTokens)
+	if k >= 0 && slices.ContainsFunc(files, func(f file) bool { return !isTokens(f) }) {
+		return false, fault.Inputf("%s: token files and text files cannot be mixed", files[k].path)
+	}
+	return k >= 0, nil
+}
+
+func (o Options) readText(ctx context.Context, list *ids, paths []string, files []file) (Counts, error) {
 	tok, separator, err := o.Text()
 	if err != nil {
-		return err
+		return Counts{}, err
 	}
-	var total int64
-	for _, f := range files {
-		total += f.size
+	total := totalSize(files)
+	counts, err := list.addText(ctx, o.Reading, files, tok, separator, func(done int64) { o.Progress("tokenizing", done, total) })
+	if err == nil && counts.Files == 0 {
+		err = counts.nothing(paths)
 	}
-	skipped, err := list.addText(ctx, files, tok, separator, func(done int64) { o.Progress("tokenizing", done, total) })
-	if skipped > 0 {
-		o.Note("%d of %d files passed over: empty or not UTF-8 text", skipped, len(files))
-	}
-	return err
+	return counts, err
 }

@@ -32,7 +32,7 @@ func (byteCoder) EncodeAppend(dst []int32, text string) ([]int32, error) {
 
 func testOptions(vocab, seq int) Options {
 	return Options{Vocab: vocab, Seq: seq, Text: func() (Encoder, int32, error) { return byteCoder{}, 0, nil },
-		Progress: func(string, int64, int64) {}, Note: func(string, ...any) {}}
+		Progress: func(string, int64, int64) {}}
 }
 
 // files writes name -> content below a new folder.
@@ -59,18 +59,19 @@ func all(s *ids) string {
 
 func TestTextIsTokenisedInOrderOfPaths(t *testing.T) {
 	dir := files(t, map[string]string{"b.go": "b", "a/z.go": "az", "a/x_test.go": "no", "c.txt": "no", ".git/d.go": "no", "bad.go": "\xff", "empty.go": ""})
-	var note string
 	o := testOptions(256, 4)
-	o.Ext, o.Note = ".go,!_test.go", func(f string, a ...any) { note = fmt.Sprintf(f, a...) }
-	list, err := o.read(context.Background(), []string{dir})
+	o.Ext = ".go,!_test.go"
+	list, counts, err := o.read(context.Background(), []string{dir})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, want := all(list), fmt.Sprint([]int32{'a', 'z', 0, 'b', 0}); got != want {
 		t.Errorf("ids %s, want %s", got, want)
 	}
-	if !strings.HasPrefix(note, "2 of 4 files passed over") {
-		t.Errorf("note %q", note)
+	want := Counts{Files: 2, Documents: 2, Tokens: 5, Skipped: []Skipped{
+		{"not UTF-8 text", 1, filepath.Join(dir, "bad.go")}, {"empty", 1, filepath.Join(dir, "empty.go")}}}
+	if !reflect.DeepEqual(counts, want) {
+		t.Errorf("counts %+v, want %+v", counts, want)
 	}
 }
 
@@ -85,7 +86,7 @@ func TestManyFilesKeepTheirOrder(t *testing.T) {
 		}
 		want = append(want, 0)
 	}
-	list, err := testOptions(1<<17, 4).read(context.Background(), []string{files(t, content)})
+	list, _, err := testOptions(1<<17, 4).read(context.Background(), []string{files(t, content)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +96,7 @@ func TestManyFilesKeepTheirOrder(t *testing.T) {
 }
 
 func TestDataRefusals(t *testing.T) {
-	dir := files(t, map[string]string{"a.txt": "hello", "empty": "", "binary": "\xff\xfe", "bang": "!", "short.bin": "\x01", "odd.raw": "123",
+	dir := files(t, map[string]string{"a.txt": "hello", "empty": "", "binary": "\xff\xfa", "bang": "!", "short.bin": "\x01", "odd.raw": "123",
 		"llmc.bin": string(llmc(llmcGPT2, 1, 7, make([]byte, 12)))})
 	at := func(name string) []string { return []string{filepath.Join(dir, name)} }
 	recordedWrong := filepath.Join(dir, "wrong.safetensors")
@@ -174,7 +175,7 @@ func TestTokenFiles(t *testing.T) {
 	for name, dtype := range map[string]string{"raw16": "uint16", "raw32": "uint32", "gpt2.bin": "", "llama3.bin": ""} {
 		o := testOptions(1000, 1)
 		o.TokenDType = dtype
-		list, err := o.read(context.Background(), []string{filepath.Join(dir, name)})
+		list, _, err := o.read(context.Background(), []string{filepath.Join(dir, name)})
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		} else if got := all(list); got != "[1 258]" {

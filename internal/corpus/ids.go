@@ -2,8 +2,10 @@ package corpus
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
-	"unsafe"
+	"math"
+	"slices"
 
 	"famkit/internal/fault"
 )
@@ -47,14 +49,31 @@ func (s *ids) copy(dst []int32, off int64) {
 	}
 }
 
-// digest identifies the list: the hex SHA-256 of its ids in their type.
+// digest identifies the list: the hex SHA-256 of its ids in 16 bits, or in 32 where an id needs them. It does not depend on
+// the size of the vocabulary, which a growth may change.
 func (s *ids) digest() string {
 	h := sha256.New()
-	if len(s.narrow) > 0 {
-		h.Write(unsafe.Slice((*byte)(unsafe.Pointer(&s.narrow[0])), 2*len(s.narrow)))
+	var b []byte
+	flush := func(least int) {
+		if len(b) > least {
+			h.Write(b)
+			b = b[:0]
+		}
 	}
-	if len(s.wide) > 0 {
-		h.Write(unsafe.Slice((*byte)(unsafe.Pointer(&s.wide[0])), 4*len(s.wide)))
+	const chunk = 1 << 16
+	wide := slices.ContainsFunc(s.wide, func(v uint32) bool { return v > math.MaxUint16 })
+	for _, v := range s.narrow {
+		b = binary.LittleEndian.AppendUint16(b, v)
+		flush(chunk)
 	}
+	for _, v := range s.wide {
+		if wide {
+			b = binary.LittleEndian.AppendUint32(b, v)
+		} else {
+			b = binary.LittleEndian.AppendUint16(b, uint16(v))
+		}
+		flush(chunk)
+	}
+	flush(0)
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -1,56 +1,42 @@
 package corpus
 
-import (
-	"iter"
-	"os"
-	"unicode/utf8"
+import "iter"
 
-	"famkit/internal/fault"
-)
-
-// Text is one file of training text.
+// Text is one document of the data.
 type Text struct {
 	Path string
 	Text string
+	Last bool // of its file
 }
 
-// Texts gives the text files that training on these paths reads, in the same order and by the same rules: files
-// as given, folders with all that match ext (such as ".go,!_test.go") below them; in folders, files that are
-// empty or not UTF-8 are passed over. size is their sum in bytes.
-func Texts(paths []string, ext string) (texts iter.Seq2[Text, error], size int64, err error) {
-	files, err := findFiles(paths, parseSuffixes(ext))
+// Texts gives the documents that a training on these paths reads, in the same order and by the same rules: files as given,
+// folders with all that match below them. size is the sum of the files in bytes. What was passed over is told to skipped
+// when all is read.
+func Texts(paths []string, r Reading, skipped func([]Skipped)) (texts iter.Seq2[Text, error], size int64, err error) {
+	files, err := findFiles(paths, parseSuffixes(r.Ext))
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, f := range files {
-		size += f.size
-	}
 	return func(yield func(Text, error) bool) {
+		var c Counts
+		defer func() { skipped(c.Skipped) }()
 		for _, f := range files {
-			text, ok, err := readText(f)
-			if !ok && err == nil {
-				continue
+			list, why, err := r.documents(f)
+			if err == nil && why != nil && f.named {
+				err = why.refuse(f.path)
 			}
-			if !yield(Text{f.path, text}, err) || err != nil {
+			if err != nil {
+				yield(Text{Path: f.path}, err)
 				return
 			}
+			if why != nil {
+				c.skip(f, why)
+			}
+			for i, text := range list {
+				if !yield(Text{f.path, text, i == len(list)-1}, nil) {
+					return
+				}
+			}
 		}
-	}, size, nil
-}
-
-func readText(f dataFile) (text string, ok bool, err error) {
-	b, err := os.ReadFile(f.path)
-	if err != nil {
-		return "", false, fault.Inputf("%w", err)
-	}
-	if len(b) > 0 && utf8.Valid(b) {
-		return string(b), true, nil
-	}
-	switch {
-	case !f.named:
-		return "", false, nil
-	case len(b) == 0:
-		return "", false, fault.Inputf("%s: empty", f.path)
-	}
-	return "", false, fault.Inputf("%s: not UTF-8 text", f.path)
+	}, totalSize(files), nil
 }

@@ -24,7 +24,7 @@ const TokensTensor = "tokens"
 func (s *ids) addTokenFile(path, dtype string) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return fault.Inputf("%w", err)
+		return fault.OS(err)
 	}
 	size := map[string]int{"uint16": 2, "uint32": 4}[dtype]
 	if n, known, err := llmcFile(path, b); err != nil {

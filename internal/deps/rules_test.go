@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 
 	// trainstate is what a training is made of, corpus what it reads; neither runs anything.
 	"internal/trainstate": {"internal/strictjson"},
-	"internal/corpus":     {"internal/draw", "internal/tensor", "format"},
+	"internal/corpus":     {"internal/draw", "internal/strictjson", "internal/tensor", "format"},
 
 	"internal/tokenizer": {},
 	"internal/decoder":   {"internal/draw", "internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine"},

@@ -12,6 +12,9 @@ type Settings struct {
 	Data       []string `json:"data"`
 	Ext        string   `json:"ext,omitempty"`
 	TokenDType string   `json:"token-dtype,omitempty"`
+	TextField  string   `json:"text-field,omitempty"` // of JSON rows
+	AsText     bool     `json:"as-text,omitempty"`    // JSON and tables are taken as they stand
+	Separator  string   `json:"separator,omitempty"`  // the token after each document; "": the model's end of text
 
 	Steps         int     `json:"steps"`
 	Batch         int     `json:"batch"` // rows of a micro-batch
@@ -64,6 +67,15 @@ func (s *Settings) ResolveWarmup() {
 	}
 }
 
+// Names lists the settings.
+func Names() []string {
+	var list []string
+	for _, f := range fields {
+		list = append(list, f.name)
+	}
+	return list
+}
+
 // field is one setting: its place in Settings, its name, and whether the state file may leave it out.
 type field struct {
 	index    int
@@ -93,7 +105,7 @@ func (s *Settings) Inherit(from *Settings, given func(name string) bool) {
 
 // harmless are the settings that a resumed training may change without changing its result. What is read from other
 // data files is compared by the data's digest.
-var harmless = []string{"data", "ext", "token-dtype", "eval", "eval-every", "save-every"}
+var harmless = []string{"data", "ext", "token-dtype", "text-field", "as-text", "separator", "eval", "eval-every", "save-every"}
 
 // Change is a setting, or something else that a training depends on, that is not what it was.
 type Change struct {
@@ -117,8 +129,11 @@ func (s *Settings) Changes(was *Settings) (list []Change) {
 	return list
 }
 
-// valueText shows a setting's value as the state file spells it.
+// valueText shows a setting's value as the state file spells it, a list with commas.
 func valueText(v any) string {
+	if list, ok := v.([]string); ok {
+		return strings.Join(list, ", ")
+	}
 	b, err := json.Marshal(v)
 	if err != nil {
 		return "not a number"
@@ -127,4 +142,14 @@ func valueText(v any) string {
 		return text
 	}
 	return "not set"
+}
+
+// Values shows every setting as the state file spells it, by name.
+func (s *Settings) Values() map[string]string {
+	out := map[string]string{}
+	v := reflect.ValueOf(s).Elem()
+	for _, f := range fields {
+		out[f.name] = valueText(v.Field(f.index).Interface())
+	}
+	return out
 }

@@ -65,6 +65,13 @@ func Is(dir string) bool {
 	return err == nil
 }
 
+// Foreign reports whether a directory's state was written by transformers' Trainer, which uses the same name for its file.
+func Foreign(dir string) bool {
+	b, err := os.ReadFile(filepath.Join(dir, StateFile))
+	var file map[string]json.RawMessage
+	return err == nil && json.Unmarshal(b, &file) == nil && file["format"] == nil && file["global_step"] != nil
+}
+
 // Read reads the state that a checkpoint's directory holds.
 func Read(dir string) (*State, error) {
 	path := filepath.Join(dir, StateFile)
@@ -73,7 +80,10 @@ func Read(dir string) (*State, error) {
 		return nil, fault.Inputf("%s: no such file: %s is not a training that can be resumed", path, dir)
 	}
 	if err != nil {
-		return nil, fault.Inputf("%w", err)
+		return nil, fault.OS(err)
+	}
+	if Foreign(dir) {
+		return nil, fault.Inputf("%s: is the state of another trainer (transformers)", path)
 	}
 	return Parse(path, b)
 }
