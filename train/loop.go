@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"famkit/format"
@@ -64,17 +65,16 @@ func (r *run) steps(ctx context.Context) error {
 	first := r.base.Step
 	if first == 0 || r.grownHere() {
 		if err := r.evaluate(ctx, first); err != nil {
-			return r.stopped(ctx, first, err)
+			return r.stopped(ctx, err)
 		}
 	}
 	for step := first + 1; step <= r.s.Steps; step++ {
 		if err := r.step(ctx, step); err != nil {
-			return r.stopped(ctx, step-1, err)
+			return r.stopped(ctx, err)
 		}
-		r.result.Step = step
 		if due(step, r.s.EvalEvery) || step == r.s.Steps {
 			if err := r.evaluate(ctx, step); err != nil {
-				return r.stopped(ctx, step, err)
+				return r.stopped(ctx, err)
 			}
 		}
 		if due(step, r.s.SaveEvery) && step < r.s.Steps {
@@ -94,9 +94,14 @@ func (r *run) grownHere() bool { return r.growth != nil && r.growth.Step == r.ba
 
 func due(step, every int) bool { return every > 0 && step%every == 0 }
 
-// stopped saves the state after `step` updates, the last good one, when training cannot or shall not go on.
-func (r *run) stopped(ctx context.Context, step int, err error) error {
-	interrupted := ctx.Err() != nil
+// stopped saves the state after the last complete step when training cannot or shall not go on. After an error of the engine's
+// nobody knows what its memory holds, and nothing is saved.
+func (r *run) stopped(ctx context.Context, err error) error {
+	interrupted, step := ctx.Err() != nil, r.result.Step
+	var lost *engineError
+	if errors.As(err, &lost) {
+		return lost.error
+	}
 	if step > r.saved && (interrupted || step > 0) && !r.o.onlyEvaluates() {
 		if saveErr := r.save(ctx, step); saveErr != nil {
 			return &unsaved{err, saveErr, step}
@@ -119,7 +124,7 @@ func (r *run) step(ctx context.Context, step int) error {
 	r.opt.step(now.Updates, lr)
 	got, err := r.d.Figures()
 	if err != nil {
-		return err
+		return &engineError{err}
 	}
 	loss := got.Loss / float64(r.s.StepTokens())
 	if err := finite(step, "loss", loss); err != nil {
@@ -128,8 +133,9 @@ func (r *run) step(ctx context.Context, step int) error {
 	if err := finite(step, "gradient norm", got.Norm); err != nil {
 		return err
 	}
+	// From here on the weights are those after the step, whatever happens to its row.
+	r.result.Step, r.result.Loss = step, loss
 	row := StepRow{Type: "step", Step: step, Loss: loss, GradNorm: got.Norm, LR: lr, Tokens: now.Tokens, Seconds: r.seconds()}
-	r.result.Loss = loss
 	r.on(Event{Step: &row})
 	return r.log.write(row)
 }

@@ -1,13 +1,15 @@
 package train
 
 import (
+	"errors"
+	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 
 	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/smallfile"
 	"famkit/internal/tensor"
 	"famkit/internal/trainstate"
 )
@@ -49,9 +51,9 @@ func (r *run) openConfig() error {
 	if isFolder(path) {
 		path = filepath.Join(path, configFile)
 	}
-	b, err := os.ReadFile(path)
+	b, err := smallfile.Read(path)
 	if err != nil {
-		return fault.OS(err)
+		return err
 	}
 	if r.config, err = arch.ParseConfig(b); err != nil {
 		return fault.Inputf("%s: %w", path, err)
@@ -78,15 +80,19 @@ func (r *run) openTokenizer() error {
 		} else {
 			dir = filepath.Dir(path)
 		}
-		b, err := os.ReadFile(path)
+		b, err := smallfile.Read(path)
 		if err != nil {
-			return fault.OS(err)
+			return err
 		}
 		r.files[tokenizerFile] = b
 		for _, name := range tokenizerFiles {
 			delete(r.files, name)
-			if b, err := os.ReadFile(filepath.Join(dir, name)); err == nil {
+			b, err := smallfile.Read(filepath.Join(dir, name))
+			switch {
+			case err == nil:
 				r.files[name] = b
+			case !errors.Is(err, fs.ErrNotExist):
+				return err
 			}
 		}
 	}

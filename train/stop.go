@@ -37,6 +37,11 @@ func (r *run) interrupted(ctx context.Context, err error) error {
 	return e
 }
 
+// engineError is a failure of the engine in the middle of a step.
+type engineError struct{ error }
+
+func (e *engineError) Unwrap() error { return e.error }
+
 // unsaved is an error after which the last good state could not be saved either.
 type unsaved struct {
 	cause, saving error

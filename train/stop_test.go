@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -57,5 +58,42 @@ func TestWeightsThatAreNotFinite(t *testing.T) {
 	refused(t, "evaluation", o, fault.Failed, "step 0: evaluation loss is NaN")
 	if _, err := os.Stat(o.Out); err == nil {
 		t.Error("an output was left")
+	}
+}
+
+// full is a writer that takes n rows and no more.
+type full struct{ n int }
+
+func (w *full) Write(p []byte) (int, error) {
+	if w.n--; w.n < 0 {
+		return 0, errors.New("no space left")
+	}
+	return len(p), nil
+}
+
+// TestRowsThatCannotBeWritten: whichever row fails, what is saved is the state after the step that it says, and a training that
+// goes on from it ends with the same bytes.
+func TestRowsThatCannotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	o := recordOptions("llama-tied", filepath.Join(dir, "whole"))
+	o.Engine, o.Steps, o.SaveEvery = "cpu", 5, 2
+	trained(t, o)
+	want := string(weightsOf(t, o.Out))
+	for n := range 9 { // start, 1, 2, save, 3, 4, save, 5, save, end
+		o.Out, o.LogTo = filepath.Join(dir, fmt.Sprint(n)), &full{n}
+		_, err := Run(context.Background(), o, func(Event) {})
+		if fault.KindOf(err) != fault.Failed || err == nil || !strings.Contains(err.Error(), "no space left") {
+			t.Fatalf("row %d: %v", n, err)
+		}
+		if n == 0 {
+			continue // not even the start is in the log: nothing was trained
+		}
+		resumed := goOn(o.Out)
+		if r := finishes(t, resumed); r.Step != 5 {
+			t.Errorf("row %d: resumed to step %d", n, r.Step)
+		}
+		if string(weightsOf(t, o.Out)) != want {
+			t.Errorf("row %d: the resumed training is another", n)
+		}
 	}
 }

@@ -11,6 +11,8 @@ package train
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"time"
 
 	"famkit/format"
@@ -18,6 +20,8 @@ import (
 	"famkit/internal/corpus"
 	"famkit/internal/decoder"
 	"famkit/internal/engine"
+	"famkit/internal/fault"
+	"famkit/internal/mem"
 	"famkit/internal/tensor"
 	"famkit/internal/tokenizer"
 	"famkit/internal/trainstate"
@@ -176,7 +180,7 @@ func (r *run) settleAll(ctx context.Context) (err error) {
 		r.memory.Available = r.e.Available()
 	}
 	if r.data, err = corpus.Load(ctx, r.dataOptions()); err != nil {
-		return err
+		return r.dataMoved(err)
 	}
 	r.digests.Data = r.data.Digest
 	if err := r.settleLength(); err != nil {
@@ -194,9 +198,18 @@ func (r *run) settleAll(ctx context.Context) (err error) {
 	return nil
 }
 
+// dataMoved adds what to do when data that a training recorded is not there: its path is as it was given then.
+func (r *run) dataMoved(err error) error {
+	if r.state == nil || r.o.Given("data") && r.o.Given("eval") || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return fault.Hint(err, "the path is the one that the training was given, seen from where it was begun; %v or %v names it anew",
+		fault.Arg("data", "PATH"), fault.Arg("eval", "PATH"))
+}
+
 func (r *run) dataOptions() corpus.Options {
 	o := corpus.Options{Paths: r.s.Data, Reading: corpus.Reading{Ext: r.s.Ext, TextField: r.s.TextField, AsText: r.s.AsText},
-		TokenDType: r.s.TokenDType, Eval: r.s.Eval, EvalFraction: r.s.EvalFraction, Seq: r.s.Seq, Vocab: r.model.Vocab, Seed: r.s.Seed,
+		TokenDType: r.s.TokenDType, Eval: r.s.Eval, EvalFraction: r.s.EvalFraction, Seq: r.s.Seq, Vocab: r.model.Vocab, Seed: r.s.Seed, Memory: mem.Available(),
 		Text:     r.text,
 		Progress: r.progress}
 	if r.o.onlyEvaluates() && r.s.Eval != "" {

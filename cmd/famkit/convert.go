@@ -14,6 +14,7 @@ import (
 	"famkit/format"
 	"famkit/internal/fault"
 	"famkit/internal/tensor"
+	"famkit/internal/trainstate"
 )
 
 const convertDescription = `Writes a checkpoint again in another form that computes the same function: a GGUF file as a Hugging Face directory
@@ -72,6 +73,9 @@ func runConvert(u *ui, c *cli.Context) error {
 		if _, ok := format.ReadFile(out, "config.json"); ok {
 			u.note("%s is one file: config and tokenizer are left out", dst)
 		}
+	}
+	if err := trainstate.Guard(dst); err != nil && c.Bool("force") {
+		return err
 	}
 	o := format.WriteOptions{Force: c.Bool("force"), Inputs: []string{sourcePath(src, h)}, MaxShard: shard, NoDigests: true}
 	if c.Bool("dry-run") {

@@ -15,6 +15,7 @@ import (
 	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/trainstate"
 )
 
 const expandDescription = `Grows a checkpoint into a larger one that computes the same function. DST is derived from SRC when it is
@@ -106,6 +107,9 @@ func runExpand(u *ui, c *cli.Context) error {
 	}
 	if isLone(ck) && !strings.HasSuffix(dst, ".safetensors") {
 		u.note("%s has no config.json, so %s will have none", src, dst)
+	}
+	if err := trainstate.Guard(dst); err != nil && c.Bool("force") {
+		return err
 	}
 	o := format.WriteOptions{Force: c.Bool("force"), Inputs: []string{parent}, MaxShard: shard}
 	if c.Bool("dry-run") {

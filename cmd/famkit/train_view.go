@@ -22,6 +22,7 @@ type trainView struct {
 	seen float64       // seconds of the training at the last row
 	// An evaluation: when it began, and how long the last one took.
 	evalBegan time.Time
+	evalFirst int64 // tokens of the batch that is not in the rate
 	evalTook  float64
 }
 
@@ -162,15 +163,15 @@ func (v *trainView) left(s *train.StepRow) time.Duration {
 // evaluating shows how far an evaluation is.
 func (v *trainView) evaluating(p *train.Progress) {
 	if v.evalBegan.IsZero() {
-		v.evalBegan = time.Now() // the first batch is done: it is left out of the rate
+		v.evalBegan, v.evalFirst = time.Now(), p.Done
 		return
 	}
-	if p.Done == p.Total {
+	took := time.Since(v.evalBegan).Seconds()
+	if p.Done == p.Total || took == 0 {
 		return
 	}
-	took := time.Since(v.evalBegan)
-	left := time.Duration(float64(took) * float64(p.Total-p.Done) / float64(p.Done)).Round(time.Second)
-	rate := float64(p.Done) / took.Seconds()
+	rate := float64(p.Done-v.evalFirst) / took
+	left := time.Duration(float64(p.Total-p.Done) / rate * float64(time.Second)).Round(time.Second)
 	switch {
 	case v.line != nil && time.Since(v.drawn) > drawEvery:
 		v.drawn = time.Now()

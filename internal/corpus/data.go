@@ -22,6 +22,7 @@ type Options struct {
 	Seq          int     // targets of a row
 	Vocab        int     // ids lie below it
 	Seed         uint64  // of the order
+	Memory       int64   // bytes that a file may take; 0: any
 	// Text gives the tokenizer and the id that follows each document. It is asked for text only.
 	Text     func() (Encoder, int32, error)
 	Progress func(label string, done, total int64) // in bytes
@@ -133,6 +134,9 @@ func (o Options) read(ctx context.Context, paths []string) (*ids, Counts, error)
 		return list, counts, err
 	}
 	files, err := findFiles(paths, parseSuffixes(o.Ext))
+	if err == nil {
+		err = o.fit(files)
+	}
 	if err != nil {
 		return nil, counts, err
 	}
@@ -154,6 +158,17 @@ func (o Options) read(ctx context.Context, paths []string) (*ids, Counts, error)
 	}
 	counts.Tokens = list.len()
 	return list, counts, nil
+}
+
+// fit refuses files that the memory does not hold: each is read as a whole.
+func (o Options) fit(files []file) error {
+	for _, f := range files {
+		if o.Memory > 0 && f.size > o.Memory {
+			return fault.Hint(fault.Failedf("%s: its %d bytes do not fit the memory, of which %d are available", f.path, f.size, o.Memory),
+				"split it into several files")
+		}
+	}
+	return nil
 }
 
 // tokenFiles reports whether the files hold ids, and refuses a mixture with text.

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"famkit/internal/fault"
+	"famkit/internal/smallfile"
 	"famkit/internal/strictjson"
 )
 
@@ -65,9 +66,25 @@ func Is(dir string) bool {
 	return err == nil
 }
 
+// Guard refuses to replace a directory that holds a training which nothing else holds: steps made there, or a state that cannot
+// be read. What a growth carried along from a parent is no such training.
+func Guard(dir string) error {
+	if !Is(dir) {
+		return nil
+	}
+	what := "whose state cannot be read"
+	if s, err := Read(dir); err == nil {
+		if s.Step == 0 || s.Growth != nil && s.Growth.Step == s.Step {
+			return nil
+		}
+		what = fmt.Sprintf("of %d steps", s.Step)
+	}
+	return fault.Hint(fault.Inputf("%s: not replaced: it holds a training %s", dir, what), "choose another name, or remove it yourself if it may go")
+}
+
 // Foreign reports whether a directory's state was written by transformers' Trainer, which uses the same name for its file.
 func Foreign(dir string) bool {
-	b, err := os.ReadFile(filepath.Join(dir, StateFile))
+	b, err := smallfile.Read(filepath.Join(dir, StateFile))
 	var file map[string]json.RawMessage
 	return err == nil && json.Unmarshal(b, &file) == nil && file["format"] == nil && file["global_step"] != nil
 }
@@ -75,12 +92,12 @@ func Foreign(dir string) bool {
 // Read reads the state that a checkpoint's directory holds.
 func Read(dir string) (*State, error) {
 	path := filepath.Join(dir, StateFile)
-	b, err := os.ReadFile(path)
+	b, err := smallfile.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.Inputf("%s: no such file: %s is not a training that can be resumed", path, dir)
 	}
 	if err != nil {
-		return nil, fault.OS(err)
+		return nil, err
 	}
 	if Foreign(dir) {
 		return nil, fault.Inputf("%s: is the state of another trainer (transformers)", path)

@@ -157,3 +157,39 @@ func TestExtends(t *testing.T) {
 		}
 	}
 }
+
+// TestGuard: steps that only a directory holds are not replaced; what a growth carried along is.
+func TestGuard(t *testing.T) {
+	for name, c := range map[string]struct {
+		set  func(*State)
+		text string
+		kept bool
+	}{
+		"trained":           {func(s *State) { s.Growth = nil }, "", true},
+		"grown and trained": {func(s *State) { s.Growth = &Growth{"keep", 8, 40} }, "", true},
+		"only grown":        {func(s *State) { s.Growth = &Growth{"keep", 12, 40} }, "", false},
+		"not begun":         {func(s *State) { s.Step, s.Growth, s.Eval = 0, nil, nil }, "", false},
+		"broken":            {nil, "{", true},
+		"another trainer's": {nil, `{"global_step": 5}`, true},
+	} {
+		dir := t.TempDir()
+		b := []byte(c.text)
+		if c.set != nil {
+			s := sound()
+			c.set(s)
+			var err error
+			if b, err = s.Bytes(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(filepath.Join(dir, StateFile), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := Guard(dir); (err != nil) != c.kept || err != nil && fault.KindOf(err) != fault.Input {
+			t.Errorf("%s: %v, want kept %v", name, err, c.kept)
+		}
+	}
+	if err := Guard(t.TempDir()); err != nil {
+		t.Errorf("no training: %v", err)
+	}
+}
