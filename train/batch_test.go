@@ -22,7 +22,8 @@ func TestMicroBatchesDoNotChangeAStep(t *testing.T) {
 		for _, c := range [][2]int{{1, 8}, {4, 2}} {
 			for i, r := range run(c[0], c[1]) {
 				w := whole[i]
-				if math.Abs(r.Loss-w.Loss) > tolerance*w.Loss || math.Abs(r.GradNorm-w.GradNorm) > tolerance*w.GradNorm || r.Tokens != w.Tokens {
+				if math.Abs(r.Loss-w.Loss) > tolerance*w.Loss || math.Abs(r.GradNorm-w.GradNorm) > tolerance*w.GradNorm ||
+					r.Tokens != w.Tokens {
 					t.Errorf("%s, %d x %d, step %d: loss %v, norm %v, tokens %d; as one batch %v, %v, %d",
 						engine, c[0], c[1], i+1, r.Loss, r.GradNorm, r.Tokens, w.Loss, w.GradNorm, w.Tokens)
 				}

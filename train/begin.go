@@ -81,7 +81,8 @@ func (r *run) mayReplace() error {
 	o := &r.o
 	if !trainstate.Is(o.Out) {
 		if o.Erase && !o.Force {
-			return fault.Hint(fault.Inputf("%s: holds no training to erase", o.Out), "%v replaces what is there", fault.Arg("force"))
+			return fault.Hint(fault.Inputf("%s: holds no training to erase", o.Out), "%v replaces what is there",
+				fault.Arg("force"))
 		}
 		return nil
 	}
@@ -93,7 +94,8 @@ func (r *run) mayReplace() error {
 		r.erased = e
 		return nil
 	}
-	return fault.Hint(fault.Inputf("%s: exists already and holds a training: %s", o.Out, e), "%v goes on with it, %v lets it go, or choose another name",
+	return fault.Hint(fault.Inputf("%s: exists already and holds a training: %s", o.Out, e),
+		"%v goes on with it, %v lets it go, or choose another name",
 		fault.Arg("resume"), fault.Arg("erase"))
 }
 
@@ -121,14 +123,16 @@ func (r *run) readState() (err error) {
 		return err
 	}
 	if !moments && !o.FreshOptimizer && !o.onlyEvaluates() {
-		return fault.Hint(fault.Inputf("%s: no such file, though %s holds a training", filepath.Join(dir, trainstate.OptimizerFile), dir),
+		return fault.Hint(fault.Inputf("%s: no such file, though %s holds a training",
+			filepath.Join(dir, trainstate.OptimizerFile), dir),
 			"%v begins with moments of zero", fault.Arg("fresh-optimizer"))
 	}
 	r.kind = TakeOver
 	return nil
 }
 
-// unusable lists the files of a training that nothing can be taken from: those of another trainer, or moments without a state.
+// unusable lists the files of a training that nothing can be taken from: those of another trainer, or moments without a
+// state.
 func unusable(dir string) (list []string) {
 	for _, name := range []string{trainstate.OptimizerFile, trainstate.StateFile} {
 		if isFile(filepath.Join(dir, name)) {

@@ -44,8 +44,8 @@ func (r *run) build(ck *arch.Checkpoint) (err error) {
 	return r.restore(modelDir(r.o.Model))
 }
 
-// restore loads the master weights of a saved training, and its moments unless they are left behind. A training that goes on
-// as itself wants each tensor in the engine's type.
+// restore loads the master weights of a saved training, and its moments unless they are left behind. A training that
+// goes on as itself wants each tensor in the engine's type.
 func (r *run) restore(dir string) error {
 	path := filepath.Join(dir, trainstate.OptimizerFile)
 	if r.o.FreshOptimizer && !isFile(path) {
@@ -90,7 +90,8 @@ func (r *run) fill(h format.Handle, path, name string, p decoder.Param, dst engi
 	info := t.Info()
 	converts := r.kind == TakeOver || r.o.Change
 	if info.DType != dtypeOf(dst.Type) && !converts || !info.DType.Real() || !slices.Equal(info.Shape, p.Shape) {
-		return fault.Inputf("%s: tensor %q: wanted %s %v, found %s %v", path, name, dtypeOf(dst.Type), p.Shape, info.DType, info.Shape)
+		return fault.Inputf("%s: tensor %q: wanted %s %v, found %s %v", path, name, dtypeOf(dst.Type), p.Shape, info.DType,
+			info.Shape)
 	}
 	width := info.DType.Bits() / 8
 	buf := make([]byte, min(fillBytes, dst.N*width))

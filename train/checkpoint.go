@@ -15,8 +15,9 @@ import (
 // save replaces the output directory by the state after `step` steps: weights, optimizer and trainer state in one move.
 func (r *run) save(ctx context.Context, step int) error {
 	p := r.at(step)
-	state := trainstate.State{Step: p.Step, Updates: p.Updates, Rows: p.Rows, Tokens: p.Tokens, Seconds: r.seconds(), Model: r.origin,
-		Log: r.log.seenFrom(r.o.Out), Settings: r.s, Digests: r.digests, Growth: r.growth, Eval: r.lastEval}
+	state := trainstate.State{Step: p.Step, Updates: p.Updates, Rows: p.Rows, Tokens: p.Tokens, Seconds: r.seconds(),
+		Model: r.origin,
+		Log:   r.log.seenFrom(r.o.Out), Settings: r.s, Digests: r.digests, Growth: r.growth, Eval: r.lastEval}
 	if state.Eval == nil && r.kind == Resume {
 		state.Eval = r.state.Eval
 	}

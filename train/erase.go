@@ -31,7 +31,8 @@ func (e *Erased) String() string {
 	return fmt.Sprintf("%d of %d steps, %d tokens", e.Step, e.Steps, e.Tokens)
 }
 
-// surveyTraining says what the training in dir is made of. A state that cannot be read does not keep it from being erased.
+// surveyTraining says what the training in dir is made of. A state that cannot be read does not keep it from being
+// erased.
 func surveyTraining(dir string) (*Erased, error) {
 	e := &Erased{Path: dir}
 	if s, err := trainstate.Read(dir); err != nil {

@@ -36,12 +36,14 @@ func (r *run) evaluate(ctx context.Context, step int) error {
 	}
 	r.result.EvalLoss = &loss
 	r.lastEval = &trainstate.Eval{Step: step, Loss: loss, Data: held.Digest}
-	row := EvalRow{Type: "eval", Step: step, Loss: loss, Tokens: int64(n), Seconds: r.seconds(), Before: r.evalBefore(step)}
+	row := EvalRow{Type: "eval", Step: step, Loss: loss, Tokens: int64(n), Seconds: r.seconds(),
+		Before: r.evalBefore(step)}
 	r.on(Event{Eval: &row})
 	return r.log.write(row)
 }
 
-// evalBefore is the loss that the training which goes on had at its end, on the same rows; nil elsewhere than at the seam.
+// evalBefore is the loss that the training which goes on had at its end, on the same rows; nil elsewhere than at the
+// seam.
 func (r *run) evalBefore(step int) *float64 {
 	if r.state == nil || step != r.base.Step {
 		return nil

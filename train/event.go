@@ -52,8 +52,8 @@ type EvalRow struct {
 	Loss    float64 `json:"loss"`
 	Tokens  int64   `json:"eval_tokens"`
 	Seconds float64 `json:"seconds"`
-	// Before is the last evaluation of the training that goes on, on the same rows: at the seam of a growth the two are equal
-	// when the growth keeps the function.
+	// Before is the last evaluation of the training that goes on, on the same rows: at the seam of a growth the two are
+	// equal when the growth keeps the function.
 	Before *float64 `json:"before,omitempty"`
 }
 

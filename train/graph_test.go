@@ -48,7 +48,8 @@ func fakeParams(layers int) []decoder.Param {
 	return list
 }
 
-// within fails the test when f has not returned in time: an operator that forgets its AccGrad makes spago wait for ever.
+// within fails the test when f has not returned in time: an operator that forgets its AccGrad makes spago wait for
+// ever.
 func within(t *testing.T, d time.Duration, f func()) {
 	t.Helper()
 	done := make(chan struct{})

@@ -12,8 +12,8 @@ const (
 	proofFile = "proof.json"
 )
 
-// trace adds this training to what the model's files say of where it comes from. A model that was grown and not trained since
-// has plan.json: it is kept under a name of its own.
+// trace adds this training to what the model's files say of where it comes from. A model that was grown and not trained
+// since has plan.json: it is kept under a name of its own.
 func (r *run) trace() error {
 	l, err := trainstate.ParseLineage(filepath.Join(r.o.Model, trainstate.LineageFile), r.files[trainstate.LineageFile])
 	if err != nil {

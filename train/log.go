@@ -56,7 +56,8 @@ func (r *run) settleLog() error {
 	if t.goesOn || st.Size() == 0 || o.Force || r.erased != nil && sameFile(t.path, r.erased.log) {
 		return nil
 	}
-	return fault.Hint(fault.Inputf("%s: exists already", o.Log), "choose another name, or replace it with %v", fault.Arg("force"))
+	return fault.Hint(fault.Inputf("%s: exists already", o.Log), "choose another name, or replace it with %v",
+		fault.Arg("force"))
 }
 
 // newLog refuses a log whose folder is not there.
@@ -118,8 +119,8 @@ func openRows(path string, flags int) (*logFile, error) {
 	return &logFile{f, f, path}, nil
 }
 
-// cutLog takes the rows past step k out of a log, and the end of an earlier run. It reports how many steps and evaluations went.
-// The log is written anew beside and renamed: a crash leaves the old log or the shortened one.
+// cutLog takes the rows past step k out of a log, and the end of an earlier run. It reports how many steps and
+// evaluations went. The log is written anew beside and renamed: a crash leaves the old log or the shortened one.
 func cutLog(path string, k int) (cut int, err error) {
 	st, err := os.Stat(path)
 	if err != nil {
@@ -157,8 +158,8 @@ func cutLog(path string, k int) (cut int, err error) {
 	return cut, nil
 }
 
-// rowsUpTo keeps the rows that belong to steps up to k. The end of an earlier run and half a line at the end go. What is no
-// log of a training is refused.
+// rowsUpTo keeps the rows that belong to steps up to k. The end of an earlier run and half a line at the end go. What
+// is no log of a training is refused.
 func rowsUpTo(b []byte, k int) (kept []byte, cut int, err error) {
 	sc := bufio.NewScanner(bytes.NewReader(b))
 	sc.Buffer(nil, 1<<24)
@@ -207,7 +208,8 @@ func (l *logFile) close() error {
 	return l.f.Close()
 }
 
-// seenFrom is the log's path relative to a checkpoint, so that the two can move together; "" where it cannot be gone on with.
+// seenFrom is the log's path relative to a checkpoint, so that the two can move together; "" where it cannot be gone on
+// with.
 func (l *logFile) seenFrom(dir string) string {
 	if l == nil || l.path == "" {
 		return ""

@@ -59,7 +59,8 @@ func TestWhatIsNoLogIsNotCut(t *testing.T) {
 	} {
 		path := filepath.Join(t.TempDir(), "log.jsonl")
 		writeFile(t, path, text)
-		if _, err := cutLog(path, 0); fault.KindOf(err) != fault.Input || err == nil || !strings.Contains(err.Error(), "is no row of a training's log") {
+		if _, err := cutLog(path, 0); fault.KindOf(err) != fault.Input || err == nil ||
+			!strings.Contains(err.Error(), "is no row of a training's log") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if got := contents(t, filepath.Dir(path)); got["log.jsonl"] != text || len(got) != 1 {
@@ -104,7 +105,8 @@ func TestLogGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	spoilState(t, gone, `"../../other.jsonl"`, `"../nowhere/other.jsonl"`)
-	refused(t, "no folder", newSteps(goOn(gone), 8), fault.Input, "the log's folder is not there", "--log FILE goes on in another file")
+	refused(t, "no folder", newSteps(goOn(gone), 8), fault.Input, "the log's folder is not there",
+		"--log FILE goes on in another file")
 }
 
 // spoilState replaces text in a training's state.

@@ -46,7 +46,8 @@ func (r *run) train(ctx context.Context) (*Result, error) {
 }
 
 func (r *run) start() error {
-	row := StartRow{Type: "start", Step: r.base.Step, Model: r.origin, Settings: r.s, Params: r.model.Params(), DataTokens: r.data.Tokens,
+	row := StartRow{Type: "start", Step: r.base.Step, Model: r.origin, Settings: r.s, Params: r.model.Params(),
+		DataTokens: r.data.Tokens,
 		StepTokens: r.s.StepTokens(), Engine: r.s.Engine, FLOPs: flopsPerToken(r.model, r.s.Seq), Memory: r.memory,
 		Tokens: r.base.Tokens, Seconds: r.base.Seconds, Updates: r.base.Updates, Rewarm: r.growth.Left(r.base.Step)}
 	if r.kind == Resume {
@@ -94,8 +95,8 @@ func (r *run) grownHere() bool { return r.growth != nil && r.growth.Step == r.ba
 
 func due(step, every int) bool { return every > 0 && step%every == 0 }
 
-// stopped saves the state after the last complete step when training cannot or shall not go on. After an error of the engine's
-// nobody knows what its memory holds, and nothing is saved.
+// stopped saves the state after the last complete step when training cannot or shall not go on. After an error of the
+// engine's nobody knows what its memory holds, and nothing is saved.
 func (r *run) stopped(ctx context.Context, err error) error {
 	interrupted, step := ctx.Err() != nil, r.result.Step
 	var lost *engineError
@@ -113,8 +114,8 @@ func (r *run) stopped(ctx context.Context, err error) error {
 	return err
 }
 
-// step is one update: gradients of accum micro-batches, the norm, AdamW. The host waits for the engine once, when all is
-// asked for; the engine leaves the weights as they are where the loss or the norm is not finite.
+// step is one update: gradients of accum micro-batches, the norm, AdamW. The host waits for the engine once, when all
+// is asked for; the engine leaves the weights as they are where the loss or the norm is not finite.
 func (r *run) step(ctx context.Context, step int) error {
 	if err := r.gradients(ctx, step); err != nil {
 		return err
@@ -135,7 +136,8 @@ func (r *run) step(ctx context.Context, step int) error {
 	}
 	// From here on the weights are those after the step, whatever happens to its row.
 	r.result.Step, r.result.Loss = step, loss
-	row := StepRow{Type: "step", Step: step, Loss: loss, GradNorm: got.Norm, LR: lr, Tokens: now.Tokens, Seconds: r.seconds()}
+	row := StepRow{Type: "step", Step: step, Loss: loss, GradNorm: got.Norm, LR: lr, Tokens: now.Tokens,
+		Seconds: r.seconds()}
 	r.on(Event{Step: &row})
 	return r.log.write(row)
 }

@@ -23,7 +23,8 @@ type Memory struct {
 
 func memoryNeed(m *arch.Model, spec engine.Spec, o decoder.Options) Memory {
 	n := decoder.Plan(m, spec, o)
-	need := Memory{Weights: n.Weights + n.Copies, Gradients: n.Gradients, Activations: n.Activations, Workspace: n.Workspace}
+	need := Memory{Weights: n.Weights + n.Copies, Gradients: n.Gradients, Activations: n.Activations,
+		Workspace: n.Workspace}
 	if o.Train {
 		need.Optimizer = 2 * n.Weights
 	}
@@ -37,7 +38,8 @@ func (n Memory) check(m *arch.Model, spec engine.Spec, o decoder.Options) error 
 		return nil
 	}
 	err := fault.Failedf("training needs %s of memory (weights %s, gradients %s, optimizer %s, activations %s, workspace %s), %s are available",
-		sizeText(n.Total), sizeText(n.Weights), sizeText(n.Gradients), sizeText(n.Optimizer), sizeText(n.Activations), sizeText(n.Workspace), sizeText(n.Available))
+		sizeText(n.Total), sizeText(n.Weights), sizeText(n.Gradients), sizeText(n.Optimizer), sizeText(n.Activations),
+		sizeText(n.Workspace), sizeText(n.Available))
 	less := sort.Search(o.Batch, func(less int) bool {
 		smaller := o
 		smaller.Batch -= less
@@ -46,7 +48,8 @@ func (n Memory) check(m *arch.Model, spec engine.Spec, o decoder.Options) error 
 	if less == o.Batch {
 		return fault.Hint(err, "not even %v fits: a shorter %v, or a smaller model", fault.Arg("batch", 1), fault.Arg("seq"))
 	}
-	return fault.Hint(err, "%v would fit; %v keeps the tokens of a step", fault.Arg("batch", o.Batch-less), fault.Arg("accum"))
+	return fault.Hint(err, "%v would fit; %v keeps the tokens of a step", fault.Arg("batch", o.Batch-less),
+		fault.Arg("accum"))
 }
 
 func sizeText(n int64) string {

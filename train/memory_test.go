@@ -67,7 +67,8 @@ func TestTooLittleMemoryNamesABatchThatFits(t *testing.T) {
 			t.Errorf("%d bytes: %v", ok, err)
 		}
 	}
-	for available, hint := range map[int64]string{total(16) - 1: "--batch 15 would fit", total(5): "--batch 5 would fit", total(1) - 1: "not even --batch 1"} {
+	for available, hint := range map[int64]string{total(16) - 1: "--batch 15 would fit", total(5): "--batch 5 would fit",
+		total(1) - 1: "not even --batch 1"} {
 		err := check(available)
 		if fault.KindOf(err) != fault.Failed || err == nil || !strings.Contains(fault.HintText(err, asFlag), hint) {
 			t.Errorf("%d bytes: %v (hint %q), want a hint %q", available, err, fault.HintText(err, asFlag), hint)

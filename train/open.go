@@ -21,7 +21,8 @@ const (
 )
 
 // tokenizerFiles are the files that belong to a tokenizer.json.
-var tokenizerFiles = []string{tokenizerConfig, specialTokens, "vocab.json", "merges.txt", "tokenizer.model", "chat_template.jinja"}
+var tokenizerFiles = []string{tokenizerConfig, specialTokens, "vocab.json", "merges.txt", "tokenizer.model",
+	"chat_template.jinja"}
 
 // open reads what the training begins from: a config for fresh weights (nil checkpoint), or a model.
 func (r *run) open() (*arch.Checkpoint, error) {

@@ -34,8 +34,8 @@ func newAdamW(d *decoder.Decoder, s *trainstate.Settings) (*adamW, error) {
 	return o, nil
 }
 
-// step updates every weight by its gradient, as update number t counted from 1. Gradients are scaled down where their norm exceeds the
-// clip; where it or the loss is not finite nothing changes.
+// step updates every weight by its gradient, as update number t counted from 1. Gradients are scaled down where their
+// norm exceeds the clip; where it or the loss is not finite nothing changes.
 func (o *adamW) step(t int, lr float64) {
 	o.d.Clip(o.clip)
 	u := engine.AdamW{LR: lr, Beta1: o.beta1, Beta2: o.beta2, Eps: o.eps, Factor: o.d.Factor(),

@@ -11,7 +11,8 @@ type position struct {
 	Seconds float64 // of wall time
 }
 
-// place settles where the run begins in steps, updates and rows, and which growth the learning rate still warms up from.
+// place settles where the run begins in steps, updates and rows, and which growth the learning rate still warms up
+// from.
 func (r *run) place() {
 	s := r.state
 	if s == nil {
@@ -23,7 +24,8 @@ func (r *run) place() {
 	} else {
 		r.base = position{Updates: s.Updates, Rows: s.Rows}
 		if s.Growth.Left(s.Step) > 0 {
-			r.growth = &trainstate.Growth{Optimizer: s.Growth.Optimizer, Step: s.Growth.Step - s.Step, RewarmSteps: s.Growth.RewarmSteps}
+			r.growth = &trainstate.Growth{Optimizer: s.Growth.Optimizer, Step: s.Growth.Step - s.Step,
+				RewarmSteps: s.Growth.RewarmSteps}
 		}
 	}
 	if r.o.FreshOptimizer {
@@ -53,5 +55,6 @@ func (r *run) otherRows() string {
 // at is the position after `step` steps, without the time.
 func (r *run) at(step int) position {
 	n := step - r.base.Step
-	return position{Step: step, Updates: r.base.Updates + n, Rows: r.base.Rows + int64(n)*r.s.StepRows(), Tokens: r.base.Tokens + int64(n)*r.s.StepTokens()}
+	return position{Step: step, Updates: r.base.Updates + n, Rows: r.base.Rows + int64(n)*r.s.StepRows(),
+		Tokens: r.base.Tokens + int64(n)*r.s.StepTokens()}
 }

@@ -17,12 +17,14 @@ import (
 
 // resumed are oracle models, at least one of every architecture.
 var resumed = map[string]string{
-	"llama": "llama-rope3", "mistral": "mistral", "qwen2": "qwen2", "qwen3": "qwen3", "gemma": "gemma", "gemma2": "gemma2", "gemma3_text": "gemma3",
-	"gpt2": "gpt2", "gpt_neox": "gpt_neox", "olmo2": "olmo2", "phi3": "phi3", "mixtral": "mixtral", "qwen3_moe": "qwen3_moe",
+	"llama": "llama-rope3", "mistral": "mistral", "qwen2": "qwen2", "qwen3": "qwen3", "gemma": "gemma", "gemma2": "gemma2",
+	"gemma3_text": "gemma3",
+	"gpt2":        "gpt2", "gpt_neox": "gpt_neox", "olmo2": "olmo2", "phi3": "phi3", "mixtral": "mixtral",
+	"qwen3_moe": "qwen3_moe",
 }
 
-// TestEveryArchitectureResumes: stopped and resumed, a training gives the bytes of an uninterrupted one; with its moments
-// lost it does not.
+// TestEveryArchitectureResumes: stopped and resumed, a training gives the bytes of an uninterrupted one; with its
+// moments lost it does not.
 func TestEveryArchitectureResumes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("TestResumeIsBitEqual covers what is concurrent")
@@ -99,7 +101,8 @@ func TestResumeIsBitEqual(t *testing.T) {
 		{"shuffled rows in the middle of an epoch", []int{5}, shuffledData},
 		{"shuffled rows at the edge of an epoch", []int{6}, shuffledData},
 		{"engine cpu, recorded batches", []int{4}, func(o *Options) { o.Engine = "cpu" }},
-		{"engine cpu, bfloat16 weights, accumulation", []int{7}, func(o *Options) { o.Engine, o.DType, o.Batch, o.Accum = "cpu", "bfloat16", 2, 2 }},
+		{"engine cpu, bfloat16 weights, accumulation", []int{7},
+			func(o *Options) { o.Engine, o.DType, o.Batch, o.Accum = "cpu", "bfloat16", 2, 2 }},
 		{"engine cpu, shuffled rows", []int{5}, func(o *Options) { o.Engine = "cpu"; shuffledData(o) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"famkit/internal/trainstate"
 )
 
-// settle completes and checks the settings, as far as that goes before the data is read: recorded ones of a training that
-// goes on, the shape of recorded data.
+// settle completes and checks the settings, as far as that goes before the data is read: recorded ones of a training
+// that goes on, the shape of recorded data.
 func (r *run) settle() error {
 	switch r.kind {
 	case Resume:
@@ -44,16 +44,17 @@ func (r *run) settle() error {
 	}
 	if r.s.Seq > r.model.MaxPos {
 		if r.state != nil || r.o.Given("seq") || corpus.Recorded(recorded) {
-			return r.blame(fault.Usagef("%v: the model's max_position_embeddings is %d", fault.Arg("seq", r.s.Seq), r.model.MaxPos), "seq")
+			return r.blame(fault.Usagef("%v: the model's max_position_embeddings is %d", fault.Arg("seq", r.s.Seq),
+				r.model.MaxPos), "seq")
 		}
 		r.s.Seq = r.model.MaxPos
 	}
 	return r.chooseDType()
 }
 
-// takeSettings takes the settings of the training that is taken over, but for those that were given and those that belong
-// to what was given: the kind of new data, the other way to hold data out. The machine's threads are chosen anew, and the
-// learning rate is not warmed up from zero where the moments are warm.
+// takeSettings takes the settings of the training that is taken over, but for those that were given and those that
+// belong to what was given: the kind of new data, the other way to hold data out. The machine's threads are chosen
+// anew, and the learning rate is not warmed up from zero where the moments are warm.
 func (r *run) takeSettings() {
 	own := func(name string) bool {
 		switch name {
@@ -89,8 +90,10 @@ func (r *run) takeShape(path string) error {
 		r.s.Batch = shape[1] / r.s.Accum
 	}
 	if r.s.StepRows() != int64(shape[1]) || r.s.Seq != shape[2]-1 {
-		return fault.Inputf("%s: tensor %q: wanted %d rows of %d ids a step (%v, %v, %v and one target), found %v", path, corpus.TokensTensor,
-			r.s.StepRows(), r.s.Seq+1, fault.Arg("batch", r.s.Batch), fault.Arg("accum", r.s.Accum), fault.Arg("seq", r.s.Seq), shape)
+		return fault.Inputf("%s: tensor %q: wanted %d rows of %d ids a step (%v, %v, %v and one target), found %v", path,
+			corpus.TokensTensor,
+			r.s.StepRows(), r.s.Seq+1, fault.Arg("batch", r.s.Batch), fault.Arg("accum", r.s.Accum), fault.Arg("seq", r.s.Seq),
+			shape)
 	}
 	return nil
 }
@@ -103,7 +106,8 @@ func (r *run) chooseDType() error {
 			d, err = tensor.ParseDType(strings.ToUpper(name))
 		}
 		if err != nil || !d.Real() {
-			return r.blame(fault.Usagef("%v: wanted float32, bfloat16, float16 or float64, found %q", fault.Arg("dtype"), name), "dtype")
+			return r.blame(fault.Usagef("%v: wanted float32, bfloat16, float16 or float64, found %q", fault.Arg("dtype"), name),
+				"dtype")
 		}
 		r.dtype = d
 	}
@@ -111,8 +115,8 @@ func (r *run) chooseDType() error {
 	return nil
 }
 
-// startEngine makes the engine that the settings ask for and records what was chosen. A dry run does without one that cannot
-// run here: its plan is for a machine where it does.
+// startEngine makes the engine that the settings ask for and records what was chosen. A dry run does without one that
+// cannot run here: its plan is for a machine where it does.
 func (r *run) startEngine() error {
 	o := engine.Options{Threads: r.s.Threads, Precision: engine.Precision(r.s.Precision)}
 	if o.Threads == 0 {
@@ -133,7 +137,8 @@ func (r *run) startEngine() error {
 	return nil
 }
 
-// blame makes wrong usage a refused input where none of the settings was given, so that their values come from a state file.
+// blame makes wrong usage a refused input where none of the settings was given, so that their values come from a state
+// file.
 func (r *run) blame(err error, names ...string) error {
 	if fault.KindOf(err) != fault.Usage || r.state == nil || slices.ContainsFunc(names, r.o.Given) {
 		return err
@@ -197,7 +202,8 @@ func (r *run) settleResume() error {
 		for _, c := range changes {
 			what = append(what, c.String())
 		}
-		return fault.Hint(fault.Inputf("the training cannot be resumed with what would change its result: %s", strings.Join(what, "; ")),
+		return fault.Hint(fault.Inputf("the training cannot be resumed with what would change its result: %s",
+			strings.Join(what, "; ")),
 			"%v lets it change", fault.Arg("change"))
 	}
 	r.plan.Changes = changes

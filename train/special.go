@@ -33,7 +33,8 @@ func (r *run) loadTokenizer() (*tokenizer.Tokenizer, error) {
 	}
 	b := r.files[tokenizerFile]
 	if b == nil {
-		return nil, fault.Hint(fault.Inputf("text needs a tokenizer, and the model has no %s", tokenizerFile), "%v, or data of token ids",
+		return nil, fault.Hint(fault.Inputf("text needs a tokenizer, and the model has no %s", tokenizerFile),
+			"%v, or data of token ids",
 			fault.Arg("tokenizer", "DIR"))
 	}
 	t, err := tokenizer.Load(b)
@@ -57,7 +58,8 @@ func (r *run) text() (corpus.Encoder, int32, error) {
 }
 
 // separator is the token that follows each document: the one that was named, or the end of text. A config.json without
-// eos_token_id has none: transformers would take the id that is the default of the architecture, whatever token that is.
+// eos_token_id has none: transformers would take the id that is the default of the architecture, whatever token that
+// is.
 func (r *run) separator() (*Token, error) {
 	if name := r.s.Separator; name != "" {
 		return r.namedToken(name)
@@ -87,7 +89,8 @@ func (r *run) separator() (*Token, error) {
 		"%v names it%s", fault.Arg("separator", "TOKEN"), r.candidates())
 }
 
-// agreed gives the first of ids as a token. It refuses one that is an ordinary token while the tokenizer names another end of text.
+// agreed gives the first of ids as a token. It refuses one that is an ordinary token while the tokenizer names another
+// end of text.
 func (r *run) agreed(ids []int, from string, own *Token) (*Token, error) {
 	t, err := r.loadTokenizer()
 	if err != nil {
@@ -96,10 +99,12 @@ func (r *run) agreed(ids []int, from string, own *Token) (*Token, error) {
 	text, ok := t.Token(int32(ids[0]))
 	switch {
 	case !ok || ids[0] >= r.model.Vocab:
-		return nil, fault.Hint(fault.Inputf("%s is %d, which is no token of %s", from, ids[0], tokenizerFile), "%v names the one to use%s",
+		return nil, fault.Hint(fault.Inputf("%s is %d, which is no token of %s", from, ids[0], tokenizerFile),
+			"%v names the one to use%s",
 			fault.Arg("separator", "TOKEN"), r.candidates())
 	case own != nil && !slices.Contains(ids, int(own.ID)) && !t.IsSpecial(int32(ids[0])):
-		return nil, fault.Hint(fault.Inputf("%s is %d, which is the ordinary token %q; %s names %q (%d)", from, ids[0], text, own.From, own.Text, own.ID),
+		return nil, fault.Hint(fault.Inputf("%s is %d, which is the ordinary token %q; %s names %q (%d)", from, ids[0], text,
+			own.From, own.Text, own.ID),
 			"correct %s, or %v names the one to use", configFile, fault.Arg("separator", own.ID))
 	}
 	return &Token{int32(ids[0]), text, from}, nil
@@ -117,7 +122,8 @@ func (r *run) namedToken(name string) (*Token, error) {
 		_, ok = t.Token(id)
 	}
 	if !ok || int(id) >= r.model.Vocab {
-		return nil, fault.Hint(fault.Inputf("%v %q: no such token", fault.Arg("separator"), name), "it is a token's id or text%s", r.candidates())
+		return nil, fault.Hint(fault.Inputf("%v %q: no such token", fault.Arg("separator"), name),
+			"it is a token's id or text%s", r.candidates())
 	}
 	text, _ := t.Token(id)
 	return &Token{id, text, "given"}, nil
@@ -202,8 +208,8 @@ func (r *run) candidates() string {
 	return "; the tokenizer has " + strings.Join(list, ", ")
 }
 
-// completeConfig gives the config of a new model the special ids that it does not name, from the tokenizer, and refuses a
-// tokenizer that the config contradicts. path is the config's.
+// completeConfig gives the config of a new model the special ids that it does not name, from the tokenizer, and refuses
+// a tokenizer that the config contradicts. path is the config's.
 func (r *run) completeConfig(path string) error {
 	defer func() { r.files[generationFile] = generationConfig(r.config, r.model) }()
 	if r.files[tokenizerFile] == nil {
@@ -238,8 +244,8 @@ func (r *run) completeConfig(path string) error {
 	return nil
 }
 
-// generationConfig is what transformers derives from a model's config when no such file is there, of the ids that the config
-// names itself.
+// generationConfig is what transformers derives from a model's config when no such file is there, of the ids that the
+// config names itself.
 func generationConfig(c *arch.Config, m *arch.Model) []byte {
 	ids := func(key string, list []int) any {
 		switch list = explicit(c, key, list); len(list) {

@@ -12,8 +12,8 @@ import (
 	"famkit/internal/tokenizer"
 )
 
-// textModel is a folder with a tokenizer of 300 tokens, whose special ones are <s> (0) and <end> (1), a text, and a config.json
-// with these lines in it.
+// textModel is a folder with a tokenizer of 300 tokens, whose special ones are <s> (0) and <end> (1), a text, and a
+// config.json with these lines in it.
 func textModel(t *testing.T, lines string, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -35,7 +35,8 @@ func textModel(t *testing.T, lines string, files map[string]string) string {
 
 func textOptions(dir string) Options {
 	o := recordOptions("llama-tied", filepath.Join(dir, "out"))
-	o.Model, o.Init, o.Tokenizer, o.Data, o.Batch, o.Seq, o.Steps = "", dir, dir, []string{filepath.Join(dir, "text.txt")}, 1, 8, 1
+	o.Model, o.Init, o.Tokenizer, o.Data, o.Batch, o.Seq, o.Steps = "", dir, dir, []string{filepath.Join(dir, "text.txt")},
+		1, 8, 1
 	return o
 }
 
@@ -48,10 +49,12 @@ func TestSeparator(t *testing.T) {
 		named  string
 		want   string // id and who names it
 	}{
-		"the config's":           {`, "eos_token_id": 0, "bos_token_id": 1`, nil, "", "0 config.json: eos_token_id"},
-		"the first of several":   {`, "eos_token_id": [1, 0]`, nil, "", "1 config.json: eos_token_id"},
-		"the tokenizer's":        {"", map[string]string{tokenizerConfig: ends}, "", "1 config.json: eos_token_id"}, // completed from it
-		"an object":              {"", map[string]string{tokenizerConfig: `{"eos_token": {"content": "<end>"}}`}, "", "1 config.json: eos_token_id"},
+		"the config's":         {`, "eos_token_id": 0, "bos_token_id": 1`, nil, "", "0 config.json: eos_token_id"},
+		"the first of several": {`, "eos_token_id": [1, 0]`, nil, "", "1 config.json: eos_token_id"},
+		"the tokenizer's":      {"", map[string]string{tokenizerConfig: ends}, "", "1 config.json: eos_token_id"},
+		// completed from it
+		"an object": {"", map[string]string{tokenizerConfig: `{"eos_token": {"content": "<end>"}}`}, "",
+			"1 config.json: eos_token_id"},
 		"the map's":              {"", map[string]string{specialTokens: ends}, "", "1 config.json: eos_token_id"},
 		"the beginning of texts": {`, "bos_token_id": 0`, nil, "", "0 config.json: bos_token_id"},
 		"named by its text":      {"", nil, "<end>", "1 given"},
@@ -74,13 +77,18 @@ func TestSeparatorRefusals(t *testing.T) {
 		named  string
 		words  []string
 	}{
-		"nobody names one":      {"", nil, "", []string{"no token ends a document", "--separator TOKEN", `"<s>" (0), "<end>" (1)`}},
-		"null":                  {`, "eos_token_id": null, "bos_token_id": null`, nil, "", []string{"no token ends a document"}},
-		"an ordinary token":     {`, "eos_token_id": 2`, map[string]string{tokenizerConfig: ends}, "", []string{"eos_token_id is 2", "ordinary token", `"<end>" (1)`}},
-		"no token":              {`, "eos_token_id": 299`, map[string]string{}, "", []string{"eos_token_id is 299", "no token"}},
-		"a name that is none":   {"", nil, "<eos>", []string{`"<eos>": no such token`, `"<s>" (0)`}},
-		"an id that is none":    {"", nil, "4000", []string{"no such token"}},
-		"a tokenizer's mistake": {"", map[string]string{tokenizerConfig: `{"eos_token": "<gone>"}`}, "", []string{`eos_token "<gone>" is no token`}},
+		"nobody names one": {"", nil, "", []string{"no token ends a document", "--separator TOKEN",
+			`"<s>" (0), "<end>" (1)`}},
+		"null": {`, "eos_token_id": null, "bos_token_id": null`, nil, "",
+			[]string{"no token ends a document"}},
+		"an ordinary token": {`, "eos_token_id": 2`, map[string]string{tokenizerConfig: ends}, "",
+			[]string{"eos_token_id is 2", "ordinary token", `"<end>" (1)`}},
+		"no token": {`, "eos_token_id": 299`, map[string]string{}, "",
+			[]string{"eos_token_id is 299", "no token"}},
+		"a name that is none": {"", nil, "<eos>", []string{`"<eos>": no such token`, `"<s>" (0)`}},
+		"an id that is none":  {"", nil, "4000", []string{"no such token"}},
+		"a tokenizer's mistake": {"", map[string]string{tokenizerConfig: `{"eos_token": "<gone>"}`}, "",
+			[]string{`eos_token "<gone>" is no token`}},
 	} {
 		o := textOptions(textModel(t, c.config, c.files))
 		if name == "no token" { // the vocabulary is larger than the tokenizer
@@ -88,7 +96,8 @@ func TestSeparatorRefusals(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			writeFile(t, filepath.Join(o.Init, configFile), strings.Replace(strings.Replace(string(b), "300", "400", 1), "299", "399", 1))
+			writeFile(t, filepath.Join(o.Init, configFile), strings.Replace(strings.Replace(string(b), "300", "400", 1), "299",
+				"399", 1))
 			c.words[0] = "eos_token_id is 399"
 		}
 		o.Separator = c.named
@@ -96,7 +105,8 @@ func TestSeparatorRefusals(t *testing.T) {
 	}
 }
 
-// TestNewModelsGetTheirSpecialIDs: a config.json without them gets the tokenizer's, and no default of the architecture reaches a file.
+// TestNewModelsGetTheirSpecialIDs: a config.json without them gets the tokenizer's, and no default of the architecture
+// reaches a file.
 func TestNewModelsGetTheirSpecialIDs(t *testing.T) {
 	ids := func(o Options) string {
 		trained(t, o)
@@ -136,7 +146,8 @@ func TestNewModelsGetTheirSpecialIDs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, filepath.Join(o.Init, configFile), strings.Replace(strings.Replace(string(b), `"vocab_size": 300, `, "", 1), "300", "258", 1))
+	writeFile(t, filepath.Join(o.Init, configFile), strings.Replace(strings.Replace(string(b), `"vocab_size": 300, `, "",
+		1), "300", "258", 1))
 	refused(t, "a vocabulary that is too small", o, fault.Input, "vocab_size 258 is too small for the tokenizer's")
 }
 
@@ -156,7 +167,8 @@ func TestRowsAreShown(t *testing.T) {
 		t.Errorf("counts %+v", p.Data.Counts)
 	}
 	// Ids without a tokenizer are shown as they are.
-	if p := planOf(t, recordOptions("llama-tied", filepath.Join(dir, "out"))); !strings.HasPrefix(p.Data.First[0], "50 50 28 28") {
+	if p := planOf(t, recordOptions("llama-tied", filepath.Join(dir, "out"))); !strings.HasPrefix(p.Data.First[0],
+		"50 50 28 28") {
 		t.Errorf("rows %q", p.Data.First)
 	}
 }

@@ -13,8 +13,8 @@ const (
 	probeBytes = 256 << 20
 )
 
-// leastSeconds is a lower bound of the time that the plan's operations take: as if all of them were one large matrix product
-// of the model's own sizes, whose speed is measured. 0 where that cannot be measured.
+// leastSeconds is a lower bound of the time that the plan's operations take: as if all of them were one large matrix
+// product of the model's own sizes, whose speed is measured. 0 where that cannot be measured.
 func (r *run) leastSeconds() float64 {
 	if r.e == nil || r.plan.FLOPs == 0 {
 		return 0

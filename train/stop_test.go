@@ -71,8 +71,8 @@ func (w *full) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// TestRowsThatCannotBeWritten: whichever row fails, what is saved is the state after the step that it says, and a training that
-// goes on from it ends with the same bytes.
+// TestRowsThatCannotBeWritten: whichever row fails, what is saved is the state after the step that it says, and a
+// training that goes on from it ends with the same bytes.
 func TestRowsThatCannotBeWritten(t *testing.T) {
 	dir := t.TempDir()
 	o := recordOptions("llama-tied", filepath.Join(dir, "whole"))

@@ -29,8 +29,9 @@ func child(parent Options, steps int) Options {
 	return newSteps(o, steps)
 }
 
-// TestTakingOverIsGoingOn: at a constant rate the steps of a training that takes another one over are those that the other would
-// have made next: same moments, same bias correction, same rows. With a fresh optimizer, another seed or other data they are not.
+// TestTakingOverIsGoingOn: at a constant rate the steps of a training that takes another one over are those that the
+// other would have made next: same moments, same bias correction, same rows. With a fresh optimizer, another seed or
+// other data they are not.
 func TestTakingOverIsGoingOn(t *testing.T) {
 	for _, engine := range []string{"ref", "cpu"} {
 		parent := parentTraining(t, engine)
@@ -72,7 +73,8 @@ func TestTakingOverIsGoingOn(t *testing.T) {
 func TestTakingOverSaysSo(t *testing.T) {
 	parent := parentTraining(t, "cpu")
 	p := planOf(t, child(parent, 3))
-	if p.Kind != TakeOver || p.Optimizer != "taken over" || p.Updates != 4 || p.First != 1 || p.Steps != 3 || p.Data.Anew != "" || p.Data.Done == 0 {
+	if p.Kind != TakeOver || p.Optimizer != "taken over" || p.Updates != 4 || p.First != 1 || p.Steps != 3 ||
+		p.Data.Anew != "" || p.Data.Done == 0 {
 		t.Errorf("plan %+v", p)
 	}
 	for _, name := range []string{"lr", "batch", "seq", "data", "eval-fraction", "schedule"} {
@@ -90,7 +92,8 @@ func TestTakingOverSaysSo(t *testing.T) {
 	if p := planOf(t, fresh); p.Optimizer != "left behind" || p.Updates != 0 || p.Data.Done == 0 {
 		t.Errorf("fresh: plan %+v", p)
 	}
-	if p := planOf(t, child(parent, 3).with(func(o *Options) { o.Seed = 5 }, "steps", "seed")); p.Data.Anew != "seed" || p.Data.Done != 0 {
+	if p := planOf(t, child(parent, 3).with(func(o *Options) { o.Seed = 5 }, "steps", "seed")); p.Data.Anew != "seed" ||
+		p.Data.Done != 0 {
 		t.Errorf("another seed: the order goes on: %+v", p.Data)
 	}
 	if p := planOf(t, child(parent, 3).with(func(o *Options) { o.Seq = 8 }, "steps", "seq")); p.Data.Anew != "seq" {
@@ -125,8 +128,8 @@ func growState(t *testing.T, dir, how string) {
 	writeFile(t, filepath.Join(dir, planFile), `{"a": "growth"}`)
 }
 
-// TestAfterAGrowth: the rate is warmed up again, in a training of its own and in place, the seam is evaluated, and the growth is
-// kept under a name of its own.
+// TestAfterAGrowth: the rate is warmed up again, in a training of its own and in place, the seam is evaluated, and the
+// growth is kept under a name of its own.
 func TestAfterAGrowth(t *testing.T) {
 	parent := parentTraining(t, "cpu")
 	state, err := trainstate.Read(parent.Out)
@@ -150,7 +153,8 @@ func TestAfterAGrowth(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if first == nil || first.Step != 0 || first.Before == nil || *first.Before != state.Eval.Loss || first.Loss != state.Eval.Loss {
+	if first == nil || first.Step != 0 || first.Before == nil || *first.Before != state.Eval.Loss ||
+		first.Loss != state.Eval.Loss {
 		t.Errorf("the evaluation at the seam is %+v, want the parent's %v", first, state.Eval.Loss)
 	}
 	if want := []float64{1e-3 / 40, 1e-3 * 2 / 40, 1e-3 * 3 / 40}; !slices.Equal(rates, want) {
@@ -173,8 +177,8 @@ func TestAfterAGrowth(t *testing.T) {
 	checkLineage(t, parent.Out, []string{"", "plan-2.json"}, 4, 6)
 }
 
-// checkLineage compares which growths and how many steps a model's lineage lists. plans counts from the second stage where the
-// first has none.
+// checkLineage compares which growths and how many steps a model's lineage lists. plans counts from the second stage
+// where the first has none.
 func checkLineage(t *testing.T, dir string, plans []string, steps ...int) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(dir, trainstate.LineageFile))
@@ -218,7 +222,8 @@ func TestTakenOverTrainingsResume(t *testing.T) {
 	}
 }
 
-// TestStatesThatCannotBeTakenOver: another trainer's state is passed over with a word, moments that are missing are not.
+// TestStatesThatCannotBeTakenOver: another trainer's state is passed over with a word, moments that are missing are
+// not.
 func TestStatesThatCannotBeTakenOver(t *testing.T) {
 	parent := parentTraining(t, "cpu")
 	copyOf := func(name string) string {
@@ -236,7 +241,8 @@ func TestStatesThatCannotBeTakenOver(t *testing.T) {
 	}
 	writeFile(t, filepath.Join(foreign, trainstate.StateFile), string(hf))
 	o.Model = foreign
-	if p := planOf(t, o); p.Kind != Start || p.Optimizer != "new" || !slices.Equal(p.Unused, []string{trainstate.OptimizerFile, trainstate.StateFile}) {
+	if p := planOf(t, o); p.Kind != Start || p.Optimizer != "new" ||
+		!slices.Equal(p.Unused, []string{trainstate.OptimizerFile, trainstate.StateFile}) {
 		t.Errorf("another trainer's: plan %+v", p)
 	}
 	refused(t, "resume another trainer's", goOn(foreign), fault.Input, "the state of another trainer")
@@ -281,7 +287,8 @@ func TestWrongStatesAreRefusedInputs(t *testing.T) {
 			t.Fatal(err)
 		}
 		spoilState(t, dir, c[0], c[1])
-		for name, o := range map[string]Options{"resume": newSteps(goOn(dir), 9), "take over": newSteps(Options{Model: dir, Out: dir + "x", Settings: trainstate.Defaults()}, 9)} {
+		for name, o := range map[string]Options{"resume": newSteps(goOn(dir), 9),
+			"take over": newSteps(Options{Model: dir, Out: dir + "x", Settings: trainstate.Defaults()}, 9)} {
 			if c[0] == `"step": 4` && name == "take over" || !strings.HasPrefix(c[0], `"threads`) || name == "resume" {
 				refused(t, c[1]+", "+name, o, fault.Input, filepath.Join(dir, trainstate.StateFile), c[2])
 			}

@@ -4,9 +4,9 @@
 // The graph is spago's (graph.go), the arithmetic an engine's. Weights, moments and gradients are kept in the
 // engine's type: float32 on cpu whatever the saved type, float64 on ref.
 //
-// Reading order: options.go and begin.go say what a call may ask for, settle.go which settings hold, plan.go what will be
-// done; build.go takes the memory, loop.go and evaluate.go run, checkpoint.go saves. What a training is made of beside its
-// weights is package trainstate's, what it reads package corpus's.
+// Reading order: options.go and begin.go say what a call may ask for, settle.go which settings hold, plan.go what will
+// be done; build.go takes the memory, loop.go and evaluate.go run, checkpoint.go saves. What a training is made of
+// beside its weights is package trainstate's, what it reads package corpus's.
 package train
 
 import (
@@ -86,8 +86,8 @@ type run struct {
 	result   Result
 }
 
-// Run trains and writes checkpoints. Events arrive in order, from the calling goroutine. When ctx ends, Run finishes the
-// micro-batch, saves the last complete step and returns an *Interrupted.
+// Run trains and writes checkpoints. Events arrive in order, from the calling goroutine. When ctx ends, Run finishes
+// the micro-batch, saves the last complete step and returns an *Interrupted.
 func Run(ctx context.Context, o Options, on func(Event)) (*Result, error) {
 	if o.Given == nil {
 		o.Given = func(string) bool { return false }
@@ -161,7 +161,8 @@ func (r *run) finished() bool {
 
 func (r *run) nothingToDo() {
 	s := r.state
-	r.result = Result{Out: r.o.Out, Step: s.Step, Tokens: s.Tokens, Seconds: s.Seconds, Engine: r.s.Engine, Settings: r.s, DryRun: r.o.DryRun,
+	r.result = Result{Out: r.o.Out, Step: s.Step, Tokens: s.Tokens, Seconds: s.Seconds, Engine: r.s.Engine, Settings: r.s,
+		DryRun:      r.o.DryRun,
 		NothingToDo: true}
 	if r.model != nil {
 		r.result.Params = r.model.Params()
@@ -194,7 +195,8 @@ func (r *run) settleAll(ctx context.Context) (err error) {
 		r.nothingToDo()
 		return nil
 	}
-	r.result = Result{Out: r.o.Out, Params: r.model.Params(), Engine: r.s.Engine, Memory: r.memory, Settings: r.s, DryRun: r.o.DryRun}
+	r.result = Result{Out: r.o.Out, Params: r.model.Params(), Engine: r.s.Engine, Memory: r.memory, Settings: r.s,
+		DryRun: r.o.DryRun}
 	return nil
 }
 
@@ -203,13 +205,16 @@ func (r *run) dataMoved(err error) error {
 	if r.state == nil || r.o.Given("data") && r.o.Given("eval") || !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return fault.Hint(err, "the path is the one that the training was given, seen from where it was begun; %v or %v names it anew",
+	return fault.Hint(err,
+		"the path is the one that the training was given, seen from where it was begun; %v or %v names it anew",
 		fault.Arg("data", "PATH"), fault.Arg("eval", "PATH"))
 }
 
 func (r *run) dataOptions() corpus.Options {
-	o := corpus.Options{Paths: r.s.Data, Reading: corpus.Reading{Ext: r.s.Ext, TextField: r.s.TextField, AsText: r.s.AsText},
-		TokenDType: r.s.TokenDType, Eval: r.s.Eval, EvalFraction: r.s.EvalFraction, Seq: r.s.Seq, Vocab: r.model.Vocab, Seed: r.s.Seed, Memory: mem.Available(),
+	o := corpus.Options{Paths: r.s.Data, Reading: corpus.Reading{Ext: r.s.Ext, TextField: r.s.TextField,
+		AsText: r.s.AsText},
+		TokenDType: r.s.TokenDType, Eval: r.s.Eval, EvalFraction: r.s.EvalFraction, Seq: r.s.Seq, Vocab: r.model.Vocab,
+		Seed: r.s.Seed, Memory: mem.Available(),
 		Text:     r.text,
 		Progress: r.progress}
 	if r.o.onlyEvaluates() && r.s.Eval != "" {

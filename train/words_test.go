@@ -12,7 +12,8 @@ import (
 	"famkit/internal/trainstate"
 )
 
-// TestResumeRefusesChanges: what would change a training's result is refused without a word of its own, and force is no such word.
+// TestResumeRefusesChanges: what would change a training's result is refused without a word of its own, and force is no
+// such word.
 func TestResumeRefusesChanges(t *testing.T) {
 	dir := t.TempDir()
 	o := recordOptions("llama-tied", filepath.Join(dir, "out"))
@@ -27,16 +28,24 @@ func TestResumeRefusesChanges(t *testing.T) {
 		kind  fault.Kind
 		words []string
 	}{
-		{"learning rate", resume.with(func(o *Options) { o.LR = 1 }, "lr"), fault.Input, []string{"lr was 0.001, now 1", "--change"}},
-		{"forced", resume.with(func(o *Options) { o.LR, o.Force = 1, true }, "lr"), fault.Input, []string{"lr was 0.001, now 1", "--change"}},
-		{"steps of a cosine", resume.with(func(o *Options) { o.Steps = 30 }, "steps"), fault.Input, []string{"steps was 20, now 30"}},
-		{"fewer steps than done", resume.with(func(o *Options) { o.Steps = 2 }, "steps"), fault.Usage, []string{"--steps 2: 3 steps are done already"}},
+		{"learning rate", resume.with(func(o *Options) { o.LR = 1 }, "lr"), fault.Input,
+			[]string{"lr was 0.001, now 1", "--change"}},
+		{"forced", resume.with(func(o *Options) { o.LR, o.Force = 1, true }, "lr"), fault.Input,
+			[]string{"lr was 0.001, now 1", "--change"}},
+		{"steps of a cosine", resume.with(func(o *Options) { o.Steps = 30 }, "steps"), fault.Input,
+			[]string{"steps was 20, now 30"}},
+		{"fewer steps than done", resume.with(func(o *Options) { o.Steps = 2 }, "steps"), fault.Usage,
+			[]string{"--steps 2: 3 steps are done already"}},
 		{"data", resume.with(func(o *Options) { o.Data = other }, "data"), fault.Input, []string{"the data was"}},
-		{"threads", resume.with(func(o *Options) { o.Threads = 77 }, "threads"), fault.Input, []string{"threads was", "now 77"}},
-		{"type", resume.with(func(o *Options) { o.DType = "bfloat16" }, "dtype"), fault.Input, []string{"dtype was float32, now bfloat16"}},
-		{"no training", Options{Model: oracle + "llama-tied", Out: filepath.Join(dir, "new"), Words: Words{Resume: true}}, fault.Input,
+		{"threads", resume.with(func(o *Options) { o.Threads = 77 }, "threads"), fault.Input,
+			[]string{"threads was", "now 77"}},
+		{"type", resume.with(func(o *Options) { o.DType = "bfloat16" }, "dtype"), fault.Input,
+			[]string{"dtype was float32, now bfloat16"}},
+		{"no training", Options{Model: oracle + "llama-tied", Out: filepath.Join(dir, "new"), Words: Words{Resume: true}},
+			fault.Input,
 			[]string{trainstate.StateFile, "without --resume"}},
-		{"no config either", Options{Init: oracle + "llama-tied/config.json", Out: filepath.Join(dir, "new"), Words: Words{Resume: true}}, fault.Input,
+		{"no config either", Options{Init: oracle + "llama-tied/config.json", Out: filepath.Join(dir, "new"),
+			Words: Words{Resume: true}}, fault.Input,
 			[]string{"no such training"}},
 	} {
 		refused(t, c.name, c.o, c.kind, c.words...)
@@ -62,7 +71,8 @@ func TestErasingHasAWordOfItsOwn(t *testing.T) {
 	before := contents(t, o.Out)
 	refused(t, "again", o, fault.Input, "exists already", "3 of 3 steps", "--resume", "--erase")
 	refused(t, "forced", o.with(func(o *Options) { o.Force = true }), fault.Input, "3 of 3 steps, 372 tokens", "--erase")
-	refused(t, "with resume", o.with(func(o *Options) { o.Erase, o.Resume = true, true }), fault.Usage, "--resume and --erase contradict")
+	refused(t, "with resume", o.with(func(o *Options) { o.Erase, o.Resume = true, true }), fault.Usage,
+		"--resume and --erase contradict")
 	if !maps.Equal(before, contents(t, o.Out)) {
 		t.Fatal("a refused run changed the training")
 	}
@@ -97,7 +107,8 @@ func TestForceReplacesWhatIsNoTraining(t *testing.T) {
 	o := recordOptions("llama-tied", out)
 	o.Steps = 1
 	refused(t, "a model", o, fault.Input, "exists already", "--force")
-	refused(t, "erase a model", o.with(func(o *Options) { o.Erase = true }), fault.Input, "holds no training to erase", "--force")
+	refused(t, "erase a model", o.with(func(o *Options) { o.Erase = true }), fault.Input, "holds no training to erase",
+		"--force")
 	trained(t, o.with(func(o *Options) { o.Force = true }))
 	if !trainstate.Is(out) {
 		t.Error("the model was not replaced")
@@ -106,7 +117,8 @@ func TestForceReplacesWhatIsNoTraining(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(out, trainstate.StateFile), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, "a broken training", o.with(func(o *Options) { o.Force = true }), fault.Input, "its state cannot be read", "--erase")
+	refused(t, "a broken training", o.with(func(o *Options) { o.Force = true }), fault.Input, "its state cannot be read",
+		"--erase")
 	trained(t, o.with(func(o *Options) { o.Erase = true }))
 }
 
@@ -119,7 +131,8 @@ func TestNothingToDo(t *testing.T) {
 	before, log := contents(t, o.Out), contents(t, dir)["log.jsonl"]
 	branch := goOn(o.Out)
 	branch.Out = filepath.Join(dir, "x2")
-	for name, again := range map[string]Options{"in place": goOn(o.Out), "with its own steps": newSteps(goOn(o.Out), 2), "elsewhere": branch} {
+	for name, again := range map[string]Options{"in place": goOn(o.Out), "with its own steps": newSteps(goOn(o.Out), 2),
+		"elsewhere": branch} {
 		events := 0
 		r, err := Run(context.Background(), again, func(Event) { events++ })
 		if err != nil || !r.NothingToDo || r.Ran != 0 || r.Written || r.Step != 2 || events > 0 {
@@ -134,8 +147,9 @@ func TestNothingToDo(t *testing.T) {
 	}
 }
 
-// TestExtending: more steps of a finished training are no change, whatever its schedule, and of an interrupted one where its rates
-// stay what they were. The result is that of a training which had them from the start where the rates agree.
+// TestExtending: more steps of a finished training are no change, whatever its schedule, and of an interrupted one
+// where its rates stay what they were. The result is that of a training which had them from the start where the rates
+// agree.
 func TestExtending(t *testing.T) {
 	dir := t.TempDir()
 	whole := recordOptions("llama-tied", filepath.Join(dir, "whole"))
@@ -167,14 +181,17 @@ func TestCallsThatContradictThemselves(t *testing.T) {
 		o     Options
 		words string
 	}{
-		"change alone":          {base.with(func(o *Options) { o.Change = true }), "--change goes with --resume"},
-		"fresh and resume":      {base.with(func(o *Options) { o.Resume, o.FreshOptimizer = true, true }), "contradict"},
-		"fresh and init":        {base.with(func(o *Options) { o.Model, o.Init, o.FreshOptimizer = "", "x", true }), "contradict"},
-		"model and init":        {base.with(func(o *Options) { o.Init = "x" }), "contradict"},
-		"nothing":               {base.with(func(o *Options) { o.Model = "" }), "neither a model nor --init"},
-		"no output":             {base.with(func(o *Options) { o.Out = "" }), "no output"},
-		"two lengths":           {base.with(func(o *Options) { o.Budget.Tokens = 5 }, "steps", "tokens"), "--steps and --tokens both say"},
-		"epochs":                {base.with(func(o *Options) { o.Budget.Epochs = -1 }, "epochs"), "--epochs: wanted a number above 0"},
+		"change alone":     {base.with(func(o *Options) { o.Change = true }), "--change goes with --resume"},
+		"fresh and resume": {base.with(func(o *Options) { o.Resume, o.FreshOptimizer = true, true }), "contradict"},
+		"fresh and init": {base.with(func(o *Options) { o.Model, o.Init, o.FreshOptimizer = "", "x", true }),
+			"contradict"},
+		"model and init": {base.with(func(o *Options) { o.Init = "x" }), "contradict"},
+		"nothing":        {base.with(func(o *Options) { o.Model = "" }), "neither a model nor --init"},
+		"no output":      {base.with(func(o *Options) { o.Out = "" }), "no output"},
+		"two lengths": {base.with(func(o *Options) { o.Budget.Tokens = 5 }, "steps", "tokens"),
+			"--steps and --tokens both say"},
+		"epochs": {base.with(func(o *Options) { o.Budget.Epochs = -1 }, "epochs"),
+			"--epochs: wanted a number above 0"},
 		"flops":                 {base.with(func(o *Options) { o.Budget.FLOPs = 1e50 }, "flops"), "--flops: wanted"},
 		"no steps, no data":     {base.with(func(o *Options) { o.Steps = 0 }, "steps"), "--eval says what to evaluate on"},
 		"no data":               {base.with(func(o *Options) { o.Data = nil }), "--data is missing"},

@@ -53,20 +53,24 @@ func tokenizerTrainCommand(u *ui) *cli.Command {
 		Description: tokenizerTrainDescription + exitStatus,
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "vocab", Value: 2048, Usage: "tokens, special ones and the 256 bytes included: `N`"},
-			&cli.StringFlag{Name: "ext", Usage: "in folders take names with these endings, not those after a !: `LIST` such as .go,.md,!_test.go"},
+			&cli.StringFlag{Name: "ext",
+				Usage: "in folders take names with these endings, not those after a !: `LIST` such as .go,.md,!_test.go"},
 			&cli.StringFlag{Name: "text-field", DefaultText: "text", Usage: "field of JSON rows that holds their text: `NAME`"},
 			&cli.BoolFlag{Name: "as-text", Usage: "take JSON and tables as they stand"},
-			&cli.StringSliceFlag{Name: "special", Value: cli.NewStringSlice("<|endoftext|>"), Usage: "special `TOKEN`, from id 0 on (may be repeated)"},
+			&cli.StringSliceFlag{Name: "special", Value: cli.NewStringSlice("<|endoftext|>"),
+				Usage: "special `TOKEN`, from id 0 on (may be repeated)"},
 			&cli.Int64Flag{Name: "min-frequency", Value: 2, Usage: "merge pairs that occur at least `N` times"},
 			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "replace a tokenizer that OUT has"},
 		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() < 2 {
-				return fault.Hint(fault.Usagef("tokenizer train takes data and a folder to write, %d given", c.NArg()), "famkit tokenizer train --help")
+				return fault.Hint(fault.Usagef("tokenizer train takes data and a folder to write, %d given", c.NArg()),
+					"famkit tokenizer train --help")
 			}
 			args := c.Args().Slice()
 			data, out := args[:len(args)-1], args[len(args)-1]
-			o := tokenizer.TrainOptions{VocabSize: c.Int("vocab"), Specials: c.StringSlice("special"), MinFrequency: c.Int64("min-frequency")}
+			o := tokenizer.TrainOptions{VocabSize: c.Int("vocab"), Specials: c.StringSlice("special"),
+				MinFrequency: c.Int64("min-frequency")}
 			r := corpus.Reading{Ext: c.String("ext"), TextField: c.String("text-field"), AsText: c.Bool("as-text")}
 			return runTokenizerTrain(c.Context, u, data, r, out, o, c.Bool("force"))
 		},
@@ -85,7 +89,8 @@ type trainedTokenizer struct {
 	Special   []string         `json:"special"` // by id, from 0 on; the first begins and ends documents
 }
 
-func runTokenizerTrain(ctx context.Context, u *ui, data []string, r corpus.Reading, out string, o tokenizer.TrainOptions, force bool) error {
+func runTokenizerTrain(ctx context.Context, u *ui, data []string, r corpus.Reading, out string,
+	o tokenizer.TrainOptions, force bool) error {
 	if o.MinFrequency < 1 {
 		return fault.Usagef("--min-frequency %d: wanted 1 or more", o.MinFrequency)
 	}
@@ -122,16 +127,19 @@ func runTokenizerTrain(ctx context.Context, u *ui, data []string, r corpus.Readi
 
 // printTokenizer also says what the config.json of a model needs to agree with the tokenizer.
 func printTokenizer(w io.Writer, a *trainedTokenizer) {
-	_, _ = fmt.Fprintf(w, "%s: %s tokens from %s files, %s\n", filepath.Join(a.Path, tokenizerName), countText(int64(a.Vocab)),
+	_, _ = fmt.Fprintf(w, "%s: %s tokens from %s files, %s\n", filepath.Join(a.Path, tokenizerName),
+		countText(int64(a.Vocab)),
 		countText(int64(a.Files)), bytesText(a.Bytes))
 	if len(a.Special) > 0 {
-		_, _ = fmt.Fprintf(w, "%q (0) begins and ends documents; a config.json for it: \"vocab_size\": %d, \"bos_token_id\": 0, \"eos_token_id\": 0\n",
+		_, _ = fmt.Fprintf(w,
+			"%q (0) begins and ends documents; a config.json for it: \"vocab_size\": %d, \"bos_token_id\": 0, \"eos_token_id\": 0\n",
 			a.Special[0], a.Vocab)
 	}
 }
 
 // countTexts passes texts on, counts them and stops when ctx ends.
-func countTexts(ctx context.Context, files iter.Seq2[corpus.Text, error], a *trainedTokenizer, bar *progress) iter.Seq2[string, error] {
+func countTexts(ctx context.Context, files iter.Seq2[corpus.Text, error], a *trainedTokenizer,
+	bar *progress) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for f, err := range files {
 			if err == nil {
@@ -186,7 +194,8 @@ func tokenizerEncodeCommand(u *ui) *cli.Command {
 		Usage:       "turn text into ids",
 		ArgsUsage:   "TOKENIZER [FILE]",
 		Description: "TOKENIZER is a tokenizer.json, a folder that has one, or a GGUF file. Without FILE the text comes from standard input." + exitStatus,
-		Flags:       []cli.Flag{&cli.BoolFlag{Name: "special", Usage: "put the tokens around the text that the model expects, such as <s>"}},
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "special",
+			Usage: "put the tokens around the text that the model expects, such as <s>"}},
 		Action: func(c *cli.Context) error {
 			t, text, err := tokenizerInput(u, c)
 			if err != nil {
@@ -260,7 +269,8 @@ func parseIDs(list string) ([]int32, error) {
 // tokenizerInput reads what encode and decode take: a tokenizer, and a file or standard input.
 func tokenizerInput(u *ui, c *cli.Context) (*tokenizer.Tokenizer, string, error) {
 	if c.NArg() < 1 || c.NArg() > 2 {
-		return nil, "", fault.Hint(fault.Usagef("%s takes a tokenizer and at most one file, %d given", c.Command.Name, c.NArg()), "famkit tokenizer --help")
+		return nil, "", fault.Hint(fault.Usagef("%s takes a tokenizer and at most one file, %d given", c.Command.Name,
+			c.NArg()), "famkit tokenizer --help")
 	}
 	t, err := u.openTokenizer(c.Args().First())
 	if err != nil {

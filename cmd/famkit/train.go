@@ -86,7 +86,8 @@ func howToGoOn(err error) error {
 }
 
 func trainOptions(u *ui, c *cli.Context) (train.Options, error) {
-	o := train.Options{Init: c.String("init"), Tokenizer: c.String("tokenizer"), Given: c.IsSet, DryRun: c.Bool("dry-run"), Log: c.String("log"),
+	o := train.Options{Init: c.String("init"), Tokenizer: c.String("tokenizer"), Given: c.IsSet, DryRun: c.Bool("dry-run"),
+		Log: c.String("log"),
 		Words: train.Words{Resume: c.Bool("resume"), Change: c.Bool("change"), Erase: c.Bool("erase"), Force: c.Bool("force"),
 			FreshOptimizer: c.Bool("fresh-optimizer")}}
 	if o.Log == "-" {

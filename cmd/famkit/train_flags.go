@@ -17,11 +17,14 @@ func trainFlags(d trainstate.Settings) []cli.Flag {
 
 func dataFlags(d trainstate.Settings) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "data", Usage: "text, folder of text, token files or recorded batches: `PATH` (may be repeated)"},
-		&cli.StringFlag{Name: "ext", Usage: "in folders take names with these endings, not those after a !: `LIST` such as .go,.md,!_test.go"},
+		&cli.StringSliceFlag{Name: "data",
+			Usage: "text, folder of text, token files or recorded batches: `PATH` (may be repeated)"},
+		&cli.StringFlag{Name: "ext",
+			Usage: "in folders take names with these endings, not those after a !: `LIST` such as .go,.md,!_test.go"},
 		&cli.StringFlag{Name: "text-field", DefaultText: "text", Usage: "field of JSON rows that holds their text: `NAME`"},
 		&cli.BoolFlag{Name: "as-text", Usage: "train on JSON and tables as they stand"},
-		&cli.StringFlag{Name: "separator", DefaultText: "the end of text", Usage: "what follows each document: `TOKEN`, by its text or its id"},
+		&cli.StringFlag{Name: "separator", DefaultText: "the end of text",
+			Usage: "what follows each document: `TOKEN`, by its text or its id"},
 		&cli.StringFlag{Name: "token-dtype", Usage: "raw token files hold `uint16` or uint32"},
 		&cli.StringFlag{Name: "tokenizer", Usage: "tokenizer.json, or the folder that has it; copied into OUT: `PATH`"},
 		&cli.StringFlag{Name: "init", Usage: "train a new model of this `CONFIG.json`"},
@@ -31,10 +34,12 @@ func dataFlags(d trainstate.Settings) []cli.Flag {
 
 func lengthFlags(d trainstate.Settings) []cli.Flag {
 	return []cli.Flag{
-		&cli.IntFlag{Name: "steps", DefaultText: "one pass over the data", Usage: "updates: `N`; 0 trains nothing and evaluates"},
+		&cli.IntFlag{Name: "steps", DefaultText: "one pass over the data",
+			Usage: "updates: `N`; 0 trains nothing and evaluates"},
 		&cli.Float64Flag{Name: "epochs", DefaultText: "1", Usage: "passes over the data, instead of steps: `N`"},
 		&cli.StringFlag{Name: "tokens", Usage: "tokens to train on, instead of steps: `N`, such as 20M or 1.5B"},
-		&cli.Float64Flag{Name: "flops", DefaultText: "any", Usage: "operations to spend, instead of steps: `N`, such as 1e15"},
+		&cli.Float64Flag{Name: "flops", DefaultText: "any",
+			Usage: "operations to spend, instead of steps: `N`, such as 1e15"},
 		&cli.IntFlag{Name: "batch", Value: d.Batch, Usage: "rows of a micro-batch: `N`"},
 		&cli.IntFlag{Name: "seq", Value: d.Seq, Usage: "tokens of a row: `N`"},
 		&cli.IntFlag{Name: "accum", Value: d.Accum, Usage: "micro-batches of a step: `N`"},
@@ -44,11 +49,15 @@ func lengthFlags(d trainstate.Settings) []cli.Flag {
 func rateFlags(d trainstate.Settings) []cli.Flag {
 	return []cli.Flag{
 		&cli.Float64Flag{Name: "lr", Value: d.LR, Usage: "peak learning rate"},
-		&cli.StringFlag{Name: "schedule", Value: d.Schedule, Usage: "of the learning rate: constant, cosine or wsd (constant, then a linear decay)"},
-		&cli.IntFlag{Name: "warmup", Value: d.Warmup, DefaultText: "a twentieth of the steps, at most 100", Usage: "steps of linear warm-up: `N`"},
-		&cli.Float64Flag{Name: "min-lr", Value: d.MinLR, Usage: "learning rate at the end of cosine and wsd, a fraction of the peak"},
+		&cli.StringFlag{Name: "schedule", Value: d.Schedule,
+			Usage: "of the learning rate: constant, cosine or wsd (constant, then a linear decay)"},
+		&cli.IntFlag{Name: "warmup", Value: d.Warmup, DefaultText: "a twentieth of the steps, at most 100",
+			Usage: "steps of linear warm-up: `N`"},
+		&cli.Float64Flag{Name: "min-lr", Value: d.MinLR,
+			Usage: "learning rate at the end of cosine and wsd, a fraction of the peak"},
 		&cli.Float64Flag{Name: "decay-fraction", Value: d.DecayFraction, Usage: "part of the steps in which wsd decays"},
-		&cli.Float64Flag{Name: "weight-decay", Value: d.WeightDecay, Usage: "decoupled decay of tensors of two or more dimensions"},
+		&cli.Float64Flag{Name: "weight-decay", Value: d.WeightDecay,
+			Usage: "decoupled decay of tensors of two or more dimensions"},
 		&cli.Float64Flag{Name: "beta1", Value: d.Beta1, Usage: "AdamW's first moment"},
 		&cli.Float64Flag{Name: "beta2", Value: d.Beta2, Usage: "AdamW's second moment"},
 		&cli.Float64Flag{Name: "eps", Value: d.Eps, Usage: "AdamW's epsilon"},
@@ -60,9 +69,11 @@ func evalFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "eval", Usage: "held-out data, of the same kinds: `PATH`"},
 		&cli.Float64Flag{Name: "eval-fraction", DefaultText: "none", Usage: "hold out this part of the training data's rows"},
-		&cli.IntFlag{Name: "eval-every", DefaultText: "before the first step and at the end", Usage: "evaluate also every `N` steps"},
+		&cli.IntFlag{Name: "eval-every", DefaultText: "before the first step and at the end",
+			Usage: "evaluate also every `N` steps"},
 		&cli.IntFlag{Name: "save-every", DefaultText: "at the end", Usage: "save also every `N` steps"},
-		&cli.StringFlag{Name: "log", Usage: "write one JSON object a step to `FILE`, - for standard output; a resumed training goes on with its own"},
+		&cli.StringFlag{Name: "log",
+			Usage: "write one JSON object a step to `FILE`, - for standard output; a resumed training goes on with its own"},
 	}
 }
 
@@ -74,22 +85,27 @@ func runFlags(d trainstate.Settings) []cli.Flag {
 		&cli.BoolFlag{Name: "erase", Usage: "let the training in OUT go"},
 		&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "replace an OUT that is no training, and a log"},
 		&cli.StringFlag{Name: "engine", Value: d.Engine, Usage: "auto, cpu or ref"},
-		&cli.StringFlag{Name: "precision", DefaultText: "the engine's own", Usage: "f32, bf16 (inputs of matrix products) or f64 (engine ref)"},
+		&cli.StringFlag{Name: "precision", DefaultText: "the engine's own",
+			Usage: "f32, bf16 (inputs of matrix products) or f64 (engine ref)"},
 		&cli.IntFlag{Name: "threads", DefaultText: "one per processor", Usage: "threads of the engine: `N`"},
-		&cli.StringFlag{Name: "dtype", DefaultText: "that of the input", Usage: "type of the saved weights: float32, bfloat16, float16 or float64"},
-		&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "read the data, print what would be done; train nothing"},
+		&cli.StringFlag{Name: "dtype", DefaultText: "that of the input",
+			Usage: "type of the saved weights: float32, bfloat16, float16 or float64"},
+		&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"},
+			Usage: "read the data, print what would be done; train nothing"},
 	}
 }
 
 func trainSettings(c *cli.Context) trainstate.Settings {
 	return trainstate.Settings{
-		Data: c.StringSlice("data"), Ext: c.String("ext"), TokenDType: c.String("token-dtype"), TextField: c.String("text-field"),
-		AsText: c.Bool("as-text"), Separator: c.String("separator"), Seed: c.Uint64("seed"),
+		Data: c.StringSlice("data"), Ext: c.String("ext"), TokenDType: c.String("token-dtype"),
+		TextField: c.String("text-field"),
+		AsText:    c.Bool("as-text"), Separator: c.String("separator"), Seed: c.Uint64("seed"),
 		Steps: c.Int("steps"), Batch: c.Int("batch"), Seq: c.Int("seq"), Accum: c.Int("accum"),
 		LR: c.Float64("lr"), Schedule: c.String("schedule"), Warmup: c.Int("warmup"), MinLR: c.Float64("min-lr"),
 		DecayFraction: c.Float64("decay-fraction"), WeightDecay: c.Float64("weight-decay"),
 		Beta1: c.Float64("beta1"), Beta2: c.Float64("beta2"), Eps: c.Float64("eps"), Clip: c.Float64("clip"),
-		Eval: c.String("eval"), EvalEvery: c.Int("eval-every"), EvalFraction: c.Float64("eval-fraction"), SaveEvery: c.Int("save-every"),
-		Engine: c.String("engine"), Precision: c.String("precision"), Threads: c.Int("threads"), DType: c.String("dtype"),
+		Eval: c.String("eval"), EvalEvery: c.Int("eval-every"), EvalFraction: c.Float64("eval-fraction"),
+		SaveEvery: c.Int("save-every"),
+		Engine:    c.String("engine"), Precision: c.String("precision"), Threads: c.Int("threads"), DType: c.String("dtype"),
 	}
 }

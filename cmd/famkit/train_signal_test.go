@@ -21,7 +21,8 @@ func TestSignalsSaveAndExit(t *testing.T) {
 		code int
 	}{{begin, syscall.SIGTERM, 143}, {resume, syscall.SIGINT, 130}} {
 		code, said := signalled(t, c.args, c.sig)
-		if code != c.code || !strings.Contains(said, "is saved in "+out+"\nfamkit: hint: famkit train "+out+" --resume goes on\n") {
+		if code != c.code || !strings.Contains(said,
+			"is saved in "+out+"\nfamkit: hint: famkit train "+out+" --resume goes on\n") {
 			t.Fatalf("%v: exit code %d, want %d; it said\n%s", c.sig, code, c.code, said)
 		}
 	}

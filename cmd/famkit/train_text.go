@@ -38,7 +38,8 @@ func printTrained(w io.Writer, r *train.Result) {
 func nothingToDo(o train.Options, r *train.Result) string {
 	s := fmt.Sprintf("nothing to do: %d of %d steps done; --steps N extends it", r.Step, r.Settings.Steps)
 	if o.Model != o.Out {
-		s += fmt.Sprintf(", or famkit train %s %s begins another from it; %s is left as it is", shellWord(o.Model), shellWord(o.Out), o.Out)
+		s += fmt.Sprintf(", or famkit train %s %s begins another from it; %s is left as it is", shellWord(o.Model),
+			shellWord(o.Out), o.Out)
 	}
 	return s
 }
@@ -124,7 +125,8 @@ func skippedText(skipped []corpus.Skipped) string {
 // lengthText says how often the data is read.
 func lengthText(p *train.Plan) string {
 	d := &p.Data
-	s := fmt.Sprintf("%s, %s over the data, %s tokens a parameter", countOf(int64(p.Steps), "step"), epochsText(d.Epochs), figure(d.PerParam))
+	s := fmt.Sprintf("%s, %s over the data, %s tokens a parameter", countOf(int64(p.Steps), "step"), epochsText(d.Epochs),
+		figure(d.PerParam))
 	if d.Anew != "" {
 		s += fmt.Sprintf("; the order of the data begins anew: %s changed", d.Anew)
 	} else if p.Kind != train.Start {
@@ -135,7 +137,8 @@ func lengthText(p *train.Plan) string {
 
 func memoryText(m train.Memory) string {
 	return fmt.Sprintf("weights %s, gradients %s, optimizer %s, activations %s, workspace %s",
-		bytesText(m.Weights), bytesText(m.Gradients), bytesText(m.Optimizer), bytesText(m.Activations), bytesText(m.Workspace))
+		bytesText(m.Weights), bytesText(m.Gradients), bytesText(m.Optimizer), bytesText(m.Activations),
+		bytesText(m.Workspace))
 }
 
 func timeText(p *train.Plan) string {
@@ -177,7 +180,8 @@ func planNotes(r *train.Result) (notes []string) {
 		add("%s; the plan is for a machine where it does", p.Elsewhere)
 	}
 	if e := p.Erased; e != nil {
-		add("%s: the training there goes when the new one is first saved: %s; %s (%s)", e.Path, e, strings.Join(e.Files, ", "), bytesText(e.Bytes))
+		add("%s: the training there goes when the new one is first saved: %s; %s (%s)", e.Path, e,
+			strings.Join(e.Files, ", "), bytesText(e.Bytes))
 	}
 	for _, name := range p.Unused {
 		add("%s of %s is not used: it is not the state of a training of famkit's", name, p.From)
@@ -225,9 +229,11 @@ func planWarnings(r *train.Result) (warnings []string) {
 		return nil
 	}
 	if rows > d.Rows {
-		warnings = append(warnings, fmt.Sprintf("a step takes %s and the data has %d: rows are repeated within a step", countOf(rows, "row"), d.Rows))
+		warnings = append(warnings, fmt.Sprintf("a step takes %s and the data has %d: rows are repeated within a step",
+			countOf(rows, "row"), d.Rows))
 	}
-	// Repeating data up to 4 times is nearly as good as new data, and loses its worth after that (Muennighoff and others, 2023).
+	// Repeating data up to 4 times is nearly as good as new data, and loses its worth after that (Muennighoff and others,
+	// 2023).
 	const worthwhile = 4
 	if d.Epochs > worthwhile && rows <= d.Rows {
 		warnings = append(warnings, fmt.Sprintf("%s over %s tokens: text that is repeated more than %d times teaches little",

@@ -7,8 +7,8 @@ import (
 	"famkit/train"
 )
 
-// trainView shows a training's events on standard error: a line that is drawn again and again on a terminal, else a line
-// every ten seconds.
+// trainView shows a training's events on standard error: a line that is drawn again and again on a terminal, else a
+// line every ten seconds.
 type trainView struct {
 	u     *ui
 	line  *statusLine // nil where there is no terminal
@@ -89,7 +89,8 @@ func (v *trainView) begin(s *train.StartRow) {
 	if s.Step > 0 {
 		verb = fmt.Sprintf("resuming after step %d", s.Step)
 	}
-	v.u.note("%s on engine %s, %d threads, %s: %d steps of %s tokens, %s tokens of data", verb, s.Engine, s.Settings.Threads, s.Settings.Precision,
+	v.u.note("%s on engine %s, %d threads, %s: %d steps of %s tokens, %s tokens of data", verb, s.Engine,
+		s.Settings.Threads, s.Settings.Precision,
 		s.Settings.Steps, countText(s.StepTokens), countText(s.DataTokens))
 }
 
@@ -126,7 +127,8 @@ func (v *trainView) apart(seconds float64) {
 
 // status is a step in words, with the rate, the operations that the rate delivers, and the time that is left.
 func (v *trainView) status(s *train.StepRow) string {
-	return fmt.Sprintf("step %d of %d: loss %.4f, norm %.2f, lr %.2g, %.0f tokens/s, %.1f GFLOP/s, %s left", s.Step, v.start.Settings.Steps,
+	return fmt.Sprintf("step %d of %d: loss %.4f, norm %.2f, lr %.2g, %.0f tokens/s, %.1f GFLOP/s, %s left", s.Step,
+		v.start.Settings.Steps,
 		s.Loss, s.GradNorm, s.LR, v.rate, v.rate*v.start.FLOPs/1e9, v.left(s))
 }
 
@@ -175,7 +177,8 @@ func (v *trainView) evaluating(p *train.Progress) {
 	switch {
 	case v.line != nil && time.Since(v.drawn) > drawEvery:
 		v.drawn = time.Now()
-		v.line.draw([]part{{text: fmt.Sprintf("evaluating %d%%", 100*p.Done/p.Total)}, {text: bar(float64(p.Done)/float64(p.Total), 10), rank: 3},
+		v.line.draw([]part{{text: fmt.Sprintf("evaluating %d%%", 100*p.Done/p.Total)},
+			{text: bar(float64(p.Done)/float64(p.Total), 10), rank: 3},
 			{text: left.String() + " left", rank: 1}, {text: fmt.Sprintf("%.0f tok/s", rate), rank: 2}})
 	case v.line == nil && time.Now().After(v.next):
 		v.next = time.Now().Add(showEvery)
@@ -194,7 +197,8 @@ func (v *trainView) evaluated(e *train.EvalRow) {
 	// An exact growth changes an evaluation by what rounding in the engine's precision does, far less than this.
 	const rounding = 1e-2
 	if e.Before != nil && max(e.Loss-*e.Before, *e.Before-e.Loss) > rounding**e.Before {
-		v.u.warn("the evaluation was %.4f where the training before stopped: the model computes something else than it did", *e.Before)
+		v.u.warn("the evaluation was %.4f where the training before stopped: the model computes something else than it did",
+			*e.Before)
 	}
 }
 

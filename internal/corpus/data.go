@@ -46,7 +46,8 @@ type EvalData struct {
 // Load reads the training data, where paths are given, and the evaluation data.
 func Load(ctx context.Context, o Options) (*Data, error) {
 	if o.EvalFraction > 0 && Recorded(o.Paths) {
-		return nil, fault.Usagef("%v would break the order of recorded batches; use %v", fault.Arg("eval-fraction"), fault.Arg("eval"))
+		return nil, fault.Usagef("%v would break the order of recorded batches; use %v", fault.Arg("eval-fraction"),
+			fault.Arg("eval"))
 	}
 	d := &Data{}
 	if len(o.Paths) > 0 {
@@ -78,7 +79,8 @@ func (o Options) loadTraining(ctx context.Context, d *Data) error {
 	d.Counts, d.Digest = counts, list.digest()
 	train, eval := holdOut(o.cut(list, o.Paths), o.EvalFraction, o.Seed)
 	if d.Epoch = train.Count(); d.Epoch == 0 {
-		return fault.Inputf("%s: %d tokens are too little: one row takes %d (%v and one target)%s", o.Paths[0], list.len(), o.Seq+1, fault.Arg("seq", o.Seq),
+		return fault.Inputf("%s: %d tokens are too little: one row takes %d (%v and one target)%s", o.Paths[0], list.len(),
+			o.Seq+1, fault.Arg("seq", o.Seq),
 			map[bool]string{true: ", and the evaluation takes one row too"}[eval != nil])
 	}
 	if eval != nil {
@@ -125,7 +127,8 @@ func (o Options) read(ctx context.Context, paths []string) (*ids, Counts, error)
 	if Recorded(paths) {
 		shape, err := RecordedShape(paths[0])
 		if err == nil && shape[2] != o.Seq+1 {
-			err = fault.Inputf("%s: rows of %d ids, wanted %d (%v and one target)", paths[0], shape[2], o.Seq+1, fault.Arg("seq", o.Seq))
+			err = fault.Inputf("%s: rows of %d ids, wanted %d (%v and one target)", paths[0], shape[2], o.Seq+1,
+				fault.Arg("seq", o.Seq))
 		}
 		if err == nil {
 			err = list.addRecorded(paths[0])
@@ -164,7 +167,8 @@ func (o Options) read(ctx context.Context, paths []string) (*ids, Counts, error)
 func (o Options) fit(files []file) error {
 	for _, f := range files {
 		if o.Memory > 0 && f.size > o.Memory {
-			return fault.Hint(fault.Failedf("%s: its %d bytes do not fit the memory, of which %d are available", f.path, f.size, o.Memory),
+			return fault.Hint(fault.Failedf("%s: its %d bytes do not fit the memory, of which %d are available", f.path, f.size,
+				o.Memory),
 				"split it into several files")
 		}
 	}
@@ -187,7 +191,8 @@ func (o Options) readText(ctx context.Context, list *ids, paths []string, files 
 		return Counts{}, err
 	}
 	total := totalSize(files)
-	counts, err := list.addText(ctx, o.Reading, files, tok, separator, func(done int64) { o.Progress("tokenizing", done, total) })
+	counts, err := list.addText(ctx, o.Reading, files, tok, separator,
+		func(done int64) { o.Progress("tokenizing", done, total) })
 	if err == nil && counts.Files == 0 {
 		err = counts.nothing(paths)
 	}

@@ -58,7 +58,8 @@ func all(s *ids) string {
 }
 
 func TestTextIsTokenisedInOrderOfPaths(t *testing.T) {
-	dir := files(t, map[string]string{"b.go": "b", "a/z.go": "az", "a/x_test.go": "no", "c.txt": "no", ".git/d.go": "no", "bad.go": "\xff", "empty.go": ""})
+	dir := files(t, map[string]string{"b.go": "b", "a/z.go": "az", "a/x_test.go": "no", "c.txt": "no", ".git/d.go": "no",
+		"bad.go": "\xff", "empty.go": ""})
 	o := testOptions(256, 4)
 	o.Ext = ".go,!_test.go"
 	list, counts, err := o.read(context.Background(), []string{dir})
@@ -96,7 +97,8 @@ func TestManyFilesKeepTheirOrder(t *testing.T) {
 }
 
 func TestDataRefusals(t *testing.T) {
-	dir := files(t, map[string]string{"a.txt": "hello", "empty": "", "binary": "\xff\xfa", "bang": "!", "short.bin": "\x01", "odd.raw": "123",
+	dir := files(t, map[string]string{"a.txt": "hello", "empty": "", "binary": "\xff\xfa", "bang": "!",
+		"short.bin": "\x01", "odd.raw": "123",
 		"llmc.bin": string(llmc(llmcGPT2, 1, 7, make([]byte, 12)))})
 	at := func(name string) []string { return []string{filepath.Join(dir, name)} }
 	recordedWrong := filepath.Join(dir, "wrong.safetensors")
@@ -116,11 +118,13 @@ func TestDataRefusals(t *testing.T) {
 		{"not text", at("binary"), nil, []string{"not UTF-8"}},
 		{"tokenizer fails", at("bang"), nil, []string{"bang", "cannot"}},
 		{"too little", at("a.txt"), func(o *Options) { o.Seq = 100 }, []string{"6 tokens are too little", "101"}},
-		{"too little beside the evaluation", at("a.txt"), func(o *Options) { o.Seq, o.EvalFraction = 5, 0.1 }, []string{"the evaluation takes one"}},
+		{"too little beside the evaluation", at("a.txt"), func(o *Options) { o.Seq, o.EvalFraction = 5, 0.1 },
+			[]string{"the evaluation takes one"}},
 		{"no tokenizer", at("a.txt"), func(o *Options) {
 			o.Text = func() (Encoder, int32, error) { return nil, 0, fault.Inputf("none here") }
 		}, []string{"none here"}},
-		{"outside the vocabulary", at("a.txt"), func(o *Options) { o.Vocab = 105 }, []string{"a.txt", "token 2 is id 108", "vocabulary of 105"}},
+		{"outside the vocabulary", at("a.txt"), func(o *Options) { o.Vocab = 105 },
+			[]string{"a.txt", "token 2 is id 108", "vocabulary of 105"}},
 		{"nothing matches", []string{dir}, func(o *Options) { o.Ext = ".md" }, []string{"none ends in .md"}},
 		{"type unknown", at("short.bin"), nil, []string{"short.bin", "token-dtype"}},
 		{"odd size", at("odd.raw"), func(o *Options) { o.TokenDType = "uint16" }, []string{"3 bytes"}},

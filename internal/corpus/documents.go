@@ -39,7 +39,8 @@ func (r Reading) documents(f file) (texts []string, why *unfit, err error) {
 	case jsonWhole:
 		return r.jsonValue(f, b)
 	case table:
-		return nil, &unfit{what: "a table, not prose", hint: "write its text column out as JSON lines; %v trains on the file as it stands",
+		return nil, &unfit{what: "a table, not prose",
+			hint: "write its text column out as JSON lines; %v trains on the file as it stands",
 			args: []any{fault.Arg("as-text")}}, nil
 	}
 	return []string{string(b)}, nil, nil
@@ -64,7 +65,8 @@ func (r Reading) jsonValue(f file, b []byte) ([]string, *unfit, error) {
 	return r.jsonRows(f, rows, "row")
 }
 
-// jsonRows takes the text field of each row, an object. Blank rows and empty texts are passed over. kind is the word for a row.
+// jsonRows takes the text field of each row, an object. Blank rows and empty texts are passed over. kind is the word
+// for a row.
 func (r Reading) jsonRows(f file, rows [][]byte, kind string) (texts []string, why *unfit, err error) {
 	name := r.TextField
 	if name == "" {
@@ -84,7 +86,8 @@ func (r Reading) jsonRows(f file, rows [][]byte, kind string) (texts []string, w
 			if why := withoutField(name, fields); first {
 				return nil, why, nil
 			}
-			return nil, nil, fault.Inputf("%s: %s %d: wanted a text in the field %q, found %s", f.path, kind, i+1, name, found(v))
+			return nil, nil, fault.Inputf("%s: %s %d: wanted a text in the field %q, found %s", f.path, kind, i+1, name,
+				found(v))
 		}
 		first = false
 		if text != "" {
@@ -110,7 +113,8 @@ func withoutField(name string, row map[string]json.RawMessage) *unfit {
 	if len(have) > 0 {
 		fields = "its text fields are " + strings.Join(have[:min(len(have), most)], ", ")
 	}
-	return &unfit{what: fmt.Sprintf("JSON rows without a text field %q", name), hint: "%v names another; %s; %v trains on the file as it stands",
+	return &unfit{what: fmt.Sprintf("JSON rows without a text field %q", name),
+		hint: "%v names another; %s; %v trains on the file as it stands",
 		args: []any{fault.Arg("text-field", "NAME"), fields, fault.Arg("as-text")}}
 }
 

@@ -65,7 +65,8 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoProse: none of these is trained on; named it is refused with the words, in a folder it is passed over and told.
+// TestWhatIsNoProse: none of these is trained on; named it is refused with the words, in a folder it is passed over and
+// told.
 func TestWhatIsNoProse(t *testing.T) {
 	for _, c := range []struct {
 		name, content string
@@ -76,7 +77,8 @@ func TestWhatIsNoProse(t *testing.T) {
 		{"a.json", "{broken", []string{"JSON, not prose"}},
 		{"notes.ipynb", "{\n}", []string{"JSON, not prose"}},
 		{"tokenizer.json", `{"version": "1.0", "added_tokens": [], "model": {"type": "BPE"}}`, []string{"a tokenizer"}},
-		{"a.jsonl", "{\"body\": \"x\", \"n\": 1, \"title\": \"y\"}\n", []string{`without a text field "text"`, `its text fields are "body", "title"`, "text-field"}},
+		{"a.jsonl", "{\"body\": \"x\", \"n\": 1, \"title\": \"y\"}\n",
+			[]string{`without a text field "text"`, `its text fields are "body", "title"`, "text-field"}},
 		{"a.jsonl", `{"messages": []}`, []string{"no field of it holds text"}},
 		{"a.jsonl", `{"text": ""}`, []string{"without text"}},
 		{"a.csv", "a,b\n", []string{"a table", "as-text"}},
@@ -110,7 +112,8 @@ func TestWhatIsNoProse(t *testing.T) {
 			}
 		}
 		list, counts, err := o.read(context.Background(), []string{dir})
-		if err != nil || all(list) != fmt.Sprint([]int32{'z', 0}) || len(counts.Skipped) != 1 || counts.Skipped[0].First != path {
+		if err != nil || all(list) != fmt.Sprint([]int32{'z', 0}) || len(counts.Skipped) != 1 ||
+			counts.Skipped[0].First != path {
 			t.Errorf("%s %.20q in a folder: ids %v, %+v, %v", c.name, c.content, list, counts, err)
 		}
 	}
@@ -136,7 +139,8 @@ func TestRowsThatAreBroken(t *testing.T) {
 		o := testOptions(256, 1)
 		o.Reading = c.r
 		for _, path := range []string{dir, filepath.Join(dir, "a"+ext)} {
-			if _, _, err := o.read(context.Background(), []string{path}); fault.KindOf(err) != fault.Input || err == nil || !strings.Contains(err.Error(), c.words) {
+			if _, _, err := o.read(context.Background(), []string{path}); fault.KindOf(err) != fault.Input || err == nil ||
+				!strings.Contains(err.Error(), c.words) {
 				t.Errorf("%s: %v, want %q", name, err, c.words)
 			}
 		}
@@ -144,10 +148,12 @@ func TestRowsThatAreBroken(t *testing.T) {
 }
 
 func TestPackedFilesThatExpandWithoutEnd(t *testing.T) {
-	dir := files(t, map[string]string{"bomb.gz": zipped(t, strings.Repeat("a", 8<<20)), "cut.gz": zipped(t, strings.Repeat("text ", 900))[:30]})
+	dir := files(t, map[string]string{"bomb.gz": zipped(t, strings.Repeat("a", 8<<20)),
+		"cut.gz": zipped(t, strings.Repeat("text ", 900))[:30]})
 	for name, words := range map[string]string{"bomb.gz": "more than 100 times", "cut.gz": "unexpected EOF"} {
 		_, _, err := testOptions(256, 1).read(context.Background(), []string{filepath.Join(dir, name)})
-		if fault.KindOf(err) != fault.Input || err == nil || !strings.Contains(err.Error(), words) || !strings.Contains(err.Error(), name) {
+		if fault.KindOf(err) != fault.Input || err == nil || !strings.Contains(err.Error(), words) ||
+			!strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v, want a refused input with %q", name, err, words)
 		}
 	}
@@ -156,7 +162,8 @@ func TestPackedFilesThatExpandWithoutEnd(t *testing.T) {
 func TestOnlySkippedFiles(t *testing.T) {
 	dir := files(t, map[string]string{"a.json": "{}", "b.json": "[]", "c.txt": ""})
 	_, _, err := testOptions(256, 1).read(context.Background(), []string{dir})
-	want := fmt.Sprintf("passed over: 2 JSON, not prose (%s), 1 empty (%s)", filepath.Join(dir, "a.json"), filepath.Join(dir, "c.txt"))
+	want := fmt.Sprintf("passed over: 2 JSON, not prose (%s), 1 empty (%s)", filepath.Join(dir, "a.json"),
+		filepath.Join(dir, "c.txt"))
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, want %q", err, want)
 	}
@@ -164,7 +171,8 @@ func TestOnlySkippedFiles(t *testing.T) {
 
 // TestTextsAreWhatTrainingReads: a tokenizer is trained on the documents that a model will be.
 func TestTextsAreWhatTrainingReads(t *testing.T) {
-	dir := files(t, map[string]string{"a.jsonl": `{"text": "a1"}` + "\n" + `{"text": "a2"}`, "b.txt": "b", "c.json": "{}", "d.txt.gz": zipped(t, "d")})
+	dir := files(t, map[string]string{"a.jsonl": `{"text": "a1"}` + "\n" + `{"text": "a2"}`, "b.txt": "b", "c.json": "{}",
+		"d.txt.gz": zipped(t, "d")})
 	var skipped []Skipped
 	texts, size, err := Texts([]string{dir}, Reading{}, func(s []Skipped) { skipped = s })
 	if err != nil || size == 0 {
@@ -182,7 +190,8 @@ func TestTextsAreWhatTrainingReads(t *testing.T) {
 		}
 	}
 	list, _, err := testOptions(256, 1).read(context.Background(), []string{dir})
-	if want := []string{"a1", "a2", "b", "d"}; !slices.Equal(got, want) || ends != 3 || err != nil || all(list) != fmt.Sprint([]int32{'a', '1', 0, 'a', '2', 0, 'b', 0, 'd', 0}) {
+	if want := []string{"a1", "a2", "b", "d"}; !slices.Equal(got, want) || ends != 3 || err != nil ||
+		all(list) != fmt.Sprint([]int32{'a', '1', 0, 'a', '2', 0, 'b', 0, 'd', 0}) {
 		t.Errorf("texts %q, %d files, ids %v, %v", got, ends, list, err)
 	}
 	if !reflect.DeepEqual(skipped, []Skipped{{"JSON, not prose", 1, filepath.Join(dir, "c.json")}}) {
@@ -192,7 +201,8 @@ func TestTextsAreWhatTrainingReads(t *testing.T) {
 
 func TestDataThatIsNoFile(t *testing.T) {
 	for _, path := range []string{"/dev/zero", "/dev/null"} {
-		if _, _, err := testOptions(256, 1).read(context.Background(), []string{path}); fault.KindOf(err) != fault.Input || err == nil || !strings.Contains(err.Error(), "neither a file nor a folder") {
+		if _, _, err := testOptions(256, 1).read(context.Background(), []string{path}); fault.KindOf(err) != fault.Input ||
+			err == nil || !strings.Contains(err.Error(), "neither a file nor a folder") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -207,7 +217,8 @@ func TestDigestIsOfTheIDs(t *testing.T) {
 		}
 		return s.digest()
 	}
-	if digest(1000, 1, 2) != digest(1<<20, 1, 2) || digest(1<<20, 1, 1<<17) == digest(1<<20, 1, 1<<18) || digest(1000, 1, 2) == digest(1000, 1, 3) {
+	if digest(1000, 1, 2) != digest(1<<20, 1, 2) || digest(1<<20, 1, 1<<17) == digest(1<<20, 1, 1<<18) ||
+		digest(1000, 1, 2) == digest(1000, 1, 3) {
 		t.Error("the digest is not one of the ids")
 	}
 }

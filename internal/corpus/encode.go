@@ -69,7 +69,8 @@ type textReader struct {
 }
 
 // addText appends the documents of files in their order, the separator after each.
-func (s *ids) addText(ctx context.Context, r Reading, files []file, tok Encoder, separator int32, progress func(done int64)) (c Counts, err error) {
+func (s *ids) addText(ctx context.Context, r Reading, files []file, tok Encoder, separator int32,
+	progress func(done int64)) (c Counts, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	t := newTextReader(r, files, tok, separator)

@@ -38,9 +38,9 @@ type file struct {
 	named bool
 }
 
-// findFiles lists the files of paths: files as given, folders with all that match below them, sorted by path; hidden files
-// and folders are passed over. A path that is neither a file nor a folder, such as a pipe, is refused: the data must be
-// there again when a training is resumed.
+// findFiles lists the files of paths: files as given, folders with all that match below them, sorted by path; hidden
+// files and folders are passed over. A path that is neither a file nor a folder, such as a pipe, is refused: the data
+// must be there again when a training is resumed.
 func findFiles(paths []string, match suffixes) ([]file, error) {
 	var out []file
 	for _, root := range paths {
@@ -76,30 +76,34 @@ func wanted(s suffixes) string {
 func walk(root string, match suffixes) ([]file, error) {
 	var out []file
 	// A root that is a link to a folder is followed, links below it are not.
-	err := filepath.WalkDir(filepath.Clean(root)+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if strings.HasPrefix(d.Name(), ".") && filepath.Clean(path) != filepath.Clean(root) {
-			if d.IsDir() {
-				return filepath.SkipDir
+	err := filepath.WalkDir(filepath.Clean(root)+string(filepath.Separator),
+		func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
 			}
+			if strings.HasPrefix(d.Name(), ".") && filepath.Clean(path) != filepath.Clean(root) {
+				if d.IsDir() {
+					return filepath.SkipDir
+				}
+				return nil
+			}
+			if !d.Type().IsRegular() || !match.match(d.Name()) {
+				return nil
+			}
+			st, err := d.Info()
+			if err != nil {
+				return err
+			}
+			out = append(out, file{path, st.Size(), false})
 			return nil
-		}
-		if !d.Type().IsRegular() || !match.match(d.Name()) {
-			return nil
-		}
-		st, err := d.Info()
-		if err != nil {
-			return err
-		}
-		out = append(out, file{path, st.Size(), false})
-		return nil
-	})
+		})
 	if err != nil {
 		return nil, fault.OS(err)
 	}
-	slices.SortFunc(out, func(a, b file) int { return strings.Compare(filepath.ToSlash(a.path), filepath.ToSlash(b.path)) })
+	slices.SortFunc(out, func(a, b file) int {
+		return strings.Compare(filepath.ToSlash(a.path),
+			filepath.ToSlash(b.path))
+	})
 	return out, nil
 }
 

@@ -49,8 +49,8 @@ func (s *ids) copy(dst []int32, off int64) {
 	}
 }
 
-// digest identifies the list: the hex SHA-256 of its ids in 16 bits, or in 32 where an id needs them. It does not depend on
-// the size of the vocabulary, which a growth may change.
+// digest identifies the list: the hex SHA-256 of its ids in 16 bits, or in 32 where an id needs them. It does not
+// depend on the size of the vocabulary, which a growth may change.
 func (s *ids) digest() string {
 	h := sha256.New()
 	var b []byte

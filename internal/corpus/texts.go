@@ -9,9 +9,9 @@ type Text struct {
 	Last bool // of its file
 }
 
-// Texts gives the documents that a training on these paths reads, in the same order and by the same rules: files as given,
-// folders with all that match below them. size is the sum of the files in bytes. What was passed over is told to skipped
-// when all is read.
+// Texts gives the documents that a training on these paths reads, in the same order and by the same rules: files as
+// given, folders with all that match below them. size is the sum of the files in bytes. What was passed over is told to
+// skipped when all is read.
 func Texts(paths []string, r Reading, skipped func([]Skipped)) (texts iter.Seq2[Text, error], size int64, err error) {
 	files, err := findFiles(paths, parseSuffixes(r.Ext))
 	if err != nil {

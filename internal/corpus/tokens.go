@@ -20,7 +20,8 @@ const (
 // TokensTensor is the tensor of recorded batches, ids [steps, batch, seq+1].
 const TokensTensor = "tokens"
 
-// addTokenFile appends the ids of a raw file of little-endian dtype ("uint16", "uint32") or of an llm.c file, which names its own type.
+// addTokenFile appends the ids of a raw file of little-endian dtype ("uint16", "uint32") or of an llm.c file, which
+// names its own type.
 func (s *ids) addTokenFile(path, dtype string) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -33,7 +34,8 @@ func (s *ids) addTokenFile(path, dtype string) error {
 		b, size = b[llmcHeader:], n
 	}
 	if size == 0 {
-		return fault.Hint(fault.Inputf("%s: the type of its token ids is unknown", path), "%v or uint32", fault.Arg("token-dtype", "uint16"))
+		return fault.Hint(fault.Inputf("%s: the type of its token ids is unknown", path), "%v or uint32",
+			fault.Arg("token-dtype", "uint16"))
 	}
 	if len(b) == 0 || len(b)%size != 0 {
 		return fault.Inputf("%s: %d bytes are not a positive number of %d-byte ids", path, len(b), size)
@@ -92,7 +94,8 @@ func openRecorded(path string) (format.Handle, tensor.Tensor, error) {
 	}
 	if !slices.Contains(h.Names(), TokensTensor) {
 		_ = h.Close()
-		return nil, nil, fault.Inputf("%s: no tensor %q; recorded batches are [steps, batch, seq+1] ids of that name", path, TokensTensor)
+		return nil, nil, fault.Inputf("%s: no tensor %q; recorded batches are [steps, batch, seq+1] ids of that name", path,
+			TokensTensor)
 	}
 	t, err := h.Tensor(TokensTensor)
 	if err != nil {
@@ -100,9 +103,11 @@ func openRecorded(path string) (format.Handle, tensor.Tensor, error) {
 		return nil, nil, err
 	}
 	in := t.Info()
-	if len(in.Shape) != 3 || slices.Min(in.Shape) < 1 || in.Shape[2] < 2 || in.DType != tensor.I32 && in.DType != tensor.I64 {
+	if len(in.Shape) != 3 || slices.Min(in.Shape) < 1 || in.Shape[2] < 2 || in.DType != tensor.I32 &&
+		in.DType != tensor.I64 {
 		_ = h.Close()
-		return nil, nil, fault.Inputf("%s: tensor %q is %s %v, wanted I32 or I64 [steps, batch, seq+1]", path, TokensTensor, in.DType, in.Shape)
+		return nil, nil, fault.Inputf("%s: tensor %q is %s %v, wanted I32 or I64 [steps, batch, seq+1]", path, TokensTensor,
+			in.DType, in.Shape)
 	}
 	return h, t, nil
 }

@@ -12,8 +12,8 @@ import (
 	"famkit/internal/fault"
 )
 
-// expansion bounds what a packed file may unpack to, as a multiple of its size: text packs 3 to 10 times, a file made to
-// fill the memory up to 1000 times.
+// expansion bounds what a packed file may unpack to, as a multiple of its size: text packs 3 to 10 times, a file made
+// to fill the memory up to 1000 times.
 const expansion = 100
 
 var errExpands = errors.New("unpacks to more than 100 times its size")

@@ -19,15 +19,19 @@ func TestTextSpellsSettings(t *testing.T) {
 		err         error
 		plain, text string
 	}{
-		"itself":               {inner, "batch: wanted at least 1, found 0", "--batch: wanted at least 1, found 0"},
-		"with a value":         {Inputf("%v is too much", Arg("seq", 5)), "seq 5 is too much", "--seq 5 is too much"},
-		"inside a fault":       {Inputf("state: %w", inner), "state: batch: wanted at least 1, found 0", "state: --batch: wanted at least 1, found 0"},
-		"under a hint":         {Hint(inner, "see"), "batch: wanted at least 1, found 0", "--batch: wanted at least 1, found 0"},
-		"inside another error": {fmt.Errorf("a; %w; b", inner), "a; batch: wanted at least 1, found 0; b", "a; --batch: wanted at least 1, found 0; b"},
+		"itself":       {inner, "batch: wanted at least 1, found 0", "--batch: wanted at least 1, found 0"},
+		"with a value": {Inputf("%v is too much", Arg("seq", 5)), "seq 5 is too much", "--seq 5 is too much"},
+		"inside a fault": {Inputf("state: %w", inner), "state: batch: wanted at least 1, found 0",
+			"state: --batch: wanted at least 1, found 0"},
+		"under a hint": {Hint(inner, "see"), "batch: wanted at least 1, found 0",
+			"--batch: wanted at least 1, found 0"},
+		"inside another error": {fmt.Errorf("a; %w; b", inner), "a; batch: wanted at least 1, found 0; b",
+			"a; --batch: wanted at least 1, found 0; b"},
 		"joined": {errors.Join(inner, Usagef("no %v", Arg("lr"))), "batch: wanted at least 1, found 0\nno lr",
 			"--batch: wanted at least 1, found 0\nno --lr"},
-		"frozen as text": {Inputf("file: %s", inner.Error()), "file: batch: wanted at least 1, found 0", "file: batch: wanted at least 1, found 0"},
-		"no setting":     {errors.New("100%w"), "100%w", "100%w"},
+		"frozen as text": {Inputf("file: %s", inner.Error()), "file: batch: wanted at least 1, found 0",
+			"file: batch: wanted at least 1, found 0"},
+		"no setting": {errors.New("100%w"), "100%w", "100%w"},
 	} {
 		if got := c.err.Error(); got != c.plain {
 			t.Errorf("%s: Error() is %q, want %q", name, got, c.plain)
@@ -47,7 +51,8 @@ func TestHintTextSpellsSettings(t *testing.T) {
 		t.Errorf("HintOf is %q, want %q", got, want)
 	}
 	want := "--batch 4 would fit; --accum keeps the tokens"
-	for name, err := range map[string]error{"itself": err, "inside": Inputf("x: %w", err), "under a plain error": fmt.Errorf("y: %w", err)} {
+	for name, err := range map[string]error{"itself": err, "inside": Inputf("x: %w", err),
+		"under a plain error": fmt.Errorf("y: %w", err)} {
 		if got := HintText(err, flag); got != want {
 			t.Errorf("%s: HintText is %q, want %q", name, got, want)
 		}

@@ -12,7 +12,8 @@ func OS(err error) error {
 	if err == nil {
 		return nil
 	}
-	for _, input := range []error{fs.ErrNotExist, fs.ErrPermission, fs.ErrInvalid, syscall.EISDIR, syscall.ENOTDIR, syscall.ELOOP, syscall.ENAMETOOLONG} {
+	for _, input := range []error{fs.ErrNotExist, fs.ErrPermission, fs.ErrInvalid, syscall.EISDIR, syscall.ENOTDIR,
+		syscall.ELOOP, syscall.ENAMETOOLONG} {
 		if errors.Is(err, input) {
 			return Inputf("%w", err)
 		}

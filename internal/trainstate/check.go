@@ -16,8 +16,8 @@ const (
 	maxTokens  = 1 << 60 // of a whole training
 )
 
-// Check refuses settings that cannot be, or that contradict each other (kind Usage). The sizes of the data are not known yet,
-// so a warm-up is not compared with the number of steps; Schedule.Check does that.
+// Check refuses settings that cannot be, or that contradict each other (kind Usage). The sizes of the data are not
+// known yet, so a warm-up is not compared with the number of steps; Schedule.Check does that.
 func (s *Settings) Check() error {
 	for _, c := range []struct {
 		ok     bool
@@ -37,8 +37,10 @@ func (s *Settings) Check() error {
 		{s.EvalEvery >= 0, "eval-every", "0 or more steps", s.EvalEvery},
 		{s.SaveEvery >= 0, "save-every", "0 or more steps", s.SaveEvery},
 		{s.EvalFraction >= 0 && s.EvalFraction < 1, "eval-fraction", "at least 0 and below 1", s.EvalFraction},
-		{slices.Contains([]string{"", "uint16", "uint32"}, s.TokenDType), "token-dtype", "uint16 or uint32", quoted(s.TokenDType)},
-		{slices.Contains([]string{"", "f32", "bf16", "f64"}, s.Precision), "precision", "f32, bf16 or f64", quoted(s.Precision)},
+		{slices.Contains([]string{"", "uint16", "uint32"}, s.TokenDType), "token-dtype", "uint16 or uint32",
+			quoted(s.TokenDType)},
+		{slices.Contains([]string{"", "f32", "bf16", "f64"}, s.Precision), "precision", "f32, bf16 or f64",
+			quoted(s.Precision)},
 		{s.Threads >= 0 && s.Threads <= maxThreads, "threads", fmt.Sprintf("0 to %d", maxThreads), s.Threads},
 	} {
 		if !c.ok {
@@ -46,7 +48,8 @@ func (s *Settings) Check() error {
 		}
 	}
 	if tokens := float64(s.Steps) * float64(s.Batch) * float64(s.Seq) * float64(s.Accum); tokens > maxTokens {
-		return fault.Usagef("%v, %v, %v and %v: %.3g tokens in all, wanted at most %.3g", fault.Arg("steps"), fault.Arg("batch"),
+		return fault.Usagef("%v, %v, %v and %v: %.3g tokens in all, wanted at most %.3g", fault.Arg("steps"),
+			fault.Arg("batch"),
 			fault.Arg("seq"), fault.Arg("accum"), tokens, float64(maxTokens))
 	}
 	if s.EvalFraction > 0 && s.Eval != "" {

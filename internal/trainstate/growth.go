@@ -6,9 +6,9 @@ import (
 	"famkit/internal/fault"
 )
 
-// Growth says that a training's model and moments were made larger after one of its steps. Moments that are new have seen
-// fewer gradients than the number of updates tells, and AdamW's bias correction does not know it. So the learning rate is
-// warmed up again until they have.
+// Growth says that a training's model and moments were made larger after one of its steps. Moments that are new have
+// seen fewer gradients than the number of updates tells, and AdamW's bias correction does not know it. So the learning
+// rate is warmed up again until they have.
 type Growth struct {
 	Optimizer   string `json:"optimizer"` // what became of the moments: keep, asymmetric, reset
 	Step        int    `json:"step"`      // below 0: before the first step of a training that began from the grown model
@@ -36,7 +36,8 @@ func (g *Growth) check(step int) error {
 		return nil
 	}
 	if g.RewarmSteps < 0 || g.RewarmSteps > maxSize || g.Step < -g.RewarmSteps || g.Step > step {
-		return fault.Inputf("growth at step %d with %d steps of warm-up cannot be after %d steps", g.Step, g.RewarmSteps, step)
+		return fault.Inputf("growth at step %d with %d steps of warm-up cannot be after %d steps", g.Step, g.RewarmSteps,
+			step)
 	}
 	return nil
 }
@@ -58,8 +59,8 @@ func Grow(s *State, config []byte, how string) *State {
 	return &child
 }
 
-// rewarm is twice the number of steps that a second moment averages over: by then a moment that began at zero holds 86 %
-// of what it averages (1 - exp(-2)).
+// rewarm is twice the number of steps that a second moment averages over: by then a moment that began at zero holds 86
+// % of what it averages (1 - exp(-2)).
 func rewarm(beta2 float64) int {
 	if !(beta2 > 0 && beta2 < 1) {
 		return 0

@@ -29,7 +29,8 @@ func TestGrowKeepsWhatGoesOn(t *testing.T) {
 	parent.Log = "../log.jsonl"
 	for how, updates := range map[string]int{"keep": 12, "asymmetric": 12, ResetMoments: 0} {
 		child := Grow(parent, []byte("config"), how)
-		if child.Step != 12 || child.Rows != parent.Rows || child.Updates != updates || child.Settings.Seed != parent.Settings.Seed {
+		if child.Step != 12 || child.Rows != parent.Rows || child.Updates != updates ||
+			child.Settings.Seed != parent.Settings.Seed {
 			t.Errorf("%s: step %d, rows %d, updates %d", how, child.Step, child.Rows, child.Updates)
 		}
 		if g := child.Growth; g == nil || *g != (Growth{how, 12, 40}) {
@@ -52,7 +53,8 @@ func TestGrowKeepsWhatGoesOn(t *testing.T) {
 }
 
 func TestRewarm(t *testing.T) {
-	for beta2, want := range map[float64]int{0.95: 40, 0.999: 2000, 0: 0, 1: 0, math.NaN(): 0, math.Nextafter(1, 0): maxSize} {
+	for beta2, want := range map[float64]int{0.95: 40, 0.999: 2000, 0: 0, 1: 0, math.NaN(): 0,
+		math.Nextafter(1, 0): maxSize} {
 		if got := rewarm(beta2); got != want {
 			t.Errorf("beta2 %v: %d steps, want %d", beta2, got, want)
 		}

@@ -49,8 +49,9 @@ func (l *Lineage) Bytes() ([]byte, error) {
 	return append(b, '\n'), err
 }
 
-// KeptPlan and KeptProof name the files under which a checkpoint keeps the growth before its stage number n, counted from 1.
-// plan.json is the growth that made a checkpoint from its parent; what is trained after it is no longer that child.
+// KeptPlan and KeptProof name the files under which a checkpoint keeps the growth before its stage number n, counted
+// from 1. plan.json is the growth that made a checkpoint from its parent; what is trained after it is no longer that
+// child.
 func KeptPlan(n int) string { return fmt.Sprintf("plan-%d.json", n) }
 
 // KeptProof is beside KeptPlan.

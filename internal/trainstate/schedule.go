@@ -62,14 +62,17 @@ func (c Schedule) Check() error {
 	case c.Kind != Constant && c.Kind != Cosine && c.Kind != WSD:
 		return fault.Usagef("no schedule %q (have constant, cosine, wsd)", c.Kind)
 	case c.Peak == 0:
-		return fault.Hint(fault.Usagef("%v would move no weight", fault.Arg("lr", 0)), "%v with %v evaluates and trains nothing",
+		return fault.Hint(fault.Usagef("%v would move no weight", fault.Arg("lr", 0)),
+			"%v with %v evaluates and trains nothing",
 			fault.Arg("steps", 0), fault.Arg("eval"))
 	case !(c.Peak > 0) || !finite(c.Peak):
 		return fault.Usagef("%v: wanted a number above 0, found %v", fault.Arg("lr"), c.Peak)
 	case !(c.MinFraction >= 0 && c.MinFraction <= 1):
-		return fault.Usagef("%v: wanted a fraction of the peak rate, from 0 to 1, found %v", fault.Arg("min-lr"), c.MinFraction)
+		return fault.Usagef("%v: wanted a fraction of the peak rate, from 0 to 1, found %v", fault.Arg("min-lr"),
+			c.MinFraction)
 	case !(c.DecayFraction >= 0 && c.DecayFraction <= 1):
-		return fault.Usagef("%v: wanted a fraction of the steps, from 0 to 1, found %v", fault.Arg("decay-fraction"), c.DecayFraction)
+		return fault.Usagef("%v: wanted a fraction of the steps, from 0 to 1, found %v", fault.Arg("decay-fraction"),
+			c.DecayFraction)
 	case c.Warmup < 0 || c.Warmup > c.Steps:
 		return fault.Usagef("%v: wanted at most the training's %d steps, found %d", fault.Arg("warmup"), c.Steps, c.Warmup)
 	}

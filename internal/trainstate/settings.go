@@ -57,7 +57,8 @@ func (s *Settings) StepTokens() int64 { return s.StepRows() * int64(s.Seq) }
 
 // Rate gives the learning rate's schedule.
 func (s *Settings) Rate() Schedule {
-	return Schedule{Kind: s.Schedule, Peak: s.LR, MinFraction: s.MinLR, DecayFraction: s.DecayFraction, Warmup: s.Warmup, Steps: s.Steps}
+	return Schedule{Kind: s.Schedule, Peak: s.LR, MinFraction: s.MinLR, DecayFraction: s.DecayFraction, Warmup: s.Warmup,
+		Steps: s.Steps}
 }
 
 // ResolveWarmup puts a number in place of the default warm-up, once the number of steps is known.
@@ -105,7 +106,8 @@ func (s *Settings) Inherit(from *Settings, given func(name string) bool) {
 
 // harmless are the settings that a resumed training may change without changing its result. What is read from other
 // data files is compared by the data's digest.
-var harmless = []string{"data", "ext", "token-dtype", "text-field", "as-text", "separator", "eval", "eval-every", "save-every"}
+var harmless = []string{"data", "ext", "token-dtype", "text-field", "as-text", "separator", "eval", "eval-every",
+	"save-every"}
 
 // Change is a setting, or something else that a training depends on, that is not what it was.
 type Change struct {

@@ -32,10 +32,11 @@ func TestChanges(t *testing.T) {
 		change func(*Settings)
 		want   string
 	}{
-		"nothing":        {func(*Settings) {}, "[]"},
-		"harmless":       {func(s *Settings) { s.SaveEvery, s.EvalEvery, s.Eval, s.Data = 5, 6, "x", []string{"y"} }, "[]"},
-		"rate":           {func(s *Settings) { s.LR = 1 }, "[lr was 0.0003, now 1]"},
-		"two":            {func(s *Settings) { s.Steps, s.Schedule = 9, Constant }, "[steps was 0, now 9 schedule was cosine, now constant]"},
+		"nothing":  {func(*Settings) {}, "[]"},
+		"harmless": {func(s *Settings) { s.SaveEvery, s.EvalEvery, s.Eval, s.Data = 5, 6, "x", []string{"y"} }, "[]"},
+		"rate":     {func(s *Settings) { s.LR = 1 }, "[lr was 0.0003, now 1]"},
+		"two": {func(s *Settings) { s.Steps, s.Schedule = 9, Constant },
+			"[steps was 0, now 9 schedule was cosine, now constant]"},
 		"not set before": {func(s *Settings) { s.DType = "float16" }, "[dtype was not set, now float16]"},
 	} {
 		was, now := Defaults(), Defaults()

@@ -66,8 +66,8 @@ func Is(dir string) bool {
 	return err == nil
 }
 
-// Guard refuses to replace a directory that holds a training which nothing else holds: steps made there, or a state that cannot
-// be read. What a growth carried along from a parent is no such training.
+// Guard refuses to replace a directory that holds a training which nothing else holds: steps made there, or a state
+// that cannot be read. What a growth carried along from a parent is no such training.
 func Guard(dir string) error {
 	if !Is(dir) {
 		return nil
@@ -79,10 +79,12 @@ func Guard(dir string) error {
 		}
 		what = fmt.Sprintf("of %d steps", s.Step)
 	}
-	return fault.Hint(fault.Inputf("%s: not replaced: it holds a training %s", dir, what), "choose another name, or remove it yourself if it may go")
+	return fault.Hint(fault.Inputf("%s: not replaced: it holds a training %s", dir, what),
+		"choose another name, or remove it yourself if it may go")
 }
 
-// Foreign reports whether a directory's state was written by transformers' Trainer, which uses the same name for its file.
+// Foreign reports whether a directory's state was written by transformers' Trainer, which uses the same name for its
+// file.
 func Foreign(dir string) bool {
 	b, err := smallfile.Read(filepath.Join(dir, StateFile))
 	var file map[string]json.RawMessage
@@ -184,7 +186,8 @@ func (s *State) check() error {
 		{s.Eval == nil || s.Eval.Step >= 0 && s.Eval.Step <= s.Step, "eval", s.Eval},
 	} {
 		if !c.ok {
-			return fmt.Errorf("%s %v cannot be in a training of %d steps", c.name, reflect.Indirect(reflect.ValueOf(c.found)), s.Settings.Steps)
+			return fmt.Errorf("%s %v cannot be in a training of %d steps", c.name, reflect.Indirect(reflect.ValueOf(c.found)),
+				s.Settings.Steps)
 		}
 	}
 	return s.Growth.check(s.Step)

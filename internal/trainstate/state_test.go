@@ -14,9 +14,11 @@ import (
 // sound is a state that could have been written.
 func sound() *State {
 	s := Defaults()
-	s.Data, s.Steps, s.Warmup, s.Engine, s.Precision, s.Threads, s.DType = []string{"text"}, 20, 1, "cpu", "f32", 2, "float32"
-	return &State{Format: stateFormat, Step: 12, Updates: 12, Rows: 96, Tokens: 96 * 256, Seconds: 3.5, Model: "m", Settings: s,
-		Digests: Digests{"c", "", "d"}, Growth: &Growth{"keep", 5, 40}, Eval: &Eval{10, 4.5, "e"}}
+	s.Data, s.Steps, s.Warmup, s.Engine, s.Precision, s.Threads, s.DType = []string{"text"}, 20, 1, "cpu", "f32", 2,
+		"float32"
+	return &State{Format: stateFormat, Step: 12, Updates: 12, Rows: 96, Tokens: 96 * 256, Seconds: 3.5, Model: "m",
+		Settings: s,
+		Digests:  Digests{"c", "", "d"}, Growth: &Growth{"keep", 5, 40}, Eval: &Eval{10, 4.5, "e"}}
 }
 
 func TestStateIsReadBack(t *testing.T) {
@@ -55,8 +57,8 @@ func TestOlderStates(t *testing.T) {
 	}
 }
 
-// TestStatesThatCannotBe: every wrong value in the file is a refused input that names the file, never wrong usage, and its
-// message does not speak of flags.
+// TestStatesThatCannotBe: every wrong value in the file is a refused input that names the file, never wrong usage, and
+// its message does not speak of flags.
 func TestStatesThatCannotBe(t *testing.T) {
 	b, err := sound().Bytes()
 	if err != nil {
@@ -117,13 +119,15 @@ func TestStatesThatCannotBe(t *testing.T) {
 			t.Errorf("%s: kind %d, want a refused input: %v", name, fault.KindOf(err), err)
 		}
 		spelled := fault.Text(err, func(s fault.Setting) string { return "--" + s.Name })
-		if !strings.HasPrefix(spelled, "dir/state.json: ") || !strings.Contains(spelled, c[2]) || strings.Contains(spelled, "--") {
+		if !strings.HasPrefix(spelled, "dir/state.json: ") || !strings.Contains(spelled, c[2]) ||
+			strings.Contains(spelled, "--") {
 			t.Errorf("%s: %q does not name the file and %q", name, spelled, c[2])
 		}
 	}
 }
 
-// TestExtends: more steps are no change where the rates of the steps done stay what they were, and where a training is finished.
+// TestExtends: more steps are no change where the rates of the steps done stay what they were, and where a training is
+// finished.
 func TestExtends(t *testing.T) {
 	for _, c := range []struct {
 		kind       string
