@@ -37,7 +37,8 @@ func (n Memory) check(m *arch.Model, spec engine.Spec, o decoder.Options) error 
 	if n.Available == 0 || n.Total <= n.Available {
 		return nil
 	}
-	err := fault.Failedf("training needs %s of memory (weights %s, gradients %s, optimizer %s, activations %s, workspace %s), %s are available",
+	err := fault.Failedf("training needs %s of memory (weights %s, gradients %s, optimizer %s, activations %s, "+
+		"workspace %s), %s are available",
 		sizeText(n.Total), sizeText(n.Weights), sizeText(n.Gradients), sizeText(n.Optimizer), sizeText(n.Activations),
 		sizeText(n.Workspace), sizeText(n.Available))
 	less := sort.Search(o.Batch, func(less int) bool {

@@ -25,8 +25,8 @@ func textModel(t *testing.T, lines string, files map[string]string) string {
 	}
 	writeFile(t, filepath.Join(dir, tokenizerFile), string(b))
 	writeFile(t, filepath.Join(dir, "text.txt"), text)
-	writeFile(t, filepath.Join(dir, configFile), `{"model_type": "llama", "vocab_size": 300, "hidden_size": 16, "intermediate_size": 16,
-		"num_hidden_layers": 1, "num_attention_heads": 2, "max_position_embeddings": 32`+lines+"}")
+	writeFile(t, filepath.Join(dir, configFile), `{"model_type": "llama", "vocab_size": 300, "hidden_size": 16,
+		"intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "max_position_embeddings": 32`+lines+"}")
 	for name, content := range files {
 		writeFile(t, filepath.Join(dir, name), content)
 	}

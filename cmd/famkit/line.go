@@ -9,8 +9,8 @@ import (
 	"golang.org/x/term"
 )
 
-// statusLine is the last line of a terminal, drawn again and again. It is never wider than the terminal: a line that wraps
-// could not be drawn over. A nil statusLine draws nothing.
+// statusLine is the last line of a terminal, drawn again and again. It is never wider than the terminal: a line that
+// wraps could not be drawn over. A nil statusLine draws nothing.
 type statusLine struct {
 	u     *ui
 	width func() int

@@ -11,19 +11,23 @@ import (
 	"famkit/train"
 )
 
-const trainDescription = `Trains MODEL on and writes OUT, a Hugging Face directory with the optimizer's state beside the weights. With --init a
-config.json gives a new model instead. DATA is text (files, or folders: --ext chooses by suffix), tokenised by the model's
-tokenizer.json; or raw token files (--token-dtype, or llm.c's .bin); or a .safetensors file with a tensor "tokens"
-[steps, batch, seq+1], whose batches are replayed as they are. Text may be packed by gzip or bzip2. JSON lines give one document
-for each row, the field "text" or --text-field. Other JSON, tables and binaries are refused, and passed over in folders.
-The order of rows is a function of --seed, the epoch and the index. -n shows all of it and trains nothing.
+const trainDescription = `Trains MODEL on and writes OUT, a Hugging Face directory with the optimizer's
+state beside the weights. With --init a config.json gives a new model instead. -n shows what would be done
+and trains nothing.
 
-Where MODEL comes from a training, or was grown from one, its optimizer state goes on: OUT takes over the moments, every setting
-that is not given, and the place in the data; steps, schedule and log are OUT's own. --fresh-optimizer leaves the moments behind.
+DATA is text (files, or folders: --ext chooses by suffix), tokenised by the model's tokenizer.json; or raw
+token files (--token-dtype, or llm.c's .bin); or a .safetensors file with a tensor "tokens"
+[steps, batch, seq+1], whose batches are replayed as they are. Text may be packed by gzip or bzip2. JSON
+lines give a document for each row, the field "text" or --text-field. Other JSON, tables and binaries are
+refused, and passed over in folders. The order of rows is a function of --seed, the epoch and the index.
+
+Where MODEL comes from a training, or was grown from one, that training goes on in OUT: the optimizer's
+state, every setting that is not given, and the place in the data are taken over. Steps, schedule and log
+are OUT's own. --fresh-optimizer leaves the optimizer's state behind.
 
 Four words that each allow one thing:
-   --resume   goes on with the training in OUT (or MODEL's, in a new OUT) with its own settings, bit for bit as if it had not
-              stopped. More --steps extend it, also when it is finished
+   --resume   goes on with the training in OUT (or with MODEL's, in a new OUT) with its own settings, bit for
+              bit as if it had not stopped. More --steps extend it, also when it is finished
    --change   with --resume: settings that are given replace those of the training
    --erase    lets the training in OUT go
    --force    replaces an OUT that is no training
@@ -32,7 +36,7 @@ Ctrl-C or SIGTERM finishes the micro-batch, saves and exits 130 or 143. A second
 
 Examples:
    famkit train grown/ trained/ --data text/ --ext .md,.txt --epochs 1 --batch 8 --seq 512
-   famkit train grown/ trained/ --data src/ --ext '.go,!_test.go' --eval-fraction 0.01 --eval-every 100 --log log.jsonl
+   famkit train grown/ trained/ --data src/ --ext '.go,!_test.go' --eval-fraction 0.01 --log log.jsonl
    famkit train --init config.json new/ --tokenizer model/ --data text/ --tokens 20M --schedule wsd
    famkit train trained/ --resume --steps 2000
    famkit train model/ --steps 0 --eval held-out.txt
@@ -113,7 +117,8 @@ func trainOptions(u *ui, c *cli.Context) (train.Options, error) {
 	case len(args) == 1 && onlyEvaluates:
 		o.Model = args[0]
 	default:
-		return o, fault.Hint(fault.Usagef("train takes MODEL and OUT, or OUT alone with --init or --resume; %d operands given", len(args)), "famkit train --help")
+		err := fault.Usagef("train takes MODEL and OUT, or OUT alone with --init or --resume; %d operands given", len(args))
+		return o, fault.Hint(err, "famkit train --help")
 	}
 	return o, nil
 }

@@ -29,7 +29,8 @@ func zipped(t *testing.T, text string) string {
 }
 
 // bzipped is "hello\n", packed by bzip2 1.0.8.
-const bzipped = "BZh91AY&SY\xc1\xc0\x80\xe2\x00\x00\x01A\x00\x00\x10\x02D\xa0\x000\xcd\x00\xc3F)\x97\x17rE8P\x90\xc1\xc0\x80\xe2"
+const bzipped = "BZh91AY&SY\xc1\xc0\x80\xe2\x00\x00\x01A\x00\x00\x10\x02D\xa0\x00" +
+	"0\xcd\x00\xc3F)\x97\x17rE8P\x90\xc1\xc0\x80\xe2"
 
 func TestDocuments(t *testing.T) {
 	const rows = "{\"text\": \"one\", \"id\": 1}\n\n{\"id\": 2, \"text\": \"two\\nlines\"}\n{\"text\": \"\"}\n"

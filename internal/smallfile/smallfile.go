@@ -1,5 +1,5 @@
-// Package smallfile reads files that are small by their nature, such as config.json, whatever stands at their path: a pipe
-// does not make it wait, and a device or a file of many gigabytes does not fill the memory.
+// Package smallfile reads files that are small by their nature, such as config.json, whatever stands at their path: a
+// pipe does not make it wait, and a device or a file of many gigabytes does not fill the memory.
 package smallfile
 
 import (
@@ -13,8 +13,8 @@ import (
 // Most is the size above which a file is refused. The largest tokenizer.json in use is about half of it.
 const Most = 64 << 20
 
-// Read reads a regular file of at most Most bytes. What is not there, or is something else, is a refused input; errors.Is
-// knows fs.ErrNotExist.
+// Read reads a regular file of at most Most bytes. What is not there, or is something else, is a refused input;
+// errors.Is knows fs.ErrNotExist.
 func Read(path string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // opening a pipe would wait for its writer
 	if err != nil {

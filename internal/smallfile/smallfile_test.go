@@ -25,10 +25,12 @@ func TestRead(t *testing.T) {
 	if err := os.WriteFile(at("large"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(os.Truncate(at("large"), Most+1), syscall.Mkfifo(at("pipe"), 0o600), os.Symlink("/dev/zero", at("zero"))); err != nil {
+	if err := errors.Join(os.Truncate(at("large"), Most+1), syscall.Mkfifo(at("pipe"), 0o600),
+		os.Symlink("/dev/zero", at("zero"))); err != nil {
 		t.Skip(err)
 	}
-	for name, words := range map[string]string{"none": "no such file", "large": "at most", "pipe": "no regular file", "zero": "no regular file", ".": "folder"} {
+	for name, words := range map[string]string{"none": "no such file", "large": "at most", "pipe": "no regular file",
+		"zero": "no regular file", ".": "folder"} {
 		began := time.Now()
 		_, err := Read(at(name))
 		if fault.KindOf(err) != fault.Input || err == nil || !strings.Contains(err.Error(), words) {
