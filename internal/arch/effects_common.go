@@ -85,6 +85,10 @@ var commonRules = []KeyRule{
 	{Keys: []string{"_attn_implementation_autoset", "use_bfloat16", "tf_legacy_loss", `"transformers.js_config"`},
 		Effect: Nothing, Why: "nothing in transformers 4.57 or 5 reads it"},
 
+	{Keys: []string{"sliding_window_size", "use_mrope", "rope_interleaved", "is_llama_config", "lm_head_bias",
+		"interpolate_factor", "full_attn_mod", "activation", "max_sequence_length", "model_max_length"}, Effect: Alike,
+		Why: "published configs have it; transformers does not ask for it, other programs may"},
+
 	foreignKeys, classNames,
 }
 

@@ -35,7 +35,7 @@ func (k *ropeKeys) rules() []KeyRule {
 		top = append(top, k.inside(ropeParams+"."+fullAttention, k.types)...)
 		top = append(top, k.inside(ropeParams+"."+slidingAttention, nil)...)
 	}
-	return []KeyRule{{Keys: top, Effect: Read, Why: "rotary embedding"}}
+	return []KeyRule{{Keys: top, Effect: Read, Why: rotary}}
 }
 
 // inside are an object of settings by itself, null or empty, and its keys under the given types.
@@ -54,3 +54,5 @@ func (k *ropeKeys) inside(object string, types []string) []string {
 	}
 	return list
 }
+
+const rotary = "rotary embedding"

@@ -27,7 +27,7 @@ var fileRules = []FileRule{
 	{[]string{"adapter_config.json"}, Only, "where peft is installed, transformers puts the adapter onto the weights"},
 	{[]string{"hf_quant_config.json", "quantize_config.json", "quant_config.json"}, Only,
 		"some loaders take the weights for quantised by it"},
-	{[]string{"custom_generate/"}, Generation, "code that generates in transformers' place under trust_remote_code"},
+	{[]string{"custom_generate/"}, Only, "transformers runs the code in it in place of its own generate(), transformers 4 unasked"},
 	{[]string{"*.py"}, Alike, "code that config.json's auto_map may name"},
 	{[]string{"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
 		"vocab.txt", "merges.txt", "tokenizer.model", "*.tiktoken", "tekken.json", "chat_template.*"}, Nothing,

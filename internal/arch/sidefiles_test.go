@@ -110,7 +110,7 @@ func TestSideFilesThatLoadersObey(t *testing.T) {
 		"quantised":     {files: map[string]string{"hf_quant_config.json": "{}"}, want: "quantised"},
 		"other weights": {files: map[string]string{"pytorch_model.bin": ""}, fact: "pytorch_model.bin"},
 		"fp16 variant":  {files: map[string]string{"model.fp16.safetensors": ""}, fact: "model.fp16.safetensors"},
-		"own generate":  {files: map[string]string{"custom_generate/generate.py": ""}, fact: "custom_generate/"},
+		"own generate":  {files: map[string]string{"custom_generate/generate.py": ""}, want: "transformers 4 unasked"},
 		"code unnamed":  {files: map[string]string{"modeling_x.py": ""}, fact: "modeling_x.py"},
 		"temperature": {files: map[string]string{"generation_config.json": `{"temperature": 0.5}`},
 			fact: "generation_config.json temperature"},

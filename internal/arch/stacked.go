@@ -56,7 +56,7 @@ func (k *checker) unstack(layout []Slot) {
 		k.ck.five = "it finds no experts in tensors that hold all of a layer"
 		k.add(Finding{Code: Stacked},
 			"%d tensors hold the experts of a layer in one, a layout that transformers 5 reads and transformers 4 does not; "+
-			"what is made from them has one tensor for each", found)
+				"what is made from them has one tensor for each", found)
 	}
 }
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by the scripts beside it. Makes what they need in the cache folder, once: two Python environments
 # (py5: transformers 5 and torch; py4: transformers 4 on the same torch) and a real model published as GGUF.
-# Functions: python_envs sets PY5 and PY4, real_gguf sets GGUF, work_dir NAME sets WORK; after it measuring builds what takes
+# Functions: python_envs sets PY5 and PY4, mergekit_env MERGEKIT, peft_lib PEFT, real_gguf sets GGUF, work_dir NAME sets WORK; after it measuring builds what takes
 # times, take LABEL COMMAND... measures one run, and summary LABEL sums up its runs.
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/famkit
@@ -72,6 +72,37 @@ python_envs() {
   fi
   touch "$stamp4"
   exec 9>&-
+}
+
+# mergekit_env sets MERGEKIT: a Python that sees the main environment's packages, mergekit and peft.
+mergekit_env() {
+  local dir=$cache/mergekit wanted=$interop/requirements-mergekit.txt ready
+  MERGEKIT=$dir/bin/python
+  ready=$dir/$(stamp "$interop/requirements.txt" "$wanted")
+  if [ -e "$ready" ]; then return 0; fi
+  exec 9>"$cache/mergekit.lock"
+  flock 9
+  if [ ! -e "$ready" ]; then
+    say "making $dir (mergekit on the main environment's packages)"
+    rm -rf "$dir"
+    "$PY5" -m venv --without-pip "$dir"
+    "$PY5" -c 'import site; print(site.getsitepackages()[0])' >"$("$MERGEKIT" -c 'import site; print(site.getsitepackages()[0])')/shared.pth"
+    retry "$MERGEKIT" -m pip install -q --no-deps -r "$wanted" || die "mergekit could not be installed"
+    "$MERGEKIT" -c 'import mergekit.merge' || die "mergekit does not work on these packages"
+    touch "$ready"
+  fi
+  exec 9>&-
+}
+
+# peft_lib sets PEFT: a folder for PYTHONPATH that has peft, which both main environments can import.
+peft_lib() {
+  local wanted=$interop/requirements-peft.txt ready
+  PEFT=$cache/peft
+  ready=$PEFT/$(stamp "$wanted")
+  if [ -e "$ready" ]; then return 0; fi
+  rm -rf "$PEFT"
+  retry "$PY5" -m pip install -q --no-deps --target "$PEFT" -r "$wanted" || die "peft could not be installed"
+  touch "$ready"
 }
 
 # holds STAMP PYTHON REQUIREMENTS: whether the environment is stamped, or has every pinned version and works.

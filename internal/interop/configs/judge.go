@@ -77,7 +77,7 @@ func put(v variant, folder string) error {
 		return err
 	}
 	for _, de := range list {
-		if _, other := v.Files[de.Name()]; !other && !de.IsDir() {
+		if _, other := v.Files[de.Name()]; !other && !de.IsDir() && !strings.HasSuffix(de.Name(), ".other") {
 			if err := os.Link(filepath.Join(v.Base, de.Name()), filepath.Join(folder, de.Name())); err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@
 //	configs judge VARIANTS OUT      what famkit makes of the children that variants.py describes
 //	configs table                   the rules of every architecture's keys, as JSON
 //	configs compare PARENT CHILD    the facts and findings of two checkpoints
+//	configs loaded FOLDER           the types in which loaders hold the weights
 package main
 
 import (
@@ -37,8 +38,14 @@ func run(args []string) error {
 		return table()
 	case len(args) == 3 && args[0] == "compare":
 		return compare(args[1], args[2])
+	case len(args) == 2 && args[0] == "loaded":
+		ck, err := bind(args[1])
+		if err != nil {
+			return err
+		}
+		return json.NewEncoder(os.Stdout).Encode(ck.LoadedAs())
 	}
-	return fmt.Errorf("usage: configs bases DIR | judge VARIANTS OUT | table | compare PARENT CHILD")
+	return fmt.Errorf("usage: configs bases DIR | judge VARIANTS OUT | table | compare PARENT CHILD | loaded FOLDER")
 }
 
 // bases writes a checkpoint for each of archtest's configs.
@@ -52,6 +59,10 @@ func bases(dir string) error {
 		if err != nil {
 			return err
 		}
+		other, err := archtest.Random(8, string(c.Bytes()), tensor.F32)
+		if err != nil {
+			return err
+		}
 		out := format.FromTensors(nil, src.Meta(), map[string][]byte{"config.json": c.Bytes()})
 		for _, n := range src.Names() {
 			t, err := src.Tensor(n)
@@ -60,8 +71,15 @@ func bases(dir string) error {
 			}
 			out.Add(t)
 		}
-		if _, err := format.Write(context.Background(), filepath.Join(dir, name), out,
-			format.WriteOptions{}); err != nil {
+		to := filepath.Join(dir, name)
+		if _, err := format.Write(context.Background(), to, out, format.WriteOptions{}); err != nil {
+			return err
+		}
+		weights := to + ".safetensors" // of another model of these sizes, for files that mislead
+		if _, err := format.Write(context.Background(), weights, other, format.WriteOptions{}); err != nil {
+			return err
+		}
+		if err := os.Rename(weights, filepath.Join(to, "model.safetensors.other")); err != nil {
 			return err
 		}
 	}
@@ -96,6 +114,7 @@ func table() error {
 	for _, s := range arch.Specs() {
 		all[s.Name] = s.Rules()
 	}
+	all["generation_config.json"] = arch.GenerationRules()
 	return json.NewEncoder(os.Stdout).Encode(all)
 }
 

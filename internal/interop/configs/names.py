@@ -2,6 +2,7 @@
 import json
 import sys
 
+from transformers import GenerationConfig
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from library import ARCHS, attributes, reads
@@ -20,5 +21,7 @@ out = {}
 for arch in ARCHS:
     config = CONFIG_MAPPING[arch]()
     out[arch] = {n: default(config, n) for n in sorted(set(attributes(arch)) | reads(arch))}
+settings = GenerationConfig()
+out["generation_config.json"] = {n: default(settings, n) for n in sorted(vars(settings))}
 with open(sys.argv[1], "w", encoding="utf-8") as f:
     json.dump(out, f, indent=1)

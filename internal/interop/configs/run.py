@@ -68,7 +68,9 @@ def attempt(f, *args):
     try:
         with torch.no_grad():
             return f(*args).double()
-    except Exception as e:  # any failure is an outcome
+    except KeyboardInterrupt:
+        raise
+    except BaseException as e:  # any failure is an outcome, an exit by the checkpoint's own code too
         return f"{type(e).__name__}: {str(e)[:120]}"
 
 
@@ -80,7 +82,9 @@ def measure(path, **kwargs):
         ids = token_ids(model.get_input_embeddings().weight.shape[0])
         report = {k: sorted(map(str, v)) for k, v in info.items() if v}
         dtypes = sorted({str(p.dtype) for p in model.parameters()})
-    except Exception as e:  # any failure is an outcome
+    except KeyboardInterrupt:
+        raise
+    except BaseException as e:  # any failure is an outcome, an exit by the checkpoint's own code too
         return {"error": f"{type(e).__name__}: {str(e)[:160]}"}
     return {
         "report": report, "dtype": dtypes,
@@ -114,7 +118,7 @@ def put(base, files, folder):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     for name in os.listdir(base):
-        if name not in files and os.path.isfile(os.path.join(base, name)):
+        if name not in files and not name.endswith(".other") and os.path.isfile(os.path.join(base, name)):
             os.link(os.path.join(base, name), os.path.join(folder, name))
     for name, text in files.items():
         if text is None:

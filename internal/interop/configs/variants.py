@@ -70,6 +70,20 @@ SPECIAL["rope_parameters"] = SPECIAL["rope_scaling"] + [
     {"full_attention": {"rope_type": "default", "rope_theta": 7.0}, "sliding_attention": {"rope_type": "default", "rope_theta": 9.0}},
     {"full_attention": {"rope_type": "default", "rope_theta": 7.0}}]
 
+# Files beside the weights, and what is in them; "weights" stands for the weights of another model of the same sizes.
+FILES = {
+    "pytorch_model.bin": "x", "tf_model.h5": "x", "flax_model.msgpack": "x", "model.fp16.safetensors": "weights",
+    "consolidated.safetensors": "weights", "model-00001-of-00001.safetensors": "weights", "other.safetensors": "weights",
+    "shard-00001-model-00001-of-00001.safetensors": "weights", "adapter_model.safetensors": "weights", "params.json": '{"dim": 7}',
+    "model.safetensors.index.json": '{"metadata": {"dtype": "float16"}, "weight_map": {"a": "other.safetensors"}}',
+    "config.4.0.0.json": '{"rms_norm_eps": 0.5}', "configuration.json": '{"rms_norm_eps": 0.5}', "config.yaml": "x: 1",
+    "adapter_config.json": '{"peft_type": "LORA"}', "quantize_config.json": '{"bits": 4}', "quant_config.json": '{"bits": 4}',
+    "hf_quant_config.json": '{"quantization": {}}', "tokenizer.json": "{}", "tokenizer_config.json": "{}", "vocab.json": "{}",
+    "chat_template.jinja": "x", "chat_template.json": "{}", "modeling_x.py": "raise SystemExit", "__init__.py": "raise SystemExit",
+    "custom_generate/generate.py": "raise SystemExit", "preprocessor_config.json": "{}", "processor_config.json": "{}", ".metadata": "x",
+    "kernel_config.json": "{}", "recipe.yaml": "x", "README.md": "x", "plan.json": "{}", "proof.json": "{}", "dtype": "float16",
+}
+
 # No model of interest is made by these sizes, and a large one takes long.
 LARGE = 4096
 
@@ -112,6 +126,10 @@ def values(key, config, default):
     return out
 
 
+# The bases whose children differ in generation_config.json and in other files, too.
+SETTINGS_OF = ["llama", "mistral", "gemma2"]
+
+
 def too_large(v):
     return isinstance(v, int) and not isinstance(v, bool) and v > LARGE and v != 1000000 and v != 100000
 
@@ -137,6 +155,21 @@ class Maker:
     def add(self, base, files, what, **more):
         self.n += 1
         self.out.write(json.dumps({"id": self.n, "base": base, "files": files, "what": what, **more}) + "\n")
+
+    def settings(self, base, libraries):
+        known = {k: v for lib in libraries for k, v in lib["generation_config.json"].items()}
+        for k in sorted(known):
+            for v in values(k, {}, known[k]):
+                text = json.dumps({} if v is ABSENT else {k: v})
+                self.add(base, {"generation_config.json": text}, {"generation_config.json " + k: v if v is not ABSENT else "(absent)"})
+        self.add(base, {"generation_config.json": "{"}, {"generation_config.json": "broken"})
+
+    def beside(self, base):
+        for name, text in FILES.items():
+            what = {name: text}
+            if text == "weights":
+                text = "file:" + os.path.join(base, "model.safetensors") + ".other"
+            self.add(base, {name: text}, what)
 
     def config(self, base, config, changes):
         self.add(base, {"config.json": changed(config, changes)}, shown(changes))
@@ -169,6 +202,9 @@ def main():
             for k in sorted(known):
                 for v in values(k, config, known[k]):
                     m.config(base, config, {k: v})
+            if name in SETTINGS_OF:
+                m.settings(base, libraries)
+                m.beside(base)
             keys = sorted(known)
             for _ in range(a.pairs):
                 picked = rng.sample(keys, rng.choice([2, 2, 3, 4]))
