@@ -98,7 +98,7 @@ func (r *run) fill(h format.Handle, path, name string, p decoder.Param, dst engi
 	for off := 0; off < dst.N; {
 		b := buf[:min(len(buf), (dst.N-off)*width)]
 		if err := tensor.Fill(t, b, int64(off)*int64(width)); err != nil {
-			return fault.Inputf("%s: tensor %q: %w", path, name, err)
+			return fault.Unread(err, "%s: tensor %q", path, name)
 		}
 		n := len(b) / width
 		if err := r.e.Upload(dst.At(off, n), b, info.DType); err != nil {

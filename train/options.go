@@ -77,16 +77,15 @@ func (o *Options) checkLength() error {
 		return fault.Usagef("%v and %v both say how long to train", fault.Arg(given[0]), fault.Arg(given[1]))
 	}
 	for _, c := range []struct {
-		name string
-		ok   bool
-		v    any
+		name    string
+		v, most float64
 	}{
-		{"epochs", o.Budget.Epochs > 0 && o.Budget.Epochs <= 1e12, o.Budget.Epochs},
-		{"tokens", o.Budget.Tokens > 0, o.Budget.Tokens},
-		{"flops", o.Budget.FLOPs > 0 && o.Budget.FLOPs <= 1e40, o.Budget.FLOPs},
+		{"epochs", o.Budget.Epochs, 1e12},
+		{"tokens", float64(o.Budget.Tokens), 1e18},
+		{"flops", o.Budget.FLOPs, 1e40},
 	} {
-		if o.Given(c.name) && !c.ok {
-			return fault.Usagef("%v: wanted a number above 0, found %v", fault.Arg(c.name), c.v)
+		if o.Given(c.name) && !(c.v > 0 && c.v <= c.most) {
+			return fault.Usagef("%v: wanted a number above 0, at most %g, found %g", fault.Arg(c.name), c.most, c.v)
 		}
 	}
 	return nil

@@ -73,6 +73,9 @@ func (r *run) takeSettings() {
 	if !r.o.Given("warmup") && !r.o.FreshOptimizer {
 		r.s.Warmup = 0
 	}
+	if corpus.Recorded(r.s.Data) && !r.o.Given("eval-fraction") {
+		r.s.EvalFraction = 0 // their order is fixed
+	}
 	r.plan.Inherited = slices.DeleteFunc(trainstate.Names(), own)
 }
 
@@ -82,7 +85,9 @@ func (r *run) takeShape(path string) error {
 	if err != nil {
 		return err
 	}
-	given := func(name string) bool { return r.o.Given(name) || r.state != nil }
+	// New data come with a shape of their own, those of a training that goes on have its.
+	kept := r.state != nil && !(r.kind == TakeOver && r.o.Given("data"))
+	given := func(name string) bool { return r.o.Given(name) || kept }
 	if !given("seq") {
 		r.s.Seq = shape[2] - 1
 	}

@@ -129,8 +129,8 @@ func (r *run) prepare(ctx context.Context) error {
 	r.makePlan()
 	r.result.Plan = &r.plan
 	r.on(Event{Plan: &r.result})
-	if err := r.memory.check(r.model, r.spec, r.size()); err != nil || r.o.DryRun {
-		return err
+	if r.o.DryRun {
+		return nil
 	}
 	return r.build(ck)
 }
@@ -179,6 +179,9 @@ func (r *run) settleAll(ctx context.Context) (err error) {
 	r.memory = memoryNeed(r.model, r.spec, r.size())
 	if r.e != nil {
 		r.memory.Available = r.e.Available()
+	}
+	if err := r.memory.check(r.model, r.spec, r.size()); err != nil {
+		return err
 	}
 	if r.data, err = corpus.Load(ctx, r.dataOptions()); err != nil {
 		return r.dataMoved(err)

@@ -47,7 +47,8 @@ func (c *Counts) nothing(paths []string) error {
 	for _, s := range c.Skipped {
 		why = append(why, s.String())
 	}
-	return fault.Inputf("%s: no text to train on; passed over: %s", strings.Join(paths, ", "), strings.Join(why, ", "))
+	err := fault.Inputf("%s: no text to train on; passed over: %s", strings.Join(paths, ", "), strings.Join(why, ", "))
+	return fault.Hint(err, "name a file to see what could be done with it")
 }
 
 // encoded is a file as ids, the separator after each document.

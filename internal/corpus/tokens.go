@@ -123,7 +123,7 @@ func (s *ids) addRecorded(path string) error {
 	size := in.DType.Bits() / 8
 	b := make([]byte, in.Size())
 	if err := tensor.Fill(t, b, 0); err != nil {
-		return fault.Inputf("%s: tensor %q: %w", path, TokensTensor, err)
+		return fault.Unread(err, "%s: tensor %q", path, TokensTensor)
 	}
 	list := make([]int32, len(b)/size)
 	for i := range list {

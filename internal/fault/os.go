@@ -20,3 +20,14 @@ func OS(err error) error {
 	}
 	return Failedf("%w", err)
 }
+
+// Unread is the error of contents that could not be read as a whole: the machine's where the operating system failed, and
+// otherwise the input's, which then is shorter or other than it says.
+func Unread(err error, format string, a ...any) error {
+	kind := Input
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		kind = KindOf(OS(err))
+	}
+	return newError(kind, format+": %w", append(a, err))
+}

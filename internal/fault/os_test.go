@@ -1,9 +1,12 @@
 package fault
 
 import (
+	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -28,5 +31,21 @@ func TestOSErrorsHaveTheirKind(t *testing.T) {
 	}
 	if OS(nil) != nil {
 		t.Error("no error became one")
+	}
+}
+
+func TestUnread(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		want Kind
+	}{
+		"failing disk": {&fs.PathError{Op: "read", Path: "x", Err: syscall.EIO}, Failed},
+		"cut short":    {io.ErrUnexpectedEOF, Input},
+		"not there":    {&fs.PathError{Op: "open", Path: "x", Err: syscall.ENOENT}, Input},
+	} {
+		err := Unread(c.err, "%s: tensor %q", "file", "t")
+		if KindOf(err) != c.want || !errors.Is(err, c.err) || !strings.HasPrefix(err.Error(), `file: tensor "t": `) {
+			t.Errorf("%s: kind %d, want %d: %v", name, KindOf(err), c.want, err)
+		}
 	}
 }

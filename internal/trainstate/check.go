@@ -13,6 +13,7 @@ import (
 const (
 	maxThreads = 4096
 	maxSize    = 1 << 30
+	maxPass    = 1 << 30 // tokens of a micro-batch
 	maxTokens  = 1 << 60 // of a whole training
 )
 
@@ -51,6 +52,10 @@ func (s *Settings) Check() error {
 		return fault.Usagef("%v, %v, %v and %v: %.3g tokens in all, wanted at most %.3g", fault.Arg("steps"),
 			fault.Arg("batch"),
 			fault.Arg("seq"), fault.Arg("accum"), tokens, float64(maxTokens))
+	}
+	if rows := int64(s.Batch) * int64(s.Seq); rows > maxPass {
+		return fault.Usagef("%v and %v: %d tokens in a micro-batch, wanted at most %d", fault.Arg("batch"), fault.Arg("seq"),
+			rows, int64(maxPass))
 	}
 	if s.EvalFraction > 0 && s.Eval != "" {
 		return fault.Usagef("%v and %v contradict each other", fault.Arg("eval"), fault.Arg("eval-fraction"))

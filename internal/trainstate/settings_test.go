@@ -78,6 +78,7 @@ func TestCheckRefuses(t *testing.T) {
 		"schedule":       func(s *Settings) { s.Schedule = "step" },
 		"min-lr":         func(s *Settings) { s.MinLR = 2 },
 		"decay-fraction": func(s *Settings) { s.DecayFraction = -1 },
+		"micro-batch":    func(s *Settings) { s.Batch, s.Seq = 1<<20, 1<<20 },
 		"tokens in all":  func(s *Settings) { s.Steps, s.Batch = 1<<40, 1<<20 },
 		"contradict":     func(s *Settings) { s.Eval, s.EvalFraction = "x", 0.1 },
 	} {
