@@ -5,6 +5,7 @@ import (
 
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -28,16 +29,13 @@ func BenchmarkRows(b *testing.B) {
 		{"width", Request{Width: change(b, "2x")}},
 		{"uneven", Request{Hidden: change(b, "x1.5"), FFN: change(b, "x1.5")}},
 		{"padded", Request{Hidden: change(b, "x1.5"), Methods: []string{"pad"}}},
-		{"shares", Request{Width: change(b, "2x"), Split: SplitShares}},
-		{"noise", Request{Width: change(b, "2x"), Split: SplitNoise}},
-		{"even", Request{Width: change(b, "2x"), Split: SplitEven}},
+		{"shares", Request{Width: change(b, "2x"), Split: growth.SplitShares}},
+		{"noise", Request{Width: change(b, "2x"), Split: growth.SplitNoise}},
+		{"even", Request{Width: change(b, "2x"), Split: growth.SplitEven}},
 		{"fresh", Request{Depth: change(b, "2x"), FFN: change(b, "2x"), Fresh: true, Methods: []string{"fresh"}}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			out, err := compile(b, ck, c.r).Apply(ck)
-			if err != nil {
-				b.Fatal(err)
-			}
+			out := compile(b, ck, c.r).Apply()
 			buf := make([]byte, 1<<20)
 			for b.Loop() {
 				total := int64(0)

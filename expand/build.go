@@ -1,64 +1,29 @@
 package expand
 
 import (
+	"fmt"
 	"slices"
 
 	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/growth"
 )
-
-// Compile turns a request into a plan for ck, or says why the growth would not keep the function. Only headers are read.
-func Compile(ck *arch.Checkpoint, r Request) (*Plan, error) {
-	if r.Params != "" {
-		if err := r.propose(ck); err != nil {
-			return nil, err
-		}
-	}
-	to, err := r.resolve(ck)
-	if err != nil {
-		return nil, err
-	}
-	b := newBuilder(ck, r, to)
-	if err := b.check(); err != nil {
-		return nil, err
-	}
-	if err := b.grow(); err != nil {
-		return nil, err
-	}
-	if err := b.checkFrequencies(); err != nil {
-		return nil, err
-	}
-	if ck.Config != nil {
-		if _, err := b.p.config(ck); err != nil {
-			if r.Rope != "" && to.Positions != b.p.From.Positions {
-				err = fault.Hint(err, "leave out --positions: a scaling starts from the parent's")
-			}
-			return nil, err
-		}
-	}
-	exprs, err := b.p.Exprs(ck)
-	if err != nil {
-		return nil, err
-	}
-	b.p.Rounding = roundings(exprs)
-	return b.p, nil
-}
 
 // builder makes a plan, axis by axis.
 type builder struct {
 	ck *arch.Checkpoint
 	m  *arch.Model
 	r  Request
-	p  *Plan
+	p  *growth.Plan
 }
 
-func newBuilder(ck *arch.Checkpoint, r Request, to Sizes) *builder {
+func newBuilder(ck *arch.Checkpoint, r Request, to growth.Sizes) *builder {
 	m := ck.Model
 	if r.Split == "" {
-		r.Split = SplitChoice
+		r.Split = growth.SplitChoice
 	}
-	p := &Plan{Schema: PlanSchema, Arch: m.Spec.Name, From: sizesOf(m), To: to, Tied: m.Tied, Split: r.Split, Seed: r.Seed,
-		InitRange: m.InitRange, Maps: map[arch.Axis]AxisMap{}, Methods: map[arch.Axis]string{}}
+	p := &growth.Plan{Schema: growth.PlanSchema, Arch: m.Spec.Name, From: growth.SizesOf(m), To: to, Tied: m.Tied, Split: r.Split, Seed: r.Seed,
+		InitRange: m.InitRange, Maps: map[arch.Axis]growth.AxisMap{}, Methods: map[arch.Axis]string{}}
 	if p.InitRange == 0 {
 		p.InitRange = 0.02
 	}
@@ -68,7 +33,7 @@ func newBuilder(ck *arch.Checkpoint, r Request, to Sizes) *builder {
 // grow lets a method grow each axis whose size changes.
 func (b *builder) grow() error {
 	used := map[string]bool{}
-	for _, a := range append([]arch.Axis{arch.Layers}, growable...) {
+	for _, a := range append([]arch.Axis{arch.Layers}, growth.Axes...) {
 		from, to := b.sizes(a)
 		if from == to || a == arch.ExpertFFN && from == 0 {
 			continue
@@ -77,14 +42,18 @@ func (b *builder) grow() error {
 		if err != nil {
 			return err
 		}
+		before := len(b.p.Inexact)
 		if err := m.Grow(b, a); err != nil {
 			return err
+		}
+		if m.Exact() && len(b.p.Inexact) > before {
+			return fmt.Errorf("method %q: is declared exact, and gives a growth that is not: %s", m.Name(), b.p.Inexact[before])
 		}
 		b.p.Methods[a] = m.Name()
 		used[m.Name()] = true
 	}
 	if b.p.Layers == nil {
-		b.p.Layers = appendOriginals(nil, 0, b.p.From.Layers)
+		b.p.Layers = growth.Originals(0, b.p.From.Layers)
 	}
 	for _, name := range b.r.Methods {
 		if !used[name] && !slices.ContainsFunc(methods, func(m Method) bool { return m.Name() == name }) {
@@ -153,15 +122,4 @@ func (b *builder) inexact(why string) {
 	if !slices.Contains(b.p.Inexact, why) {
 		b.p.Inexact = append(b.p.Inexact, why)
 	}
-}
-
-// Grows lists the axes that p grows, in a fixed order.
-func (p *Plan) Grows() []arch.Axis {
-	var out []arch.Axis
-	for _, a := range append([]arch.Axis{arch.Layers}, growable...) {
-		if p.Methods[a] != "" {
-			out = append(out, a)
-		}
-	}
-	return out
 }

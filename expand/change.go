@@ -1,8 +1,3 @@
-// Package expand grows a checkpoint into a larger one that computes the same function. A growth is data:
-// axis maps that say where each index of the grown model comes from, compiled against the architecture's
-// description into one expression for each tensor. Nothing here runs a model.
-//
-// The algebra stands in docs/growth.md.
 package expand
 
 import (
@@ -13,6 +8,7 @@ import (
 
 	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/growth"
 )
 
 // Change says how one axis grows: to an absolute size, by a factor, or by an increment. The zero value keeps it.
@@ -57,16 +53,12 @@ func (c Change) Given() bool { return c.text != "" }
 
 func (c Change) String() string { return c.text }
 
-// maxSize bounds what a growth may ask for and what a plan may say, so that no product of sizes overflows and no map takes much
-// memory: above any axis, the positions of long contexts included.
-const maxSize = 1 << 24
-
 // maxOf is the largest size of an axis.
 func maxOf(what string) int {
 	if what == "depth" {
 		return arch.MaxLayers
 	}
-	return maxSize
+	return growth.MaxSize
 }
 
 // Of gives the new size of an axis that has n now; a factor is rounded to the nearest integer.

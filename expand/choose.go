@@ -14,7 +14,7 @@ func (g *gather) choose(out, in []byte, size int, c choice) {
 		case u.count == 1:
 			copy(dst, src)
 		case u.count == 2:
-			chooseOfTwo(dst, src, size, u.from, u.slot, c)
+			chooseOfTwo(dst, src, size, u.from, u.nth, c)
 		default:
 			chooseOfMany(dst, src, size, u, c)
 		}
@@ -22,9 +22,9 @@ func (g *gather) choose(out, in []byte, size int, c choice) {
 }
 
 // chooseOfTwo draws 64 columns at once.
-func chooseOfTwo(dst, src []byte, size, from int, slot int32, c choice) {
+func chooseOfTwo(dst, src []byte, size, from int, nth int32, c choice) {
 	flip := uint64(0)
-	if slot == 0 {
+	if nth == 0 {
 		flip = ^uint64(0) // a bit says that the second copy takes the element
 	}
 	for n := len(dst) / size; n > 0; {
@@ -39,7 +39,7 @@ func chooseOfTwo(dst, src []byte, size, from int, slot int32, c choice) {
 func chooseOfMany(dst, src []byte, size int, u run, c choice) {
 	for i := range u.n {
 		to := dst[i*size : (i+1)*size]
-		if c.of(int32(u.from+i), u.count) == u.slot {
+		if c.of(int32(u.from+i), u.count) == u.nth {
 			copy(to, src[i*size:])
 		} else {
 			clear(to)

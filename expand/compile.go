@@ -6,88 +6,50 @@ import (
 
 	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
 // RoleExpr is an expression with the role, layer and expert of the tensor that it makes.
 type RoleExpr struct {
-	Role   arch.Role
-	Layer  int
-	Expert int
+	arch.Key
 	Expr
 }
 
-// Exprs compiles the plan against its parent: one expression for each tensor of the child, in the spec's order.
-func (p *Plan) Exprs(ck *arch.Checkpoint) ([]RoleExpr, error) {
-	c, err := p.compiler(ck)
-	if err != nil {
-		return nil, err
-	}
-	return c.exprs(ck)
+// newCompiler makes the compiler of a growth.
+func newCompiler(g *Growth) *compiler {
+	ck := g.parent
+	return &compiler{plan: g.Plan, source: ck, parent: ck.Model, child: g.child, dtype: ck.DType(), gathers: map[gatherKey]*gather{}}
 }
 
-// StartsFrom refuses a model that is none of the plan's parent's sizes.
-func (p *Plan) StartsFrom(m *arch.Model) error {
-	if got := sizesOf(m); got != p.From || m.Tied != p.Tied || m.Spec.Name != p.Arch {
-		return fault.Inputf("the plan grows a %s of %+v, tied %v; the parent is a %s of %+v, tied %v", p.Arch, p.From, p.Tied, m.Spec.Name, got, m.Tied)
-	}
-	return nil
-}
-
-func (p *Plan) compiler(ck *arch.Checkpoint) (*compiler, error) {
-	if err := p.StartsFrom(ck.Model); err != nil {
-		return nil, err
-	}
-	child, err := p.childModel(ck.Model)
-	if err != nil {
-		return nil, err
-	}
-	if ck.Config != nil {
-		if err := child.Check(); err != nil {
-			return nil, fault.Inputf("the child: %w", err)
-		}
-	}
-	c := &compiler{plan: p, parent: ck.Model, child: child, dtype: ck.DType(), gathers: map[gatherKey]*gather{}, bound: map[place]arch.Bound{}}
-	for _, b := range ck.Tensors {
-		c.bound[place{b.Spec.Role, b.Layer, b.Expert}] = b
-	}
-	return c, nil
-}
-
-func (c *compiler) exprs(ck *arch.Checkpoint) ([]RoleExpr, error) {
+func (c *compiler) exprs() ([]RoleExpr, error) {
 	var out []RoleExpr
-	for _, s := range c.slots(ck) {
+	for _, s := range c.slots() {
 		e, err := c.expr(s)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, RoleExpr{s.spec.Role, s.layer, s.expert, *e})
+		out = append(out, RoleExpr{arch.Key{Role: s.spec.Role, Layer: s.layer, Expert: s.expert}, *e})
 	}
 	return out, nil
-}
-
-// place is where a tensor stands in a model.
-type place struct {
-	role          arch.Role
-	layer, expert int
 }
 
 // slot is one tensor of the child.
 type slot struct {
 	spec          *arch.TensorSpec
 	layer, expert int
-	from          LayerFrom // of a block's tensor
-	shape         []int     // where the parent has none
+	from          growth.LayerFrom // of a block's tensor
+	shape         []int            // where the parent has none
 }
 
-// compiler is the only code that knows uses, ties, norms and silent writers.
+// compiler makes the expressions of a growth; rules.go knows what each use of each axis asks for.
 type compiler struct {
-	plan          *Plan
+	plan          *growth.Plan
+	source        *arch.Checkpoint
 	parent, child *arch.Model
 	grad          bool                  // expressions of gradients; see moments.go
 	dtype         tensor.DType          // of what the parent has nothing for
 	gathers       map[gatherKey]*gather // layers and experts that grow alike share them
-	bound         map[place]arch.Bound
 }
 
 // gatherKey is what a gather depends on: dimension dim, of size elements, of what a spec names, and how the rules differ.
@@ -100,7 +62,8 @@ type gatherKey struct {
 
 // slots lists the child's tensors. A child of the same architecture has the tensors that its parent has, so that a lone
 // file, whose sizes are not all known, can be grown too.
-func (c *compiler) slots(ck *arch.Checkpoint) []slot {
+func (c *compiler) slots() []slot {
+	ck := c.source
 	var out []slot
 	if c.plan.ChildArch != "" {
 		for _, s := range c.child.Layout() {
@@ -134,7 +97,7 @@ func (c *compiler) slots(ck *arch.Checkpoint) []slot {
 }
 
 // blockSlots are the slots that take the place of one tensor of a block; the first expert's stands for all experts.
-func (c *compiler) blockSlots(b arch.Bound, layer int, from LayerFrom) []slot {
+func (c *compiler) blockSlots(b arch.Bound, layer int, from growth.LayerFrom) []slot {
 	if b.Expert < 0 {
 		return []slot{{spec: b.Spec, layer: layer, expert: -1, from: from}}
 	}
@@ -147,28 +110,28 @@ func (c *compiler) blockSlots(b arch.Bound, layer int, from LayerFrom) []slot {
 	return out
 }
 
-// source is the parent's tensor that a slot is made of, and the same of the next block.
-func (c *compiler) source(s slot) (b, next arch.Bound, ok bool) {
-	at := place{s.spec.Role, -1, -1}
+// sourceOf gives the parent's tensor that a slot is made of, and the same of the next block.
+func (c *compiler) sourceOf(s slot) (b, next arch.Bound, ok bool) {
+	at := arch.Key{Role: s.spec.Role, Layer: -1, Expert: -1}
 	if s.layer >= 0 {
-		at.layer = s.from.Src
+		at.Layer = s.from.Src
 	}
 	if s.expert >= 0 && c.plan.Upcycle == nil {
-		at.expert = s.expert
+		at.Expert = s.expert
 		if m, grows := c.plan.Maps[arch.Experts]; grows {
-			at.expert = int(m.Src[s.expert])
+			at.Expert = int(m.Src[s.expert])
 		}
 	}
-	b, ok = c.bound[at]
+	b, ok = c.source.At(at)
 	if s.layer >= 0 && c.plan.NextLayer {
-		at.layer = min(at.layer+1, c.plan.From.Layers-1)
-		next = c.bound[at]
+		at.Layer = min(at.Layer+1, c.plan.From.Layers-1)
+		next, _ = c.source.At(at)
 	}
 	return b, next, ok
 }
 
 func (c *compiler) expr(s slot) (*Expr, error) {
-	b, next, ok := c.source(s)
+	b, next, ok := c.sourceOf(s)
 	name := s.spec.FullName(s.layer, s.expert)
 	e := &Expr{rows: &gather{from: 1, to: 1}, factor: 1, split: c.plan.Split, sigma: c.plan.InitRange, choice: newChoice(c.plan.Seed, name)}
 	e.Info = tensor.Info{Shape: s.shape, DType: c.dtype}
@@ -199,7 +162,7 @@ func (c *compiler) dimensions(e *Expr, s slot) {
 		r.shard = s.expert % c.plan.Upcycle.Shards
 	}
 	if m, ok := c.plan.Maps[arch.Experts]; ok && s.expert >= 0 && c.plan.Upcycle == nil {
-		r.copies = int(m.counts(c.plan.From.Experts)[m.Src[s.expert]])
+		r.copies = int(m.Counts(c.plan.From.Experts)[m.Src[s.expert]])
 	}
 	shape := slices.Clone(e.Info.Shape)
 	for i, d := range s.spec.Dims {
@@ -230,17 +193,17 @@ func (c *compiler) special(e *Expr, s slot, next arch.Bound) {
 	if use == arch.Scales {
 		e.offset = c.parent.GainOffset
 	}
-	l, writes := s.from, s.layer >= 0 && writesStream(s.spec)
+	l, writes := s.from, s.layer >= 0 && s.spec.WritesStream()
 	adds := writes // what a block adds to the stream last
 	if c.parent.PostNorm {
 		adds = isPostNorm(s.spec.Role)
 	}
 	switch {
-	case l.Silent && adds && (!l.Pairs || isBias(s.spec.Role)):
+	case l.Silent && adds && (!l.Pairs || s.spec.Role.IsBias()):
 		e.Zero = true
 	case l.Fresh && use == arch.Scales:
 		e.cols = allFresh(e.cols, freshOne)
-	case l.Fresh && (use == arch.Shifts || isBias(s.spec.Role)):
+	case l.Fresh && (use == arch.Shifts || s.spec.Role.IsBias()):
 		e.Zero = true
 	case l.Fresh:
 		e.random = true
@@ -248,7 +211,7 @@ func (c *compiler) special(e *Expr, s slot, next arch.Bound) {
 		e.factor = l.Writers
 	}
 	if c.plan.Upcycle != nil {
-		c.plan.Upcycle.special(e, s, c.plan.Seed)
+		upcycled(c.plan.Upcycle, e, s, c.plan.Seed)
 	}
 	if c.plan.NextLayer && next.Tensor != nil && use != arch.Scales && use != arch.Shifts {
 		e.Next = next.Info().Name
@@ -259,27 +222,17 @@ func (c *compiler) special(e *Expr, s slot, next arch.Bound) {
 func allFresh(g *gather, f fresh) *gather {
 	h := &gather{from: g.from, to: g.to, use: g.use, src: make([]int32, g.to), fresh: make([]fresh, g.to)}
 	for t := range h.src {
-		h.src[t], h.fresh[t] = Fresh, f
+		h.src[t], h.fresh[t] = growth.Fresh, f
 	}
 	return h
 }
 
-// writesStream reports whether a block's tensor writes the residual stream: what a silent block has zero.
-func writesStream(t *arch.TensorSpec) bool {
-	for _, d := range t.Dims {
-		if d.Use == arch.Writes && slices.Equal(d.Axes, []arch.Axis{arch.Hidden}) {
-			return true
-		}
-	}
-	return false
-}
-
 // roundings lists the roles whose stored numbers the growth rounds, each once.
-func roundings(exprs []RoleExpr) []Rounding {
-	var out []Rounding
+func roundings(exprs []RoleExpr) []growth.Rounding {
+	var out []growth.Rounding
 	for i := range exprs {
 		e := &exprs[i]
-		r := Rounding{e.Role, e.Info.DType.String()}
+		r := growth.Rounding{Role: e.Role, DType: e.Info.DType.String()}
 		if e.rounds() && !slices.Contains(out, r) {
 			out = append(out, r)
 		}

@@ -1,6 +1,9 @@
 package expand
 
-import "famkit/internal/tensor"
+import (
+	"famkit/internal/growth"
+	"famkit/internal/tensor"
+)
 
 // compute makes one row in float64 and rounds once. in is the parent's row, nil where the row has none; next is the same
 // row of Expr.Next.
@@ -60,7 +63,7 @@ type rowMaker struct {
 
 // choose takes from a plain row what other copies of its columns get.
 func (c *rowMaker) choose(out []byte) {
-	if cols := c.e.cols; cols.shared && cols.slot != nil {
+	if cols := c.e.cols; cols.shared && cols.nth != nil {
 		cols.choose(out, nil, c.esize, c.key)
 	}
 }
@@ -86,8 +89,8 @@ func (c *rowMaker) element(t int) float64 {
 		return c.stats.mean + c.stats.deviation*c.draw.normal(t, 0)
 	}
 	s := e.cols.source(t)
-	if s == Fresh { // the mean of the columns
-		return c.shared(mean(c.src), Fresh, t)
+	if s == growth.Fresh { // the mean of the columns
+		return c.shared(mean(c.src), growth.Fresh, t)
 	}
 	w := c.src[s]
 	if e.Next != "" && (laterCopy(e.rows, c.r) || laterCopy(e.cols, t)) {
@@ -105,18 +108,18 @@ func (c *rowMaker) sign(t int) float64 {
 }
 
 // laterCopy reports whether t is the second or a later copy of what a writer or a gain has there.
-func laterCopy(g *gather, t int) bool { return !g.shared && g.slot != nil && g.slot[t] > 0 }
+func laterCopy(g *gather, t int) bool { return !g.shared && g.nth != nil && g.nth[t] > 0 }
 
 // shared scales w, the parent's element in column s, and takes the share of it that falls to column t of this row.
 func (c *rowMaker) shared(w float64, s int32, t int) float64 {
 	e := c.e
-	key, slot, n, of := c.key, int32(0), int32(1), s
+	key, nth, n, of := c.key, int32(0), int32(1), s
 	switch {
-	case e.cols.shared && e.cols.slot != nil:
-		slot, n = e.cols.slot[t], e.cols.count[s]
-	case e.rows.shared && e.rows.slot != nil && c.fresh == sourced: // stored [in, out]: the column is the output
+	case e.cols.shared && e.cols.nth != nil:
+		nth, n = e.cols.nth[t], e.cols.count[s]
+	case e.rows.shared && e.rows.nth != nil && c.fresh == sourced: // stored [in, out]: the column is the output
 		of = int32(e.rows.source(c.r))
-		key, slot, n = e.choice.row(t), e.rows.slot[c.r], e.rows.count[of]
+		key, nth, n = e.choice.row(t), e.rows.nth[c.r], e.rows.count[of]
 	}
 	colScale := e.cols.scaleAt(t)
 	if n == 1 {
@@ -125,16 +128,16 @@ func (c *rowMaker) shared(w float64, s int32, t int) float64 {
 		}
 		return w
 	}
-	if e.split == SplitChoice {
-		if key.of(of, n) != slot {
+	if e.split == growth.SplitChoice {
+		if key.of(of, n) != nth {
 			return 0
 		}
 		return w * (c.scale * colScale)
 	}
 	if e.rows.shared { // the scales of what shares come after the shares, those of the output before
-		return e.split.share(quantize(w*(e.factor*colScale), e.Info.DType), slot, n, key, of, e.Info.DType) * e.rows.scaleAt(c.r)
+		return share(e.split, quantize(w*(e.factor*colScale), e.Info.DType), nth, n, key, of, e.Info.DType) * e.rows.scaleAt(c.r)
 	}
-	return e.split.share(quantize(w*c.scale, e.Info.DType), slot, n, key, of, e.Info.DType) * colScale
+	return share(e.split, quantize(w*c.scale, e.Info.DType), nth, n, key, of, e.Info.DType) * colScale
 }
 
 func mean(v []float64) float64 {

@@ -1,10 +1,14 @@
 package expand
 
-import "math"
+import (
+	"math"
+
+	"famkit/internal/draw"
+)
 
 // word draws 64 bits: attempt k at number i of a row's column.
 func (c choice) word(col, i, k int) uint64 {
-	return mix(uint64(c) + 0xd6e8feb86659fd93*uint64(col) + 0xa0761d6478bd642f*uint64(i+1) + 0xe7037ed1a0b428db*uint64(k))
+	return draw.Mix(uint64(c) + 0xd6e8feb86659fd93*uint64(col) + 0xa0761d6478bd642f*uint64(i+1) + 0xe7037ed1a0b428db*uint64(k))
 }
 
 // unit draws number i of a row's column: uniform in (0, 1).
@@ -17,7 +21,7 @@ func unitOf(x uint64) float64 { return (float64(x>>11) + 0.5) / (1 << 53) }
 func (c choice) normal(col, i int) float64 {
 	for k := 0; ; k += 2 {
 		x := c.word(col, i, k)
-		u, layer := 2*unitOf(x)-1, x&(layers-1) // unitOf does not use these bits
+		u, layer := 2*unitOf(x)-1, x&(boxes-1) // unitOf does not use these bits
 		if math.Abs(u) < ziggurat.inside[layer] {
 			return u * ziggurat.edge[layer]
 		}
@@ -33,7 +37,7 @@ func (c choice) outside(u float64, layer, col, i, k int) (float64, bool) {
 	if layer == 0 {
 		// Marsaglia (1964): exponential beyond tailFrom, kept where a second exponential allows it
 		x := -math.Log(unitOf(other)) / tailFrom
-		y := -math.Log(unitOf(mix(other)))
+		y := -math.Log(unitOf(draw.Mix(other)))
 		return math.Copysign(tailFrom+x, u), 2*y > x*x
 	}
 	x := u * ziggurat.edge[layer]
@@ -43,18 +47,18 @@ func (c choice) outside(u float64, layer, col, i, k int) (float64, bool) {
 
 // The ziggurat: layers of one area, the lowest with the tail.
 const (
-	layers    = 128
+	boxes     = 128
 	tailFrom  = 3.442619855899
 	layerArea = 9.91256303526217e-3
 )
 
 // edge is where each layer ends, in falling order; inside the part of it that lies under the curve whatever the height.
-var ziggurat = func() (z struct{ edge, inside [layers + 1]float64 }) {
+var ziggurat = func() (z struct{ edge, inside [boxes + 1]float64 }) {
 	z.edge[0], z.edge[1] = layerArea/density(tailFrom), tailFrom
-	for i := 2; i < layers; i++ {
+	for i := 2; i < boxes; i++ {
 		z.edge[i] = math.Sqrt(-2 * math.Log(layerArea/z.edge[i-1]+density(z.edge[i-1])))
 	}
-	for i := range layers {
+	for i := range boxes {
 		z.inside[i] = z.edge[i+1] / z.edge[i]
 	}
 	return z

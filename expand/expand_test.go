@@ -2,11 +2,9 @@ package expand
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -14,6 +12,7 @@ import (
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
 	"famkit/internal/fault"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -39,7 +38,7 @@ func change(t testing.TB, s string) Change {
 	return c
 }
 
-func compile(t testing.TB, ck *arch.Checkpoint, r Request) *Plan {
+func compile(t testing.TB, ck *arch.Checkpoint, r Request) *Growth {
 	t.Helper()
 	p, err := Compile(ck, r)
 	if err != nil {
@@ -94,15 +93,15 @@ func TestGrowLayers(t *testing.T) {
 		if got := strings.Join(parts, " "); got != c.want {
 			t.Errorf("%d to %d %s: %s, want %s", c.from, c.to, c.place, got, c.want)
 		}
-		if err := checkLayers(layers, c.from, false); err != nil {
+		if err := growth.CheckLayers(layers, c.from, false); err != nil {
 			t.Errorf("%d to %d %s: %v", c.from, c.to, c.place, err)
 		}
 	}
 	if _, err := growLayers(2, 4, "sideways"); err == nil {
 		t.Error("an unknown place is accepted")
 	}
-	for _, bad := range [][]LayerFrom{{{Src: 1}, {Src: 0}}, {{Src: 0}, {Src: 0}}, {{Src: 0}}, {{Src: 0}, {Src: 2}}} {
-		if checkLayers(bad, 2, false) == nil {
+	for _, bad := range [][]growth.LayerFrom{{{Src: 1}, {Src: 0}}, {{Src: 0}, {Src: 0}}, {{Src: 0}}, {{Src: 0}, {Src: 2}}} {
+		if growth.CheckLayers(bad, 2, false) == nil {
 			t.Errorf("%v is accepted as a growth of 2 layers", bad)
 		}
 	}
@@ -158,16 +157,10 @@ func TestRowsAgainstOracle(t *testing.T) {
 	}
 }
 
-func checkExprs(t *testing.T, rng *rand.Rand, p *Plan, ck *arch.Checkpoint) {
+func checkExprs(t *testing.T, rng *rand.Rand, p *Growth, ck *arch.Checkpoint) {
 	t.Helper()
-	src, err := p.Apply(ck)
-	if err != nil {
-		t.Fatal(err)
-	}
-	exprs, err := p.Exprs(ck)
-	if err != nil {
-		t.Fatal(err)
-	}
+	src := p.Apply()
+	exprs := p.Exprs()
 	for i := range exprs {
 		parent := parentOf(t, ck, exprs[i].From)
 		want := oracle(t, &exprs[i], parent, p.Seed)
@@ -198,87 +191,6 @@ func checkExprs(t *testing.T, rng *rand.Rand, p *Plan, ck *arch.Checkpoint) {
 	}
 }
 
-func TestPlanSurvivesJSON(t *testing.T) {
-	ck := random(t, "llama", tensor.BF16)
-	p := compile(t, ck, Request{Depth: change(t, "2x"), Hidden: change(t, "+24"), Heads: change(t, "2x"), Place: Top, Seed: 9})
-	p.Parent = Parent{Path: "../small", Digest: "ab"}
-	q, err := ParsePlan("plan.json", p.JSON())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !reflect.DeepEqual(p, q) {
-		t.Errorf("read back:\n%+v\nwant\n%+v", q, p)
-	}
-}
-
-// TestHostilePlans: a plan may come from anywhere.
-func TestHostilePlans(t *testing.T) {
-	ck := random(t, "llama", tensor.F32)
-	p := compile(t, ck, Request{Depth: change(t, "2x"), FFN: change(t, "2x"), KV: change(t, "2x")})
-	for name, spoil := range map[string]func(m map[string]any){
-		"schema":          func(m map[string]any) { m["schema"] = 99 },
-		"split":           func(m map[string]any) { m["split"] = "odd" },
-		"lost layer":      func(m map[string]any) { m["layers"] = []any{map[string]any{"src": 0}} },
-		"map missing":     func(m map[string]any) { delete(m["maps"].(map[string]any), "ffn") },
-		"map too short":   func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-19"} },
-		"source too high": func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-18 99-119"} },
-		"source lost":     func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-18 0-18 0 1"} },
-		"unknown fill": func(m map[string]any) {
-			m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-19 *20", "fill": "sand"}
-		},
-		"fresh unfilled": func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-19 *20"} },
-		"huge repeat":    func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0*99999999999"} },
-		"bad repeat":     func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "-3*4"} },
-		"pairs unsaid":   func(m map[string]any) { m["layers"].([]any)[1].(map[string]any)["pairs"] = true },
-		"loud pairs":     func(m map[string]any) { m["layers"].([]any)[0].(map[string]any)["pairs"] = true },
-		"scaled layer":   func(m map[string]any) { m["layers"].([]any)[0].(map[string]any)["writers"] = 0.5 },
-		"bad upcycle":    func(m map[string]any) { m["upcycle"] = map[string]any{"shards": 0} },
-		"huge run":       func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-99999999999"} },
-		"bad run":        func(m map[string]any) { m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "5-3"} },
-		"odd axis":       func(m map[string]any) { m["maps"].(map[string]any)["depth"] = map[string]any{"src": "0-30"} },
-		"negative size":  func(m map[string]any) { m["to"].(map[string]any)["kv_heads"] = -1 },
-		"huge size":      func(m map[string]any) { m["from"].(map[string]any)["hidden"] = 1 << 50 },
-		"huge heads":     func(m map[string]any) { m["to"].(map[string]any)["heads"] = 1 << 40 },
-		"more sources than indices": func(m map[string]any) {
-			m["from"].(map[string]any)["hidden"], m["to"].(map[string]any)["hidden"] = 1<<24, 3
-			m["maps"].(map[string]any)["hidden"] = map[string]any{"src": "0-2"}
-		},
-		"parts that wrap": func(m map[string]any) {
-			m["upcycle"] = map[string]any{"shards": 3}
-			to := m["to"].(map[string]any)
-			to["experts"], to["top_k"], to["expert_ffn"] = 3, 3, json.Number("6148914691236517219")
-		},
-		"negative scale": func(m map[string]any) {
-			m["maps"].(map[string]any)["ffn"] = map[string]any{"src": "0-19 0-19", "write": []any{[]any{-1, 40}}}
-		},
-	} {
-		var m map[string]any
-		if err := json.Unmarshal(p.JSON(), &m); err != nil {
-			t.Fatal(err)
-		}
-		spoil(m)
-		b, err := json.Marshal(m)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := ParsePlan("plan.json", b); err == nil || fault.KindOf(err) != fault.Input {
-			t.Errorf("%s: %v, want a refusal", name, err)
-		}
-	}
-	many := p.Clone()
-	many.Upcycle, many.ChildArch = &Upcycle{Shards: 1}, "mixtral"
-	many.To.Experts, many.To.TopK, many.To.ExpertFFN = 3000000, 1, many.To.FFN
-	if _, err := many.Apply(ck); err == nil || fault.KindOf(err) != fault.Input {
-		t.Errorf("three million experts: %v, want a refusal", err)
-	}
-	if _, err := ParsePlan("plan.json", []byte("{")); err == nil {
-		t.Error("half a plan is accepted")
-	}
-	if _, err := p.Exprs(random(t, "qwen3", tensor.F32)); err == nil {
-		t.Error("a plan is applied to a model that it was not made for")
-	}
-}
-
 // TestRefusals: what would not keep the function is refused with a reason and a hint.
 func TestRefusals(t *testing.T) {
 	for _, c := range []struct {
@@ -297,18 +209,6 @@ func TestRefusals(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) || fault.HintOf(err) != c.hint {
 			t.Errorf("%s %+v: %v (hint %q), want %q (hint %q)", c.model, c.r, err, fault.HintOf(err), c.want, c.hint)
 		}
-	}
-}
-
-func TestOutputName(t *testing.T) {
-	p := &Plan{From: Sizes{Layers: 2, Hidden: 4, Heads: 2}, To: Sizes{Layers: 4, Hidden: 8, Heads: 2}}
-	for in, want := range map[string]string{"a/model.safetensors": "a/model-depth4-hidden8.safetensors", "a/small/": "a/small-depth4-hidden8"} {
-		if got := p.OutputName(in); got != want {
-			t.Errorf("%s: %s, want %s", in, got, want)
-		}
-	}
-	if got, want := PlanPath("x/m.safetensors"), "x/m.plan.json"; got != want {
-		t.Errorf("plan of a lone file: %s, want %s", got, want)
 	}
 }
 
@@ -338,10 +238,7 @@ func TestNaNIsCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range []Request{{Depth: change(t, "2x")}, {Hidden: change(t, "x1.5")}} {
-		out, err := compile(t, ck, r).Apply(ck)
-		if err != nil {
-			t.Fatal(err)
-		}
+		out := compile(t, ck, r).Apply()
 		if n := out.NonFinite(); len(n) != 0 {
 			t.Errorf("before anything is read: %v", n)
 		}
@@ -376,10 +273,7 @@ func TestProofStaysBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := compile(t, ck, Request{Depth: change(t, "2x")}).Apply(ck)
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := compile(t, ck, Request{Depth: change(t, "2x")}).Apply()
 	if _, ok := format.ReadFile(out, "proof.json"); ok {
 		t.Error("the child carries its parent's proof")
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"famkit/internal/arch"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -23,7 +24,7 @@ type Expr struct {
 
 	rows, cols     *gather
 	factor, offset float64
-	split          Split
+	split          growth.Split
 	choice         choice
 	random         bool    // every element is drawn
 	sigma          float64 // standard deviation of what is drawn
@@ -49,7 +50,7 @@ func (e *Expr) reads() []string {
 // moves reports whether every element with a source is an unchanged element of the parent or zero, so that nothing is
 // computed.
 func (e *Expr) moves() bool {
-	return e.rows.scale == nil && e.cols.scale == nil && e.factor == 1 && (e.split == SplitChoice || !e.shares()) && e.redraw == nil
+	return e.rows.scale == nil && e.cols.scale == nil && e.factor == 1 && (e.split == growth.SplitChoice || !e.shares()) && e.redraw == nil
 }
 
 // simple reports whether rows can be moved as bytes: no fresh index, nothing shared along the rows.
@@ -59,7 +60,7 @@ func (e *Expr) simple() bool {
 
 // shares reports whether copies share what is read.
 func (e *Expr) shares() bool {
-	return e.rows.shared && e.rows.slot != nil || e.cols.shared && e.cols.slot != nil
+	return e.rows.shared && e.rows.nth != nil || e.cols.shared && e.cols.nth != nil
 }
 
 // rounds reports whether some stored number may be rounded.
@@ -68,7 +69,7 @@ func (e *Expr) rounds() bool {
 		return false
 	}
 	for _, g := range []*gather{e.rows, e.cols} {
-		if !powers(g.scale...) || e.split == SplitEven && g.shared && g.unevenly() || g.means() {
+		if !powers(g.scale...) || e.split == growth.SplitEven && g.shared && g.unevenly() || g.means() {
 			return true
 		}
 	}
@@ -82,7 +83,7 @@ func (e *Expr) shrinksHalves() bool {
 	for _, g := range []*gather{e.rows, e.cols} {
 		least *= g.leastScale()
 	}
-	return e.Info.DType == tensor.F16 && (least < 1 || e.split == SplitEven && e.shares())
+	return e.Info.DType == tensor.F16 && (least < 1 || e.split == growth.SplitEven && e.shares())
 }
 
 // leastScale is the smallest magnitude of the scales, zeros left out.
@@ -137,7 +138,7 @@ func (e *Expr) String() string {
 			continue
 		}
 		s := fmt.Sprintf("%s %d <- %d", d.name, d.g.to, d.g.from)
-		if d.g.shared && d.g.slot != nil {
+		if d.g.shared && d.g.nth != nil {
 			s += " shared by " + string(e.split)
 		}
 		if d.g.scale != nil {

@@ -8,6 +8,7 @@ import (
 	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -19,7 +20,7 @@ func TestFailingReads(t *testing.T) {
 		"width":    {Width: size("2x")},
 		"scaled":   {Hidden: size("x1.5"), Methods: []string{"pad"}},
 		"padded":   {Hidden: size("x2.5"), Methods: []string{"lemon"}},
-		"shares":   {Hidden: size("2x"), FFN: size("x1.5"), Split: SplitShares},
+		"shares":   {Hidden: size("2x"), FFN: size("x1.5"), Split: growth.SplitShares},
 		"vocab":    {Vocab: size("+5")},
 		"pairs":    {Depth: size("+1"), Pairs: true, FFN: size("2x")},
 		"next":     {FFN: size("2x"), Methods: []string{"aki"}, AllowInexact: true},
@@ -36,7 +37,7 @@ func TestFailingReads(t *testing.T) {
 				continue
 			}
 			grown++
-			failEach(t, name+", "+what, ck.Source, p)
+			failEach(t, name+", "+what, ck.Source, p.Plan)
 		}
 	}
 	if grown < 100 {
@@ -45,7 +46,7 @@ func TestFailingReads(t *testing.T) {
 }
 
 // failEach counts the reads that a child makes of its parent, then reads the child again with one of them failing.
-func failEach(t *testing.T, what string, parent format.Source, p *Plan) {
+func failEach(t *testing.T, what string, parent format.Source, p *growth.Plan) {
 	t.Helper()
 	read := func(f *archtest.Faults) error {
 		src, err := archtest.Failing(parent, f)
@@ -56,11 +57,11 @@ func failEach(t *testing.T, what string, parent format.Source, p *Plan) {
 		if err != nil {
 			return err
 		}
-		child, err := p.Apply(ck)
+		g, err := Of(p, ck)
 		if err != nil {
 			return err
 		}
-		_, err = format.Digest(child)
+		_, err = format.Digest(g.Apply())
 		return err
 	}
 	count := &archtest.Faults{}

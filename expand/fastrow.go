@@ -1,10 +1,12 @@
 package expand
 
+import "famkit/internal/growth"
+
 // plain reports whether the row is only moved, scaled and shared by choice, so that it can be made in straight loops.
 func (c *rowMaker) plain() bool {
 	e := c.e
 	return c.fresh == sourced && e.cols.stretches() != nil && e.offset == 0 && !e.Zero && !e.random && e.redraw == nil && e.Next == "" &&
-		!(e.rows.shared && e.rows.slot != nil) && (e.split == SplitChoice || !e.cols.shared || e.cols.slot == nil)
+		!(e.rows.shared && e.rows.nth != nil) && (e.split == growth.SplitChoice || !e.cols.shared || e.cols.nth == nil)
 }
 
 // fill makes a plain row but for the choice of copies, which is made on the stored bytes: with it, it equals element at
@@ -12,7 +14,7 @@ func (c *rowMaker) plain() bool {
 func (c *rowMaker) fill(dst []float64) {
 	for _, u := range c.e.cols.stretches() {
 		out := dst[u.to : u.to+u.n]
-		if u.from == Fresh {
+		if u.from == growth.Fresh {
 			clear(out)
 			continue
 		}

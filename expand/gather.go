@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"famkit/internal/arch"
+	"famkit/internal/growth"
 )
 
 // fresh says what stands in a row or column that has no source. Where rows and columns meet the larger wins.
@@ -23,26 +24,26 @@ const (
 type gather struct {
 	from, to int
 	use      arch.Use
-	src      []int32   // nil: identity; Fresh: none
+	src      []int32   // nil: identity; growth.Fresh: none
 	scale    []float64 // nil: 1
 	fresh    []fresh   // nil: every index has a source
-	slot     []int32   // t is copy number slot[t] of src[t]; nil: no source has two
-	count    []int32   // with slot: the copies of each source index
+	nth      []int32   // t is copy number nth[t] of src[t]; nil: no source has two
+	count    []int32   // with nth: the copies of each source index
 	shared   bool      // the copies share what is read
 	root     []int32   // pairs: the index whose fresh numbers t repeats; nil: its own
 	runs     []run     // src as runs of consecutive indices, where all have sources or are zero
 }
 
-// run is a stretch of grown indices [to, to+n) that come from source indices [from, from+n): copy number slot of count, all of one
-// scale. From Fresh: zeros.
+// run is a stretch of grown indices [to, to+n) that come from source indices [from, from+n): copy number nth of count, all of one
+// scale. From growth.Fresh: zeros.
 type run struct {
 	to, from, n int
-	slot, count int32
+	nth, count  int32
 }
 
 func (g *gather) identity() bool { return g.src == nil && g.scale == nil }
 
-// source is the index that t is taken from, Fresh without one.
+// source is the index that t is taken from, growth.Fresh without one.
 func (g *gather) source(t int) int {
 	if g.src == nil {
 		return t
@@ -86,7 +87,7 @@ func (c cell) scaled() bool { return c.fresh == sourced || c.fresh == freshMean 
 // axisRule is how one axis grows in one use: its source size, its map where it changes, and what the use makes of both.
 type axisRule struct {
 	from  int
-	m     *AxisMap
+	m     *growth.AxisMap
 	scale func(t int) float64 // nil: 1
 	fresh fresh               // what fresh indices hold
 	pairs bool                // neighbours with equal sources are pairs
@@ -105,13 +106,13 @@ func (a axisRule) cell(t int) cell {
 		return c
 	}
 	c.src = a.m.Src[t]
-	if c.src == Fresh {
+	if c.src == growth.Fresh {
 		c.fresh = a.fresh
 	}
 	if a.scale != nil && (c.fresh == sourced || c.fresh == freshMean) {
 		c.scale = a.scale(t)
 	}
-	if c.src == Fresh {
+	if c.src == growth.Fresh {
 		return c
 	}
 	if a.pairs && t > 0 && t%2 == 1 && a.m.Src[t-1] == c.src {
@@ -133,7 +134,7 @@ func product(rules []axisRule, factor float64) (cells []cell, from int) {
 				c.fresh = max(c.fresh, o.fresh)
 				c.root += o.root * int32(inner)
 				if c.fresh != sourced {
-					c.src = Fresh
+					c.src = growth.Fresh
 				} else {
 					c.src += o.src * int32(a.from)
 				}
@@ -193,18 +194,18 @@ func (g *gather) stretches() []run {
 	return g.runs
 }
 
-// number fills slot and count, where any source index has two copies or more.
+// number fills nth and count, where any source index has two copies or more.
 func (g *gather) number() {
 	count := make([]int32, g.from)
-	slot := make([]int32, g.to)
+	nth := make([]int32, g.to)
 	for t, s := range g.src {
 		if s >= 0 {
-			slot[t] = count[s]
+			nth[t] = count[s]
 			count[s]++
 		}
 	}
 	if slices.Max(count) > 1 {
-		g.slot, g.count = slot, count
+		g.nth, g.count = nth, count
 	}
 }
 
@@ -229,7 +230,7 @@ func (g *gather) runsOf() []run {
 func (g *gather) follows(u run, t int) bool {
 	want := u
 	want.to = t
-	if u.from != Fresh {
+	if u.from != growth.Fresh {
 		want.from += t - u.to
 	}
 	return g.runAt(t) == want && math.Float64bits(g.scaleAt(t)) == math.Float64bits(g.scaleAt(u.to))
@@ -237,8 +238,8 @@ func (g *gather) follows(u run, t int) bool {
 
 func (g *gather) runAt(t int) run {
 	u := run{to: t, from: int(g.src[t]), count: 1}
-	if g.slot != nil && u.from != Fresh {
-		u.slot, u.count = g.slot[t], g.count[g.src[t]]
+	if g.nth != nil && u.from != growth.Fresh {
+		u.nth, u.count = g.nth[t], g.count[g.src[t]]
 	}
 	return u
 }

@@ -7,6 +7,7 @@ import (
 
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -28,7 +29,7 @@ func TestHeadDimKeepsFrequencies(t *testing.T) {
 			if m.RotaryDim == 0 {
 				continue
 			}
-			c := p.ChildModel(m)
+			c := p.child
 			was, err := m.RopeInvFreq()
 			if err != nil {
 				t.Fatal(err)
@@ -41,7 +42,7 @@ func TestHeadDimKeepsFrequencies(t *testing.T) {
 			kept := 0
 			for i, s := range src[:to] {
 				switch {
-				case s == Fresh && src[i+to] == Fresh:
+				case s == growth.Fresh && src[i+to] == growth.Fresh:
 				case int(src[i+to]) != int(s)+half || math.Abs(now[i]-was[s]) > 1e-12*was[s]:
 					t.Errorf("%s x%d: pair %d is made of %d and %d, frequency %g of %g", name, r, i, s, src[i+to], now[i], was[s])
 				default:

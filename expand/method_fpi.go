@@ -1,17 +1,20 @@
 package expand
 
-import "famkit/internal/arch"
+import (
+	"famkit/internal/arch"
+	"famkit/internal/growth"
+)
 
 // randomCopies takes each new index from a source drawn at random (Net2Net, bert2BERT's FPI). Norms of the residual
 // stream are not kept, because the numbers of copies differ.
-var randomCopies = method{"fpi", "copies of sources drawn at random (Net2Net, bert2BERT's FPI); inexact for hidden, and for heads under a norm over all of them", and(inner, arch.Hidden),
+var randomCopies = method{"fpi", "copies of sources drawn at random (Net2Net, bert2BERT's FPI); inexact for hidden, and for heads under a norm over all of them", and(inner, arch.Hidden), false,
 	func(b *builder, a arch.Axis) error {
 		b.p.Maps[a] = b.drawnMap(a)
 		return nil
 	}}
 
 // drawnMap keeps the old indices and draws the sources of the others.
-func (b *builder) drawnMap(a arch.Axis) AxisMap {
+func (b *builder) drawnMap(a arch.Axis) growth.AxisMap {
 	from, to := b.sizes(a)
 	m := identityMap(from)
 	key := newChoice(b.r.Seed, "axis "+string(a))

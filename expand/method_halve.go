@@ -1,9 +1,12 @@
 package expand
 
-import "famkit/internal/arch"
+import (
+	"famkit/internal/arch"
+	"famkit/internal/growth"
+)
 
 // halved shares what a block adds among itself and its copies.
-var halved = method{"halve", "layers: copies of blocks, what they add divided among them; inexact", []arch.Axis{arch.Layers},
+var halved = method{"halve", "layers: copies of blocks, what they add divided among them; inexact", []arch.Axis{arch.Layers}, false,
 	func(b *builder, a arch.Axis) error {
 		from, to := b.sizes(a)
 		layers, err := growLayers(from, to, Interleave)
@@ -15,7 +18,7 @@ var halved = method{"halve", "layers: copies of blocks, what they add divided am
 			copies[l.Src]++
 		}
 		for i, l := range layers {
-			layers[i] = LayerFrom{Src: l.Src}
+			layers[i] = growth.LayerFrom{Src: l.Src}
 			if n := copies[l.Src]; n > 1 {
 				layers[i].Writers = 1 / float64(n)
 			}

@@ -1,26 +1,21 @@
 package expand
 
-import "famkit/internal/arch"
+import (
+	"famkit/internal/arch"
+)
 
 // padding appends channels to the residual stream: zeros under RMSNorm, its mean under LayerNorm.
-var padding = method{"pad", "hidden: new channels hold zero (LayerNorm: the mean), their readers are random; exact", []arch.Axis{arch.Hidden},
+var padding = method{"pad", "hidden: new channels hold zero (LayerNorm: the mean), their readers are random; exact", []arch.Axis{arch.Hidden}, true,
 	func(b *builder, a arch.Axis) error {
 		from, to := b.sizes(a)
-		b.p.Maps[a] = paddedMap(from, to, 1, b.streamFill())
+		b.p.Maps[a] = paddedMap(from, to, 1, streamFill(b.m))
 		return nil
 	}}
 
 // lemon makes as many whole copies as fit and pads the rest (Wang and others, LEMON, 2023).
-var lemon = method{"lemon", "hidden: whole copies, then padding; exact", []arch.Axis{arch.Hidden},
+var lemon = method{"lemon", "hidden: whole copies, then padding; exact", []arch.Axis{arch.Hidden}, true,
 	func(b *builder, a arch.Axis) error {
 		from, to := b.sizes(a)
-		b.p.Maps[a] = paddedMap(from, to, to/from, b.streamFill())
+		b.p.Maps[a] = paddedMap(from, to, to/from, streamFill(b.m))
 		return nil
 	}}
-
-func (b *builder) streamFill() Fill {
-	if b.m.LayerNorm {
-		return FillMean
-	}
-	return FillZero
-}

@@ -10,11 +10,12 @@ import (
 
 	"famkit/format"
 	"famkit/internal/arch"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
 // layersOf writes a plan's layers: source, and what a block's output is multiplied by.
-func layersOf(p *Plan) string {
+func layersOf(p *growth.Plan) string {
 	var out []string
 	for _, l := range p.Layers {
 		s := fmt.Sprint(l.Src)
@@ -34,10 +35,10 @@ func TestInexactDepth(t *testing.T) {
 		{"halve", "5", "0 1*0.5 1*0.5 2*0.5 2*0.5"}, {"aki", "4", "0 1 2 0"}, {"aki-pro", "6", "0 0 1 1 2 2"},
 	} {
 		p := compile(t, ck, Request{Depth: change(t, c.to), Methods: []string{c.method}})
-		if got := layersOf(p); got != c.want || len(p.Inexact) == 0 {
+		if got := layersOf(p.Plan); got != c.want || len(p.Inexact) == 0 {
 			t.Errorf("%s to %s: %s (%v), want %s", c.method, c.to, got, p.Inexact, c.want)
 		}
-		if _, err := ParsePlan(PlanFile, p.JSON()); err != nil {
+		if _, err := growth.ParsePlan(growth.PlanFile, p.JSON(), p.To); err != nil {
 			t.Errorf("%s: %v", c.method, err)
 		}
 	}
@@ -50,10 +51,7 @@ func TestInexactDepth(t *testing.T) {
 func TestNextLayer(t *testing.T) {
 	ck := random(t, "llama", tensor.F32)
 	p := compile(t, ck, Request{FFN: change(t, "2x"), Methods: []string{"aki"}})
-	out, err := p.Apply(ck)
-	if err != nil {
-		t.Fatal(err)
-	}
+	out := p.Apply()
 	read := func(src format.Source, layer int) []byte {
 		x, err := src.Tensor(fmt.Sprintf("model.layers.%d.mlp.up_proj.weight", layer))
 		if err != nil {
@@ -85,7 +83,7 @@ func TestGoldenPlans(t *testing.T) {
 		r     Request
 	}{
 		"width":   {"llama", Request{Width: change(t, "3x"), Depth: change(t, "+1"), Seed: 7}},
-		"padded":  {"gpt_neox", Request{Hidden: change(t, "+8"), Place: "after:0,1", Pairs: true, Split: SplitShares}},
+		"padded":  {"gpt_neox", Request{Hidden: change(t, "+8"), Place: "after:0,1", Pairs: true, Split: growth.SplitShares}},
 		"mixture": {"mistral", Request{Experts: change(t, "4"), TopK: change(t, "2"), Shards: 2, HeadDim: change(t, "2x"), Vocab: change(t, "+3")}},
 		"stack":   {"gemma2", Request{Depth: change(t, "2x"), Methods: []string{"stack"}}},
 	} {

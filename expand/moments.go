@@ -1,6 +1,9 @@
 package expand
 
-import "famkit/internal/arch"
+import (
+	"famkit/internal/arch"
+	"famkit/internal/growth"
+)
 
 // gradient is the rule of an axis for the gradient of the loss by a tensor, instead of for the tensor. Where weights share
 // a column, each copy is taken to read its mean share, 1/c of c copies: exactly right with even shares, on average else.
@@ -12,9 +15,9 @@ import "famkit/internal/arch"
 func (r *rules) gradient(ax *axisRule, role arch.Role, use arch.Use, a arch.Axis) {
 	m := ax.m
 	ax.fresh = freshZero
-	count := m.counts(ax.from)
+	count := m.Counts(ax.from)
 	copies := func(t int) float64 {
-		if m.Src[t] == Fresh {
+		if m.Src[t] == growth.Fresh {
 			return 1
 		}
 		return float64(count[m.Src[t]])

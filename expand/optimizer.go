@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"famkit/format"
-	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 	"famkit/internal/trainstate"
 )
@@ -27,20 +27,13 @@ const (
 	DropState OptimizerState = "drop"
 )
 
-// Optimizer grows the optimizer state of a training of p's parent. Master weights grow as the weights do. Experts made of a
+// Optimizer grows the optimizer state of a training of g's parent. Master weights grow as the weights do. Experts made of a
 // dense MLP, and their router, begin without moments: what an expert's gradient is depends on which tokens the router
 // gives it, so it is no fixed part of the MLP's.
-func (p *Plan) Optimizer(ck *arch.Checkpoint, state format.Source, how OptimizerState) (format.Source, error) {
-	weights, err := p.Exprs(ck)
-	if err != nil {
-		return nil, err
-	}
-	c, err := p.compiler(ck)
-	if err != nil {
-		return nil, err
-	}
+func (g *Growth) Optimizer(state format.Source, how OptimizerState) (format.Source, error) {
+	c := newCompiler(g)
 	c.grad = true
-	grads, err := c.exprs(ck)
+	grads, err := c.exprs()
 	if err != nil {
 		return nil, err
 	}
@@ -50,16 +43,16 @@ func (p *Plan) Optimizer(ck *arch.Checkpoint, state format.Source, how Optimizer
 		return nil, err
 	}
 	for i := range grads {
-		g := &grads[i].Expr
-		g.factor = 1
-		g.Zero = g.Zero || how == ResetState
+		e := &grads[i].Expr
+		e.factor = 1
+		e.Zero = e.Zero || how == ResetState
 		if how == AsymmetricState {
-			g.rows, g.cols = g.rows.firstCopies(), g.cols.firstCopies()
+			e.rows, e.cols = e.rows.firstCopies(), e.cols.firstCopies()
 		}
 		for _, k := range []struct {
 			prefix string
 			e      *Expr
-		}{{trainstate.FirstMoment, g}, {trainstate.SecondMoment, g.squared()}, {trainstate.MasterWeight, &weights[i].Expr}} {
+		}{{trainstate.FirstMoment, e}, {trainstate.SecondMoment, e.squared()}, {trainstate.MasterWeight, &g.exprs[i].Expr}} {
 			d, ok := dtypes[k.prefix]
 			if k.prefix == trainstate.MasterWeight && !ok {
 				continue
@@ -146,16 +139,16 @@ func (g *gather) squared() *gather {
 
 // firstCopies has nothing in the place of second and later copies.
 func (g *gather) firstCopies() *gather {
-	if g.slot == nil {
+	if g.nth == nil {
 		return g
 	}
 	h := *g
 	h.src, h.runs = slices.Clone(g.src), nil
 	h.fresh = make([]fresh, g.to)
 	copy(h.fresh, g.fresh)
-	for t, k := range g.slot {
+	for t, k := range g.nth {
 		if k > 0 {
-			h.src[t], h.fresh[t] = Fresh, freshZero
+			h.src[t], h.fresh[t] = growth.Fresh, freshZero
 		}
 	}
 	return &h

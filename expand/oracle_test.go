@@ -5,6 +5,7 @@ import (
 
 	"famkit/format"
 	"famkit/internal/arch"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -112,13 +113,13 @@ func oracleElement(e *RoleExpr, src []float64, seed uint64, r, c int) float64 {
 func oracleShare(e *RoleExpr, key choice, r, c int) float64 {
 	share := 1.0
 	take := func(g *gather, t, other int) {
-		if !g.shared || g.slot == nil || g.src[t] == Fresh || g.count[g.src[t]] == 1 {
+		if !g.shared || g.nth == nil || g.src[t] == growth.Fresh || g.count[g.src[t]] == 1 {
 			return
 		}
 		switch n := g.count[g.src[t]]; {
-		case e.split == SplitEven:
+		case e.split == growth.SplitEven:
 			share /= float64(n)
-		case key.row(other).of(g.src[t], n) != g.slot[t]:
+		case key.row(other).of(g.src[t], n) != g.nth[t]:
 			share = 0
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/growth"
 )
 
 // propose fills in sizes that reach the number of parameters that was asked for. Axes with a request of their own keep
@@ -28,8 +29,8 @@ func (r *Request) propose(ck *arch.Checkpoint) error {
 	if want <= m.Params() {
 		return fault.Inputf("--params %s: the model has %d parameters already", r.Params, m.Params())
 	}
-	best, off, has := Sizes{}, math.Inf(1), 0.0
-	count := counter{m: m, shards: max(1, r.Shards), known: map[Sizes][2]float64{}}
+	best, off, has := growth.Sizes{}, math.Inf(1), 0.0
+	count := counter{m: m, shards: max(1, r.Shards), known: map[growth.Sizes][2]float64{}}
 	for _, to := range r.candidates(ck) {
 		try := r.with(to)
 		sizes, err := try.resolve(ck)
@@ -69,11 +70,11 @@ const (
 // counter counts the parameters of many shapes; blocks count once for each shape, since they all weigh the same.
 type counter struct {
 	m      *arch.Model
-	shards int                  // of a dense MLP that becomes experts
-	known  map[Sizes][2]float64 // of shapes with no layers: the parameters outside the blocks, and of one block
+	shards int                         // of a dense MLP that becomes experts
+	known  map[growth.Sizes][2]float64 // of shapes with no layers: the parameters outside the blocks, and of one block
 }
 
-func (c *counter) params(s Sizes) (float64, error) {
+func (c *counter) params(s growth.Sizes) (float64, error) {
 	key := s
 	key.Layers = 0
 	if n, ok := c.known[key]; ok {
@@ -81,12 +82,12 @@ func (c *counter) params(s Sizes) (float64, error) {
 	}
 	var n [2]float64
 	for i := range n {
-		p := &Plan{Arch: c.m.Spec.Name, From: sizesOf(c.m), To: s, Layers: make([]LayerFrom, i+1)}
+		p := &growth.Plan{Arch: c.m.Spec.Name, From: growth.SizesOf(c.m), To: s, Layers: make([]growth.LayerFrom, i+1)}
 		if p.From.Experts == 0 && s.Experts > 0 {
-			p.Upcycle, p.ChildArch = &Upcycle{Shards: c.shards}, mixtures[p.Arch]
+			p.Upcycle, p.ChildArch = &growth.Upcycle{Shards: c.shards}, mixtures[p.Arch]
 			p.To.ExpertFFN = s.FFN / c.shards
 		}
-		child, err := p.childModel(c.m)
+		child, err := p.ChildModel(c.m)
 		if err != nil {
 			return 0, err
 		}
@@ -114,14 +115,14 @@ func paramsWanted(s string, now int64) (int64, error) {
 }
 
 // candidates are sane shapes up to eight times the width and depth.
-func (r *Request) candidates(ck *arch.Checkpoint) []Sizes {
+func (r *Request) candidates(ck *arch.Checkpoint) []growth.Sizes {
 	m := ck.Model
 	group := m.Heads / m.KVHeads
 	unit := m.HeadDim * group // of hidden: one kv head with its query heads
 	if m.Hidden%unit != 0 {
 		unit = max(1, m.Hidden/m.KVHeads)
 	}
-	var out []Sizes
+	var out []growth.Sizes
 	for kv := m.KVHeads; kv <= most*m.KVHeads; kv++ {
 		hidden := m.Hidden + (kv-m.KVHeads)*unit
 		if hidden > most*m.Hidden {
@@ -129,7 +130,7 @@ func (r *Request) candidates(ck *arch.Checkpoint) []Sizes {
 		}
 		for layers := m.Layers; layers <= most*m.Layers; layers++ {
 			for quarters := 4; quarters <= 8; quarters++ { // ffn at its ratio to hidden, or up to twice that
-				s := sizesOf(m)
+				s := growth.SizesOf(m)
 				s.Layers, s.Hidden, s.KVHeads, s.Heads = layers, hidden, kv, kv*group
 				s.FFN = ffnLike(s.FFN, 4*m.Hidden, quarters*hidden)
 				s.ExpertFFN = ffnLike(s.ExpertFFN, 4*m.Hidden, quarters*hidden)
@@ -159,7 +160,7 @@ func ffnLike(ffn, hidden, to int) int {
 }
 
 // with is the request for sizes, where it has none of its own.
-func (r *Request) with(to Sizes) Request {
+func (r *Request) with(to growth.Sizes) Request {
 	q := *r
 	q.Params, q.Width = "", Change{}
 	for _, a := range []struct {

@@ -28,7 +28,7 @@ func TestParams(t *testing.T) {
 		r := Request{Params: strconv.FormatFloat(want, 'g', -1, 64) + "x"}
 		for range 2 {
 			p := compile(t, ck, r)
-			got := float64(p.ChildModel(ck.Model).Params()) / float64(ck.Model.Params())
+			got := float64(p.child.Params()) / float64(ck.Model.Params())
 			if math.Abs(math.Log(got/want)) > 0.2 || p.To.HeadDim != p.From.HeadDim || p.To.FFN%8 != 0 {
 				t.Errorf("x%g: %+v has %.2f times the parameters", want, p.To, got)
 			}
@@ -49,7 +49,7 @@ func TestParams(t *testing.T) {
 func TestLike(t *testing.T) {
 	ck := random(t, "llama", tensor.F32)
 	big := compile(t, ck, Request{Depth: change(t, "2x"), Hidden: change(t, "3x"), KV: change(t, "2x"), FFN: change(t, "x1.5")})
-	like := big.ChildModel(ck.Model)
+	like := big.child
 	p := compile(t, ck, Request{Like: like})
 	if p.To != big.To {
 		t.Errorf("like %+v gives %+v", big.To, p.To)

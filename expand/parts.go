@@ -1,6 +1,9 @@
 package expand
 
-import "famkit/internal/arch"
+import (
+	"famkit/internal/arch"
+	"famkit/internal/growth"
+)
 
 // dimension composes one dimension of a tensor. size is its size in the parent: where no axis changes it is kept, so that
 // axes of unknown size do no harm.
@@ -57,7 +60,7 @@ type part struct {
 }
 
 func (c cell) shifted(src, root int) cell {
-	if c.src != Fresh {
+	if c.src != growth.Fresh {
 		c.src += int32(src)
 	}
 	c.root += int32(root)
@@ -95,7 +98,7 @@ func interleaved(parts []part) (out []cell, from int) {
 				c.scale *= o.scale
 				c.fresh = max(c.fresh, o.fresh)
 				if c.fresh != sourced {
-					c.src = Fresh
+					c.src = growth.Fresh
 				} else {
 					c.src += o.src*int32(turn) + int32(start[i])
 				}

@@ -6,6 +6,7 @@ import (
 
 	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/growth"
 )
 
 // check refuses, before anything is read, what would not keep the function or what the architecture cannot say.
@@ -14,7 +15,7 @@ func (b *builder) check() error {
 	if to == from && b.r.Rope == "" {
 		return fault.Hint(fault.Usagef("nothing to grow: every size stays as it is"), "famkit help axes")
 	}
-	if err := b.p.Split.check(); err != nil {
+	if err := b.p.Split.Check(); err != nil {
 		return fault.Usagef("--split: %w", err)
 	}
 	if err := b.checkLike(); err != nil {
@@ -44,7 +45,7 @@ func (b *builder) check() error {
 }
 
 func (b *builder) shrinks() error {
-	for _, a := range append([]arch.Axis{arch.Layers}, growable...) {
+	for _, a := range append([]arch.Axis{arch.Layers}, growth.Axes...) {
 		if from, to := b.sizes(a); to < from && a != arch.Group {
 			return fault.Inputf("%s is %d and a growth cannot shrink it to %d", a, from, to)
 		}
@@ -55,7 +56,7 @@ func (b *builder) shrinks() error {
 // Axes lists the axes that a model has.
 func Axes(m *arch.Model) []arch.Axis {
 	out := []arch.Axis{arch.Layers}
-	for _, a := range growable {
+	for _, a := range growth.Axes {
 		switch {
 		case (a == arch.Experts || a == arch.ExpertFFN) && m.MoE == nil:
 			if a == arch.ExpertFFN || mixtures[m.Spec.Name] == "" {
@@ -74,7 +75,7 @@ func Axes(m *arch.Model) []arch.Axis {
 // checkAxes refuses an axis that the architecture lacks.
 func (b *builder) checkAxes() error {
 	has := Axes(b.m)
-	for _, a := range growable {
+	for _, a := range growth.Axes {
 		from, to := b.sizes(a)
 		if a == arch.ExpertFFN && b.p.From.Experts == 0 && b.p.To.Experts > 0 && slices.Contains(has, arch.Experts) {
 			continue // checkExperts says what is asked for

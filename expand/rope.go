@@ -7,6 +7,7 @@ import (
 
 	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/growth"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -46,40 +47,41 @@ func (b *builder) rope() error {
 }
 
 // checkFrequencies compares the rotary frequencies of parent and child: each pair must keep its own.
-func (b *builder) checkFrequencies() error {
-	if b.m.RotaryDim == 0 || b.p.Rope != nil || b.m.HeadDim == 0 {
+func checkFrequencies(p *growth.Plan, m, child *arch.Model) error {
+	if m.RotaryDim == 0 || p.Rope != nil || m.HeadDim == 0 {
 		return nil
 	}
-	c := b.p.ChildModel(b.m)
 	at := func(tokens int) func(*arch.Model) ([]float64, error) {
 		return func(m *arch.Model) ([]float64, error) { return m.RopeInvFreqAt(tokens) }
 	}
 	// Some scalings have other frequencies beyond a context.
-	for _, f := range []func(*arch.Model) ([]float64, error){at(0), at(b.m.MaxPos), at(b.m.MaxPos + 1), at(c.MaxPos), at(4 * c.MaxPos), (*arch.Model).LocalRopeInvFreq} {
-		if err := b.compareFrequencies(c, f); err != nil {
+	for _, f := range []func(*arch.Model) ([]float64, error){
+		at(0), at(m.MaxPos), at(m.MaxPos + 1), at(child.MaxPos), at(4 * child.MaxPos), (*arch.Model).LocalRopeInvFreq,
+	} {
+		if err := compareFrequencies(m, child, f); err != nil {
 			return err
 		}
 	}
-	if x, y := b.m.RopeAttentionFactor(), c.RopeAttentionFactor(); x != y {
+	if x, y := m.RopeAttentionFactor(), child.RopeAttentionFactor(); x != y {
 		return fault.Inputf("the rotary embedding's attention factor would become %v instead of %v", y, x)
 	}
 	return nil
 }
 
-func (b *builder) compareFrequencies(c *arch.Model, of func(*arch.Model) ([]float64, error)) error {
-	was, err := of(b.m)
+func compareFrequencies(m, child *arch.Model, of func(*arch.Model) ([]float64, error)) error {
+	was, err := of(m)
 	if err != nil {
 		return err
 	}
-	now, err := of(c)
+	now, err := of(child)
 	if err != nil {
 		return err
 	}
-	r := c.RotaryDim / b.m.RotaryDim
+	r := child.RotaryDim / m.RotaryDim
 	for j, w := range was {
 		if n := now[j*r]; math.Abs(n-w) > 1e-12*w {
 			return fault.Inputf("the %s scaling of the rotary embedding gives pair %d the frequency %.6g in a head of %d with %d positions, %.6g in one of %d with %d",
-				b.m.Rope.Type, j, w, b.m.HeadDim, b.m.MaxPos, n, c.HeadDim, c.MaxPos)
+				m.Rope.Type, j, w, m.HeadDim, m.MaxPos, n, child.HeadDim, child.MaxPos)
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -101,7 +102,7 @@ func (g *grown) rowsInto(out []byte, r, n int) error {
 	most := max(1, readBytes/max(1, src))
 	for n > 0 {
 		from, k := g.e.rows.source(r), 1
-		for from != Fresh && k < n && k < most && g.e.rows.source(r+k) == from+k {
+		for from != growth.Fresh && k < n && k < most && g.e.rows.source(r+k) == from+k {
 			k++
 		}
 		if err := g.block(out[:k*width], r, from, k); err != nil {
@@ -127,9 +128,9 @@ func (g *grown) prepare() error {
 	return nil
 }
 
-// block computes k rows from r, whose sources are the parent's rows from, from+1, ...; Fresh means one row without any.
+// block computes k rows from r, whose sources are the parent's rows from, from+1, ...; growth.Fresh means one row without any.
 func (g *grown) block(out []byte, r, from, k int) error {
-	if from == Fresh || g.parent == nil || g.e.Zero || g.e.random {
+	if from == growth.Fresh || g.parent == nil || g.e.Zero || g.e.random {
 		width := g.e.cols.to * g.esize
 		for i := range k {
 			g.compute(out[i*width:(i+1)*width], nil, nil, r+i)
@@ -172,7 +173,7 @@ func (g *grown) block(out []byte, r, from, k int) error {
 
 // row moves one row of the parent to one of the child.
 func (g *grown) row(out, in []byte, r int) {
-	if g.e.cols.slot == nil || !g.e.cols.shared {
+	if g.e.cols.nth == nil || !g.e.cols.shared {
 		for _, u := range g.e.cols.stretches() {
 			copy(out[u.to*g.esize:(u.to+u.n)*g.esize], in[u.from*g.esize:(u.from+u.n)*g.esize])
 		}

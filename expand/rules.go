@@ -2,14 +2,14 @@ package expand
 
 import (
 	"math"
-	"slices"
 
 	"famkit/internal/arch"
+	"famkit/internal/growth"
 )
 
 // rules knows what each use of each axis does to a tensor's numbers in one kind of block.
 type rules struct {
-	plan   *Plan
+	plan   *growth.Plan
 	parent *arch.Model
 	child  *arch.Model
 	layer  bool // inside the blocks
@@ -20,14 +20,14 @@ type rules struct {
 }
 
 // mapOf gives the axis's source size and its map, nil where it stays.
-func (r *rules) mapOf(a arch.Axis) (int, *AxisMap) {
-	from := axisSize(r.plan.From, a)
+func (r *rules) mapOf(a arch.Axis) (int, *growth.AxisMap) {
+	from := r.plan.From.Of(a)
 	if r.shard >= 0 && a == arch.ExpertFFN {
-		m := r.plan.Upcycle.shard(r.plan, r.shard, r.pairs)
+		m := shardMap(r.plan, r.shard, r.pairs)
 		return r.plan.From.FFN, &m
 	}
 	if r.plan.Upcycle != nil && a == arch.Experts {
-		m := r.plan.Upcycle.routerMap()
+		m := routerMap()
 		return 1, &m
 	}
 	if m, ok := r.plan.Pairs[a]; ok && r.pairs {
@@ -87,11 +87,11 @@ func (r *rules) stream(ax *axisRule, role arch.Role, use arch.Use) {
 // tiedHead: with a tied head the embedding is writer and reader at once, and its columns cannot be shared among the copies.
 // Of c copies written with a the head reads c a^2 times the parent's value, times what the embedding was divided by; the
 // final norm's gain takes that back, and its bias, which the norm does not scale by a, takes back c a.
-func (r *rules) tiedHead(m *AxisMap, use arch.Use, write func(int) float64) func(int) float64 {
-	count := m.counts(r.plan.From.Hidden)
+func (r *rules) tiedHead(m *growth.AxisMap, use arch.Use, write func(int) float64) func(int) float64 {
+	count := m.Counts(r.plan.From.Hidden)
 	embed := r.embedFactor()
 	return func(t int) float64 {
-		if m.Src[t] == Fresh {
+		if m.Src[t] == growth.Fresh {
 			return 1
 		}
 		c := float64(count[m.Src[t]])
@@ -138,7 +138,7 @@ func (r *rules) weightFactor(role arch.Role) float64 {
 		return r.headNormFactor()
 	case arch.Down:
 		if r.shard >= 0 {
-			return r.plan.Upcycle.downFactor()
+			return float64(r.plan.Upcycle.Shards) // each part counts only 1/Shards
 		}
 	}
 	return 1
@@ -161,7 +161,7 @@ func (r *rules) headNormFactor() float64 {
 }
 
 // streamFresh is what padding of the residual stream holds.
-func streamFresh(use arch.Use, fill Fill) fresh {
+func streamFresh(use arch.Use, fill growth.Fill) fresh {
 	switch use {
 	case arch.Scales:
 		return freshOne
@@ -170,33 +170,27 @@ func streamFresh(use arch.Use, fill Fill) fresh {
 	case arch.Reads:
 		return freshRandom
 	}
-	if fill == FillMean {
+	if fill == growth.FillMean {
 		return freshMean
 	}
 	return freshZero
 }
 
 // innerFresh is what new rows and columns of the other axes hold.
-func innerFresh(role arch.Role, use arch.Use, fill Fill, m *arch.Model) fresh {
+func innerFresh(role arch.Role, use arch.Use, fill growth.Fill, m *arch.Model) fresh {
 	switch {
-	case fill == FillMean:
+	case fill == growth.FillMean:
 		return freshMean
-	case fill == FillZero:
+	case fill == growth.FillZero:
 		return freshZero
 	case use == arch.Scales:
 		return freshOne
-	case use == arch.Reads || use == arch.Shifts || isBias(role):
+	case use == arch.Reads || use == arch.Shifts || role.IsBias():
 		return freshZero
-	case fill == FillRotary && (role == arch.K || role == arch.Q && m.QKNorm):
+	case fill == growth.FillRotary && (role == arch.K || role == arch.Q && m.QKNorm):
 		return freshZero
 	}
 	return freshRandom
 }
 
 func isPostNorm(r arch.Role) bool { return r == arch.AttnPostNorm || r == arch.MLPPostNorm }
-
-var biased = []arch.Role{arch.Q, arch.K, arch.V, arch.O, arch.Gate, arch.Up, arch.Down, arch.QKV, arch.GateUp, arch.Router}
-
-func isBias(r arch.Role) bool {
-	return slices.ContainsFunc(biased, func(w arch.Role) bool { return r == w.Bias() })
-}

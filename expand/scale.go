@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -18,7 +19,7 @@ func (c *rowMaker) scaled(out, in []byte) bool {
 	cols, size := c.e.cols, c.esize
 	for _, u := range cols.stretches() {
 		o := out[u.to*size : (u.to+u.n)*size]
-		if u.from == Fresh {
+		if u.from == growth.Fresh {
 			clear(o)
 			continue
 		}

@@ -3,31 +3,32 @@ package expand
 import (
 	"math"
 
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
-// share is what copy number slot of n takes of w, which is a number of the stored type d. All shares add up to w
-// exactly, except those of SplitEven where n is no power of two. Which copy gets which of the shares is drawn.
-func (s Split) share(w float64, slot, n int32, c choice, col int32, d tensor.DType) float64 {
+// share is what copy number nth of n takes of w, which is a number of the stored type d. All shares add up to w
+// exactly, except those of growth.SplitEven where n is no power of two. Which copy gets which of the shares is drawn.
+func share(s growth.Split, w float64, nth, n int32, c choice, col int32, d tensor.DType) float64 {
 	switch s {
-	case SplitChoice:
-		if c.of(col, n) == slot {
+	case growth.SplitChoice:
+		if c.of(col, n) == nth {
 			return w
 		}
 		return 0
-	case SplitEven:
+	case growth.SplitEven:
 		return w / float64(n)
 	}
-	place := (slot + c.of(col, n)) % n
+	nth = (nth + c.of(col, n)) % n
 	rest := w
 	for i := range n - 1 {
 		var part float64
-		if s == SplitShares {
+		if s == growth.SplitShares {
 			part = quantize(rest*(0.5+0.5*c.unit(int(col), int(i))), d)
 		} else {
 			part = noisyPart(rest, float64(n-i), c.normal(int(col), int(i)), d)
 		}
-		if i == place {
+		if i == nth {
 			return part
 		}
 		rest -= part // exact: by Sterbenz's lemma, or because both are whole multiples of w's last place

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -41,7 +42,7 @@ func TestSharesAddUp(t *testing.T) {
 			}
 			for _, n := range []int32{2, 3, 5} {
 				key := newChoice(3, "w").row(trial)
-				for _, s := range []Split{SplitChoice, SplitShares, SplitNoise} {
+				for _, s := range []growth.Split{growth.SplitChoice, growth.SplitShares, growth.SplitNoise} {
 					if sum := addUp(t, s, w, n, key, d); sum != w {
 						t.Fatalf("%s, %s, %d copies: shares of %g add up to %g", d, s, n, w, sum)
 					}
@@ -58,11 +59,11 @@ func TestSharesAddUp(t *testing.T) {
 }
 
 // addUp sums the shares with an exact sum of few terms: the largest first, errors apart.
-func addUp(t *testing.T, s Split, w float64, n int32, key choice, d tensor.DType) float64 {
+func addUp(t *testing.T, s growth.Split, w float64, n int32, key choice, d tensor.DType) float64 {
 	t.Helper()
 	var sum, low float64
-	for slot := range n {
-		v := s.share(w, slot, n, key, 7, d)
+	for nth := range n {
+		v := share(s, w, nth, n, key, 7, d)
 		if v != stored(v, d) {
 			t.Fatalf("%s, %s: the share %g of %g is no number of the type", d, s, v, w)
 		}

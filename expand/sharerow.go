@@ -1,13 +1,16 @@
 package expand
 
-import "famkit/internal/tensor"
+import (
+	"famkit/internal/growth"
+	"famkit/internal/tensor"
+)
 
 // sharesInRuns reports whether the row is shared among copies by some arithmetic, run by run, so that it can be made in
 // straight loops.
 func (c *rowMaker) sharesInRuns() bool {
 	e := c.e
-	return c.fresh == sourced && e.cols.shared && e.cols.slot != nil && e.split != SplitChoice && e.cols.stretches() != nil && e.offset == 0 &&
-		!e.Zero && !e.random && e.redraw == nil && e.Next == "" && !(e.rows.shared && e.rows.slot != nil)
+	return c.fresh == sourced && e.cols.shared && e.cols.nth != nil && e.split != growth.SplitChoice && e.cols.stretches() != nil && e.offset == 0 &&
+		!e.Zero && !e.random && e.redraw == nil && e.Next == "" && !(e.rows.shared && e.rows.nth != nil)
 }
 
 // shareRuns makes such a row; it equals element at every place.
@@ -19,27 +22,27 @@ func (c *rowMaker) shareRuns(dst []float64) {
 			c.src[i] = quantize(w*c.scale, d)
 		}
 	}
-	if e.split != SplitEven {
+	if e.split != growth.SplitEven {
 		c.key.cutInTwo(c.src, c.also, e.cols.count, e.split, d)
 	}
 	for _, u := range e.cols.stretches() {
 		out, k := dst[u.to:u.to+u.n], e.cols.scaleAt(u.to)
 		switch {
-		case u.from == Fresh:
+		case u.from == growth.Fresh:
 			clear(out)
 			continue
-		case u.count == 2 && u.slot == 1 && e.split != SplitEven:
+		case u.count == 2 && u.nth == 1 && e.split != growth.SplitEven:
 			copy(out, c.also[u.from:u.from+u.n])
-		case u.count == 1 || u.count == 2 && e.split != SplitEven:
+		case u.count == 1 || u.count == 2 && e.split != growth.SplitEven:
 			copy(out, c.src[u.from:u.from+u.n])
-		case e.split == SplitEven:
+		case e.split == growth.SplitEven:
 			n := float64(u.count)
 			for i, w := range c.src[u.from : u.from+u.n] {
 				out[i] = w / n
 			}
 		default:
 			for i, w := range c.src[u.from : u.from+u.n] {
-				out[i] = e.split.share(w, u.slot, u.count, c.key, int32(u.from+i), d)
+				out[i] = share(e.split, w, u.nth, u.count, c.key, int32(u.from+i), d)
 			}
 		}
 		if k != 1 {
@@ -52,7 +55,7 @@ func (c *rowMaker) shareRuns(dst []float64) {
 
 // cutInTwo is Split.share between two copies, in every column that has two: w keeps the share of the first, other gets that
 // of the second.
-func (c choice) cutInTwo(w, other []float64, count []int32, s Split, d tensor.DType) {
+func (c choice) cutInTwo(w, other []float64, count []int32, s growth.Split, d tensor.DType) {
 	var bits uint64 // those of c.of
 	for col, n := range count {
 		if col&63 == 0 {
@@ -62,7 +65,7 @@ func (c choice) cutInTwo(w, other []float64, count []int32, s Split, d tensor.DT
 			continue
 		}
 		var part float64
-		if s == SplitShares {
+		if s == growth.SplitShares {
 			part = quantize(w[col]*(0.5+0.5*c.unit(col, 0)), d)
 		} else {
 			part = noisyPart(w[col], 2, c.normal(col, 0), d)

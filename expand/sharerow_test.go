@@ -6,6 +6,7 @@ import (
 
 	"famkit/format"
 	"famkit/internal/arch/archtest"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -29,11 +30,11 @@ func (g *grown) slowly(in []byte, r int) []byte {
 // TestSharedRowsEqualElements: rows that are shared in straight loops are what their elements are one by one, whatever the
 // way, the type, the scales and the number of copies.
 func TestSharedRowsEqualElements(t *testing.T) {
-	seen := map[Split]int{}
+	seen := map[growth.Split]int{}
 	for name := range archtest.Configs {
 		for i, d := range []tensor.DType{tensor.BF16, tensor.F16, tensor.F32, tensor.F64} {
 			ck := random(t, name, d)
-			for k, split := range Splits {
+			for k, split := range growth.Splits {
 				for _, r := range []Request{{Width: change(t, "2x")}, {Hidden: change(t, "x1.5"), FFN: change(t, "x2.7")}, {Hidden: change(t, "3x")},
 					{KV: change(t, "2x"), FFN: change(t, "3x")}} {
 					r.Split, r.Seed = split, uint64(4*i+k)
@@ -41,10 +42,7 @@ func TestSharedRowsEqualElements(t *testing.T) {
 					if err != nil {
 						continue // refused growths have tests of their own
 					}
-					out, err := p.Apply(ck)
-					if err != nil {
-						t.Fatal(err)
-					}
+					out := p.Apply()
 					for _, g := range out.(*child).tensors {
 						seen[split] += compareShared(t, g)
 					}
@@ -52,7 +50,7 @@ func TestSharedRowsEqualElements(t *testing.T) {
 			}
 		}
 	}
-	for _, split := range []Split{SplitShares, SplitNoise, SplitEven} {
+	for _, split := range []growth.Split{growth.SplitShares, growth.SplitNoise, growth.SplitEven} {
 		if seen[split] < 1000 {
 			t.Errorf("%s: only %d rows were made in straight loops", split, seen[split])
 		}

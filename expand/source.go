@@ -8,6 +8,7 @@ import (
 
 	"famkit/format"
 	"famkit/internal/arch"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -39,55 +40,31 @@ type Grown interface {
 
 // Apply gives the grown checkpoint. Its config.json says the new sizes, its plan.json carries the plan; every other
 // file is the parent's, byte for byte.
-func (p *Plan) Apply(ck *arch.Checkpoint) (Grown, error) {
-	exprs, err := p.Exprs(ck)
-	if err != nil {
-		return nil, err
-	}
+func (g *Growth) Apply() Grown {
+	ck := g.parent
 	c := &child{tensors: map[string]*grown{}, source: sourceName(ck), meta: maps.Clone(ck.Source.Meta()), files: map[string][]byte{}}
 	parents := map[string]tensor.Tensor{}
 	for _, b := range ck.Tensors {
 		parents[b.Info().Name] = b.Tensor
 	}
 	tables := &roundTables{}
-	for i := range exprs {
-		e := &exprs[i].Expr
+	for i := range g.exprs {
+		e := &g.exprs[i].Expr
 		c.names = append(c.names, e.Info.Name)
-		g := newGrown(e, parents)
-		g.tables = tables
-		c.tensors[e.Info.Name] = g
+		t := newGrown(e, parents)
+		t.tables = tables
+		c.tensors[e.Info.Name] = t
 	}
 	for name, data := range ck.Source.Files() {
 		if name != proofFile { // it speaks of the parent
 			c.files[name] = data
 		}
 	}
-	if ck.Config != nil {
-		cfg, err := p.config(ck)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", ConfigFile, err)
-		}
-		c.files[ConfigFile] = cfg.Bytes()
+	if g.config != nil {
+		c.files[ConfigFile] = g.config.Bytes()
 	}
-	c.files[PlanFile] = p.JSON()
-	return c, nil
-}
-
-// config is the child's configuration: the parent's rewritten, or a new one where the architecture is another.
-func (p *Plan) config(ck *arch.Checkpoint) (*arch.Config, error) {
-	m, err := p.ChildOf(ck)
-	if err != nil {
-		return nil, err
-	}
-	if p.ChildArch != "" {
-		cfg, err := arch.NewConfig(m)
-		if raw, ok := ck.Config.Raw("pad_token_id"); ok && err == nil {
-			cfg.Set("pad_token_id", raw)
-		}
-		return cfg, err
-	}
-	cfg := ck.Config.Clone()
-	return cfg, ck.Model.Spec.Update(cfg, m)
+	c.files[growth.PlanFile] = g.Plan.JSON()
+	return c
 }
 
 // Names lists the child's tensors in the order of its architecture.

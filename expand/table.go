@@ -94,7 +94,7 @@ func Table() (string, error) {
 
 // verdict is one cell.
 func verdict(ck *arch.Checkpoint, r Request) string {
-	p, err := Compile(ck, r)
+	g, err := Compile(ck, r)
 	switch {
 	case err != nil:
 		for _, k := range reasons {
@@ -103,9 +103,9 @@ func verdict(ck *arch.Checkpoint, r Request) string {
 			}
 		}
 		return "refused: " + err.Error()
-	case len(p.Inexact) > 0:
+	case len(g.Plan.Inexact) > 0:
 		return "inexact"
-	case len(p.Rounding) > 0:
+	case len(g.Plan.Rounding) > 0:
 		return "rounded"
 	case ck.Model.Spec.HeadsAreHidden && r.Hidden.Given() && (r.KV.Given() || r.HeadDim.Given()):
 		return "exact, with hidden"

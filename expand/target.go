@@ -1,11 +1,11 @@
 package expand
 
 import (
-	"fmt"
 	"slices"
 
 	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/growth"
 )
 
 // Request is what a user asks for, axis by axis.
@@ -13,10 +13,10 @@ type Request struct {
 	Depth, Hidden, FFN, Heads, KV, HeadDim, Vocab, Positions, Experts, TopK, ExpertFFN Change
 	// Width grows hidden, ffn, heads and kv heads together; an axis with a request of its own keeps that one.
 	Width Change
-	// VocabMultiple rounds the vocabulary up to a multiple, 0 for as it is; VocabFill says what new rows hold: FillMean
+	// VocabMultiple rounds the vocabulary up to a multiple, 0 for as it is; VocabFill says what new rows hold: growth.FillMean
 	// (the default) or FillZero.
 	VocabMultiple int
-	VocabFill     Fill
+	VocabFill     growth.Fill
 	// Shards cuts the MLP into that many experts before it is copied, 0 or 1 for whole ones.
 	Shards int
 	// Like is a model whose sizes are the target, nil for none.
@@ -29,8 +29,8 @@ type Request struct {
 	Place Place
 	// Pairs makes new blocks silent by cancelling pairs, Fresh gives them random inner weights.
 	Pairs, Fresh bool
-	// Split shares what copies read; SplitChoice by default.
-	Split Split
+	// Split shares what copies read; growth.SplitChoice by default.
+	Split growth.Split
 	// Seed of all that is drawn.
 	Seed uint64
 	// Rope is another rotary scaling, such as "linear:2"; "" keeps it. It changes the function.
@@ -39,49 +39,10 @@ type Request struct {
 	AllowInexact bool
 }
 
-// Sizes of the axes that a growth can change.
-type Sizes struct {
-	Layers    int `json:"layers"`
-	Hidden    int `json:"hidden"`
-	FFN       int `json:"ffn"`
-	Heads     int `json:"heads"`
-	KVHeads   int `json:"kv_heads"`
-	HeadDim   int `json:"head_dim"`
-	Vocab     int `json:"vocab"`
-	Positions int `json:"positions,omitempty"`
-	Experts   int `json:"experts,omitempty"`
-	TopK      int `json:"top_k,omitempty"`
-	ExpertFFN int `json:"expert_ffn,omitempty"`
-}
-
-// check refuses sizes that no model has.
-func (s Sizes) check() error {
-	if s.Positions < 0 || s.Positions > 1<<40 { // of a rotary model they are a number in the config, no table
-		return fmt.Errorf("%d positions", s.Positions)
-	}
-	for _, n := range []int{s.Layers, s.Hidden, s.FFN, s.Heads, s.KVHeads, s.HeadDim, s.Vocab, s.Experts, s.TopK, s.ExpertFFN} {
-		if n < 0 || n > maxSize {
-			return fmt.Errorf("size %d: want 0 to %d", n, maxSize)
-		}
-	}
-	if s.Layers > arch.MaxLayers {
-		return fmt.Errorf("%d layers: want at most %d", s.Layers, arch.MaxLayers)
-	}
-	return nil
-}
-
-func sizesOf(m *arch.Model) Sizes {
-	s := Sizes{Layers: m.Layers, Hidden: m.Hidden, FFN: m.FFN, Heads: m.Heads, KVHeads: m.KVHeads, HeadDim: m.HeadDim, Vocab: m.Vocab, Positions: m.MaxPos}
-	if m.MoE != nil {
-		s.Experts, s.TopK, s.ExpertFFN = m.MoE.Experts, m.MoE.TopK, m.MoE.FFN
-	}
-	return s
-}
-
 // resolve turns a request into the child's sizes.
-func (r *Request) resolve(ck *arch.Checkpoint) (Sizes, error) {
+func (r *Request) resolve(ck *arch.Checkpoint) (growth.Sizes, error) {
 	m := ck.Model
-	to := sizesOf(m)
+	to := growth.SizesOf(m)
 	if err := r.contradicts(); err != nil {
 		return to, err
 	}
@@ -98,8 +59,8 @@ func (r *Request) resolve(ck *arch.Checkpoint) (Sizes, error) {
 	if !r.Heads.Given() && r.Like == nil {
 		to.Heads = to.KVHeads * group
 	}
-	if r.VocabMultiple > maxSize {
-		return to, fault.Inputf("--vocab-multiple %d: vocab would be beyond %d", r.VocabMultiple, maxSize)
+	if r.VocabMultiple > growth.MaxSize {
+		return to, fault.Inputf("--vocab-multiple %d: vocab would be beyond %d", r.VocabMultiple, growth.MaxSize)
 	}
 	if r.VocabMultiple > 0 {
 		to.Vocab = (to.Vocab + r.VocabMultiple - 1) / r.VocabMultiple * r.VocabMultiple
@@ -109,7 +70,7 @@ func (r *Request) resolve(ck *arch.Checkpoint) (Sizes, error) {
 }
 
 // sizes applies the changes of the axes one by one.
-func (r *Request) sizes(to *Sizes, m *arch.Model) error {
+func (r *Request) sizes(to *growth.Sizes, m *arch.Model) error {
 	pick := func(own Change) Change {
 		if own.Given() {
 			return own
@@ -136,7 +97,7 @@ func (r *Request) sizes(to *Sizes, m *arch.Model) error {
 	if err != nil {
 		return err
 	}
-	was := sizesOf(m) // with --like, what an axis's own flag says is still said of this model
+	was := growth.SizesOf(m) // with --like, what an axis's own flag says is still said of this model
 	for _, a := range []struct {
 		name string
 		by   Change
@@ -174,8 +135,8 @@ func (r *Request) depthOfPlace() (Change, error) {
 }
 
 // like takes the sizes of another model where it has them.
-func (r *Request) like(to Sizes) Sizes {
-	want := sizesOf(r.Like)
+func (r *Request) like(to growth.Sizes) growth.Sizes {
+	want := growth.SizesOf(r.Like)
 	if to.Experts == 0 && want.Experts > 0 { // a dense model becomes a mixture, whose experts are its MLP or parts of it
 		want.FFN, want.ExpertFFN = want.ExpertFFN*max(1, r.Shards), 0
 	}
@@ -187,7 +148,7 @@ func (r *Request) like(to Sizes) Sizes {
 
 // headsFollow: where an architecture has no head_dim of its own (GPT-2, GPT-NeoX) the heads fill the hidden size, so a
 // new hidden size asks for more heads, and every head is a kv head.
-func (r *Request) headsFollow(m *arch.Model, to *Sizes) {
+func (r *Request) headsFollow(m *arch.Model, to *growth.Sizes) {
 	if !m.Spec.HeadsAreHidden || r.Like != nil {
 		return
 	}

@@ -15,6 +15,7 @@ import (
 	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/growth"
 	"famkit/internal/trainstate"
 )
 
@@ -58,7 +59,7 @@ func expandCommand(u *ui) *cli.Command {
 			&cli.StringFlag{Name: "place", Value: string(expand.Interleave), Usage: "where new layers go: `interleave`, top, bottom or after:3,7"},
 			&cli.StringFlag{Name: "silent", Value: "zero", Usage: "how new layers add nothing: `zero` writers or cancelling pairs"},
 			&cli.StringFlag{Name: "new", Value: "copy", Usage: "what new layers read with: a `copy` of a neighbour's weights or fresh ones"},
-			&cli.StringFlag{Name: "split", Value: string(expand.SplitChoice), Usage: "how copies share what reads them: `choice`, shares, noise or even"},
+			&cli.StringFlag{Name: "split", Value: string(growth.SplitChoice), Usage: "how copies share what reads them: `choice`, shares, noise or even"},
 			&cli.StringFlag{Name: "rope", Usage: "another rotary scaling, not function-preserving: `TYPE:FACTOR`, such as linear:2; dynamic, yarn and llama3 scale from the context that the parent has"},
 			&cli.BoolFlag{Name: "allow-inexact", Usage: "allow growths that differ by a term that the plan names"},
 			&cli.StringFlag{Name: "optimizer", Usage: "what becomes of a training's optimizer state: `keep` (where there is one), asymmetric, reset or drop"},
@@ -133,18 +134,15 @@ type expandAnswer struct {
 	Free    int64        `json:"free_disk,omitempty"`
 	Memory  int64        `json:"memory,omitempty"`
 	Exact   bool         `json:"exact"`
-	Plan    *expand.Plan `json:"plan"`
+	Plan    *growth.Plan `json:"plan"`
 	Tensors []string     `json:"tensors,omitempty"`
 	// NonFinite counts NaNs and infinities by tensor: what the parent holds, the child holds too.
 	NonFinite map[string]int64 `json:"non_finite,omitempty"`
 }
 
 // dryExpand prints the plan and what it would take.
-func dryExpand(u *ui, c *cli.Context, ck *arch.Checkpoint, plan *expand.Plan, dst string, o format.WriteOptions) error {
-	out, err := plan.Apply(ck)
-	if err != nil {
-		return err
-	}
+func dryExpand(u *ui, c *cli.Context, ck *arch.Checkpoint, plan *expand.Growth, dst string, o format.WriteOptions) error {
+	out := plan.Apply()
 	need, err := format.Measure(dst, out, o)
 	if err != nil {
 		return err
@@ -153,13 +151,9 @@ func dryExpand(u *ui, c *cli.Context, ck *arch.Checkpoint, plan *expand.Plan, ds
 	if err != nil {
 		return err
 	}
-	a := expandAnswer{Schema: 1, Output: dst, Bytes: need.Bytes, Params: params, Free: need.Free, Memory: memoryBound, Exact: plan.Exact(), Plan: plan}
+	a := expandAnswer{Schema: 1, Output: dst, Bytes: need.Bytes, Params: params, Free: need.Free, Memory: memoryBound, Exact: plan.Exact(), Plan: plan.Plan}
 	if c.Bool("tensors") {
-		exprs, err := plan.Exprs(ck)
-		if err != nil {
-			return err
-		}
-		for _, e := range exprs {
+		for _, e := range plan.Exprs() {
 			a.Tensors = append(a.Tensors, e.String())
 		}
 	}
@@ -185,13 +179,10 @@ func parameters(src format.Source) (int64, error) {
 	return total, nil
 }
 
-func writeExpand(ctx context.Context, u *ui, ck *arch.Checkpoint, plan *expand.Plan, state *training, parent, dst string, o format.WriteOptions) error {
+func writeExpand(ctx context.Context, u *ui, ck *arch.Checkpoint, plan *expand.Growth, state *training, parent, dst string, o format.WriteOptions) error {
 	plan.Parent.Path = relativeTo(planDir(dst), parent)
-	out, err := plan.Apply(ck)
-	if err != nil {
-		return err
-	}
-	src, err := state.grow(ck, plan, out, &o)
+	out := plan.Apply()
+	src, err := state.grow(plan, out, &o)
 	if err != nil {
 		return err
 	}
@@ -209,16 +200,16 @@ func writeExpand(ctx context.Context, u *ui, ck *arch.Checkpoint, plan *expand.P
 	o.Origin = &format.Origin{Source: ck.Source, Of: out.From, Done: func(digest string) (map[string][]byte, error) {
 		plan.Parent.Digest = digest
 		if strings.HasSuffix(dst, ".safetensors") {
-			return nil, format.WriteFileAtomic(expand.PlanPath(dst), plan.JSON())
+			return nil, format.WriteFileAtomic(growth.PlanPath(dst), plan.JSON())
 		}
-		return map[string][]byte{expand.PlanFile: plan.JSON()}, nil
+		return map[string][]byte{growth.PlanFile: plan.JSON()}, nil
 	}}
 	written, err := format.Write(ctx, dst, src, o)
 	bar.finish()
 	if err != nil {
 		return err
 	}
-	a := expandAnswer{Schema: 1, Output: written.Path, Written: true, Bytes: written.Bytes, Params: params, Exact: plan.Exact(), Plan: plan,
+	a := expandAnswer{Schema: 1, Output: written.Path, Written: true, Bytes: written.Bytes, Params: params, Exact: plan.Exact(), Plan: plan.Plan,
 		NonFinite: out.NonFinite()}
 	for _, name := range slices.Sorted(maps.Keys(a.NonFinite)) {
 		u.warn("tensor %q holds %d values that are NaN or infinite, as its parent does", name, a.NonFinite[name])
@@ -227,7 +218,7 @@ func writeExpand(ctx context.Context, u *ui, ck *arch.Checkpoint, plan *expand.P
 }
 
 // planDir is the directory that a plan's paths are relative to: the one that the plan lies in.
-func planDir(dst string) string { return filepath.Dir(expand.PlanPath(dst)) }
+func planDir(dst string) string { return filepath.Dir(growth.PlanPath(dst)) }
 
 // relativeTo is path as seen from dir, so that a child and its parent can move together.
 func relativeTo(dir, path string) string {
@@ -248,7 +239,7 @@ func printWritten(w io.Writer, a expandAnswer) {
 }
 
 // layersText lists the parent's layer numbers, silent copies in brackets: 0 (0) 1 (1).
-func layersText(layers []expand.LayerFrom) string {
+func layersText(layers []growth.LayerFrom) string {
 	var b strings.Builder
 	for i, l := range layers {
 		if i > 0 {

@@ -9,7 +9,6 @@ import (
 
 	"famkit/expand"
 	"famkit/format"
-	"famkit/internal/arch"
 	"famkit/internal/fault"
 	"famkit/internal/trainstate"
 )
@@ -60,11 +59,11 @@ func (t *training) close() {
 }
 
 // grow adds the grown state to what is written beside the weights.
-func (t *training) grow(ck *arch.Checkpoint, p *expand.Plan, out format.Source, o *format.WriteOptions) (format.Source, error) {
+func (t *training) grow(p *expand.Growth, out format.Source, o *format.WriteOptions) (format.Source, error) {
 	if t == nil {
 		return out, nil
 	}
-	moments, err := p.Optimizer(ck, t.moments, t.how)
+	moments, err := p.Optimizer(t.moments, t.how)
 	if err != nil {
 		return nil, err
 	}

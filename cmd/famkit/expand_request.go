@@ -9,11 +9,12 @@ import (
 	"famkit/expand"
 	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/growth"
 )
 
 // expandRequest reads the flags that say what grows and how.
 func expandRequest(c *cli.Context) (expand.Request, error) {
-	r := expand.Request{Place: expand.Place(c.String("place")), Seed: c.Uint64("seed"), Split: expand.Split(c.String("split")),
+	r := expand.Request{Place: expand.Place(c.String("place")), Seed: c.Uint64("seed"), Split: growth.Split(c.String("split")),
 		Params: c.String("params"), Rope: c.String("rope"), AllowInexact: c.Bool("allow-inexact"),
 		VocabMultiple: c.Int("vocab-multiple"), Shards: c.Int("shards")}
 	given := r.Params != "" || r.Rope != "" || r.VocabMultiple != 0 || strings.HasPrefix(string(r.Place), "after:")
@@ -31,7 +32,7 @@ func expandRequest(c *cli.Context) (expand.Request, error) {
 		return r, fault.Usagef("--vocab-multiple and --shards take positive numbers")
 	}
 	if c.Bool("vocab-zero") {
-		r.VocabFill = expand.FillZero
+		r.VocabFill = growth.FillZero
 	}
 	if err := r.Place.Check(); err != nil {
 		return r, fault.Usagef("--place: %w", err)

@@ -5,10 +5,10 @@ import (
 	"io"
 	"strings"
 
-	"famkit/expand"
+	"famkit/internal/growth"
 )
 
-func exactText(p *expand.Plan) string {
+func exactText(p *growth.Plan) string {
 	if p.Exact() {
 		return "exactly: no stored number was rounded"
 	}
@@ -20,7 +20,7 @@ func exactText(p *expand.Plan) string {
 }
 
 // functionText says what becomes of the parent's function.
-func functionText(p *expand.Plan) string {
+func functionText(p *growth.Plan) string {
 	if len(p.Inexact) > 0 {
 		return "changes its parent's function: " + strings.Join(p.Inexact, "; ")
 	}
@@ -31,19 +31,11 @@ func functionText(p *expand.Plan) string {
 	return s
 }
 
-func sizesText(p *expand.Plan) string {
+func sizesText(p *growth.Plan) string {
 	var parts []string
-	for _, s := range []struct {
-		name     string
-		from, to int
-	}{
-		{"layers", p.From.Layers, p.To.Layers}, {"hidden", p.From.Hidden, p.To.Hidden}, {"ffn", p.From.FFN, p.To.FFN},
-		{"heads", p.From.Heads, p.To.Heads}, {"kv heads", p.From.KVHeads, p.To.KVHeads}, {"head_dim", p.From.HeadDim, p.To.HeadDim},
-		{"vocab", p.From.Vocab, p.To.Vocab}, {"positions", p.From.Positions, p.To.Positions}, {"experts", p.From.Experts, p.To.Experts},
-		{"top-k", p.From.TopK, p.To.TopK}, {"expert ffn", p.From.ExpertFFN, p.To.ExpertFFN},
-	} {
-		if s.from != s.to {
-			parts = append(parts, fmt.Sprintf("%s %d -> %d", s.name, s.from, s.to))
+	for i, to := range p.To.List() {
+		if from := p.From.List()[i]; from.Size != to.Size {
+			parts = append(parts, fmt.Sprintf("%s %d -> %d", to.Name, from.Size, to.Size))
 		}
 	}
 	if p.Rope != nil {
@@ -72,8 +64,8 @@ func printPlan(w io.Writer, a expandAnswer) {
 	}
 }
 
-func symmetryText(s expand.Split) string {
-	if s == expand.SplitEven {
+func symmetryText(s growth.Split) string {
+	if s == growth.SplitEven {
 		return "kept: even shares leave copies equal for ever"
 	}
 	return "broken by " + string(s)

@@ -4,12 +4,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"famkit/expand"
 	"famkit/format"
 	"famkit/internal/fault"
 	"famkit/internal/mem"
@@ -81,12 +78,12 @@ func runVerify(u *ui, c *cli.Context) error {
 		return err
 	}
 	defer func() { _ = child.Close() }()
-	plan, planFile, err := readPlan(childPath, child)
+	lineage, err := verify.FindPlan(childPath, child)
 	if err != nil {
 		return err
 	}
 	if parentPath == "" {
-		if parentPath, err = parentOf(childPath, planFile, plan); err != nil {
+		if parentPath, err = lineage.Parent(); err != nil {
 			return err
 		}
 	}
@@ -95,7 +92,8 @@ func runVerify(u *ui, c *cli.Context) error {
 		return err
 	}
 	defer func() { _ = parent.Close() }()
-	if plan, err = claimFor(u, c, parentPath, parent, child, planFile, plan, &o); err != nil {
+	plan, err := claimFor(u, c, parentPath, parent, child, lineage, &o)
+	if err != nil {
 		return err
 	}
 	if plan == nil && o.Claim == nil {
@@ -144,44 +142,6 @@ func verifyOptions(u *ui, c *cli.Context) (verify.Options, error) {
 		return o, fault.Usagef("--ids and --text exclude each other")
 	}
 	return o, nil
-}
-
-// readPlan finds the plan of a child: inside its directory or beside its lone file.
-func readPlan(path string, child format.Source) (*expand.Plan, string, error) {
-	if b, ok := format.ReadFile(child, expand.PlanFile); ok {
-		dir := path
-		if info, err := os.Stat(path); err == nil && !info.IsDir() {
-			dir = filepath.Dir(path)
-		}
-		file := filepath.Join(dir, expand.PlanFile)
-		p, err := expand.ParsePlan(file, b)
-		return p, file, err
-	}
-	file := expand.PlanPath(path)
-	b, err := os.ReadFile(file)
-	if os.IsNotExist(err) || !strings.HasSuffix(path, ".safetensors") {
-		return nil, "", nil
-	}
-	if err != nil {
-		return nil, "", fault.Inputf("%w", err)
-	}
-	p, err := expand.ParsePlan(file, b)
-	return p, file, err
-}
-
-// parentOf finds the parent that a plan names: its path is relative to the plan.
-func parentOf(childPath, planFile string, plan *expand.Plan) (string, error) {
-	if plan == nil {
-		return "", fault.Hint(fault.Inputf("%s: has no %s that would name its parent", childPath, expand.PlanFile), "famkit verify PARENT %s", childPath)
-	}
-	path := plan.Parent.Path
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(filepath.Dir(planFile), path)
-	}
-	if _, err := os.Stat(path); err != nil {
-		return "", fault.Hint(fault.Inputf("%s: names the parent %s, which is not there", planFile, path), "famkit verify PARENT %s", childPath)
-	}
-	return path, nil
 }
 
 // verifyIDs reads the token ids to measure on, where a file was given.

@@ -1,105 +1,43 @@
 package main
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
-	"famkit/expand"
 	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/growth"
 	"famkit/internal/verify"
 )
 
 // claimFor settles what the proof starts from: the child's own plan, the plans from a parent of its parent down, or what
 // the weights themselves show. The plan is given back where the child is directly made by it.
-func claimFor(u *ui, c *cli.Context, parentPath string, parent, child format.Source, planFile string, plan *expand.Plan, o *verify.Options) (*expand.Plan, error) {
+func claimFor(u *ui, c *cli.Context, parentPath string, parent, child format.Source, l *verify.Lineage, o *verify.Options) (*growth.Plan, error) {
+	ck, err := arch.Bind(parent)
 	if c.Bool("infer") {
-		a, err := arch.Bind(parent)
 		if err != nil {
 			return nil, err
 		}
-		b, err := arch.Bind(child)
+		grown, err := arch.Bind(child)
 		if err != nil {
 			return nil, err
 		}
-		o.Claim, err = verify.Infer(c.Context, a, b)
+		o.Claim, err = verify.Infer(c.Context, ck, grown)
 		return nil, err
 	}
-	if plan == nil || samePath(planParent(planFile, plan), parentPath) {
-		return plan, nil
-	}
-	plans, err := plansFrom(parentPath, planFile, plan)
-	if err != nil {
+	plans, err := l.From(parentPath, ck) // who compares says what is wrong with a parent that cannot be bound
+	if err != nil || len(plans) == 0 {
 		return nil, err
 	}
-	if len(plans) < 2 {
-		return plan, startsFrom(plan, planFile, parentPath, parent)
+	if len(plans) == 1 {
+		return plans[0], nil
 	}
 	u.note("%d growths lie between %s and the child: their plans are followed one after the other", len(plans), parentPath)
 	o.Claim, err = verify.Chain(plans)
 	return nil, err
-}
-
-// startsFrom refuses a plan of a growth that cannot have begun with the parent: neither a yes nor a no would follow.
-func startsFrom(plan *expand.Plan, planFile, parentPath string, parent format.Source) error {
-	ck, err := arch.Bind(parent)
-	if err != nil {
-		return nil // who compares says what is wrong with it
-	}
-	if err := plan.StartsFrom(ck.Model); err != nil {
-		return fault.Hint(fault.Inputf("%s and %s: %w; the plans that would lead there, from %s on, are not all here", planFile, parentPath, err, plan.Parent.Path),
-			"verify each growth by itself, or --infer")
-	}
-	return nil
-}
-
-// planParent is the path of the parent that a plan names, relative to the plan.
-func planParent(planFile string, plan *expand.Plan) string {
-	if path := plan.Parent.Path; filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(filepath.Dir(planFile), plan.Parent.Path)
-}
-
-func samePath(a, b string) bool {
-	x, err := os.Stat(a)
-	if err != nil {
-		return false
-	}
-	y, err := os.Stat(b)
-	return err == nil && os.SameFile(x, y)
-}
-
-// plansFrom collects the plans from ancestor down to the plan, the first growth first; just the plan where they do not
-// lead there.
-func plansFrom(ancestor, planFile string, plan *expand.Plan) ([]*expand.Plan, error) {
-	plans := []*expand.Plan{plan}
-	for range verify.LongestChain {
-		path := planParent(planFile, plans[0])
-		if samePath(path, ancestor) {
-			return plans, nil
-		}
-		planFile = expand.PlanPath(path)
-		b, err := os.ReadFile(planFile)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-			break
-		}
-		if err != nil {
-			return nil, fault.Inputf("%w", err)
-		}
-		p, err := expand.ParsePlan(planFile, b)
-		if err != nil {
-			return nil, err
-		}
-		plans = append([]*expand.Plan{p}, plans...)
-	}
-	return []*expand.Plan{plan}, nil
 }
 
 // writeProof writes the proof where one was asked for. Paths in it are relative to it.

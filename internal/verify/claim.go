@@ -7,19 +7,20 @@ import (
 	"math"
 	"slices"
 
-	"famkit/expand"
 	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/growth"
+	"famkit/internal/runs"
 )
 
 // Claim is what is said about how a child grew: for each of its layers the parent's layer that it computes, noSource where
 // it adds nothing, and for each axis where its indices come from. It is only said: a wrong claim makes the proof fail.
 type Claim struct {
 	Layers []int                        `json:"layers"`
-	Maps   map[arch.Axis]expand.AxisMap `json:"maps,omitempty"`
+	Maps   map[arch.Axis]growth.AxisMap `json:"maps,omitempty"`
 	// Inside has, by the child's layer, the maps of neurons, heads and experts of that layer alone, instead of those in Maps:
 	// other tools draw which neurons they copy anew for each layer.
-	Inside map[int]map[arch.Axis]expand.AxisMap `json:"inside,omitempty"`
+	Inside map[int]map[arch.Axis]growth.AxisMap `json:"inside,omitempty"`
 	// Shards is into how many experts a dense MLP was cut; 0 or 1 for whole ones.
 	Shards int `json:"shards,omitempty"`
 	// Roundings is how often a number may have been rounded, once for each of several growths that round, twice where it shares
@@ -42,19 +43,30 @@ func (c *Claim) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	left := mostIndices
-	read := func(axis arch.Axis, b []byte) (m expand.AxisMap, err error) {
+	read := func(axis arch.Axis, b []byte) (m growth.AxisMap, err error) {
 		if !slices.Contains(claimable, axis) {
 			return m, fmt.Errorf("axis %q: unknown", axis)
 		}
-		if err := json.Unmarshal(b, &m); err != nil {
+		var text struct {
+			Src   string
+			Write [][2]float64
+			Fill  growth.Fill
+		}
+		if err := json.Unmarshal(b, &text); err != nil {
 			return m, err
 		}
-		if left -= len(m.Src); left < 0 {
+		n := runs.Count(text.Src)
+		if left -= n; left < 0 {
 			return m, fmt.Errorf("axis %s: more than %d indices in all maps together", axis, mostIndices)
 		}
-		return m, nil
+		m.Fill = text.Fill
+		if m.Src, err = runs.ParseIndices(text.Src, n, growth.MaxSize); err != nil {
+			return m, err
+		}
+		m.Write, err = runs.ParseScales(text.Write, n)
+		return m, err
 	}
-	c.Maps = map[arch.Axis]expand.AxisMap{}
+	c.Maps = map[arch.Axis]growth.AxisMap{}
 	for axis, b := range raw.Maps {
 		m, err := read(axis, b)
 		if err != nil {
@@ -94,7 +106,7 @@ const leastScale, mostScale = 0x1p-5, 0x1p12
 const noSource = -1
 
 // ClaimOf takes the maps from a plan.
-func ClaimOf(p *expand.Plan) *Claim {
+func ClaimOf(p *growth.Plan) *Claim {
 	c := &Claim{Maps: p.Maps}
 	if p.Upcycle != nil {
 		c.Shards = p.Upcycle.Shards
@@ -114,7 +126,7 @@ func (c *Claim) Then(next *Claim) (*Claim, error) {
 	if len(c.Inside)+len(next.Inside) > 0 {
 		return nil, errors.New("maps of single layers do not compose")
 	}
-	out := &Claim{Maps: map[arch.Axis]expand.AxisMap{}, Shards: max(c.Shards, next.Shards)}
+	out := &Claim{Maps: map[arch.Axis]growth.AxisMap{}, Shards: max(c.Shards, next.Shards)}
 	for i, l := range next.Layers {
 		if l >= len(c.Layers) {
 			return nil, fmt.Errorf("layer %d: source layer %d of %d", i, l, len(c.Layers))
@@ -143,12 +155,12 @@ func (c *Claim) Then(next *Claim) (*Claim, error) {
 }
 
 // Chain is the claim of several growths, one after the other, the first one first.
-func Chain(plans []*expand.Plan) (*Claim, error) {
+func Chain(plans []*growth.Plan) (*Claim, error) {
 	claim, rounding := ClaimOf(plans[0]), 0
 	for i, p := range plans {
 		if !p.Exact() && p.From != p.To { // nothing makes a growth round that changes no size
 			rounding++
-			if p.Split == expand.SplitEven {
+			if p.Split == growth.SplitEven {
 				rounding++ // the scaled number, and its shares
 			}
 		}
@@ -170,9 +182,9 @@ func Chain(plans []*expand.Plan) (*Claim, error) {
 	return claim, nil
 }
 
-func compose(first, next expand.AxisMap) (expand.AxisMap, error) {
-	out := expand.AxisMap{Fill: next.Fill}
-	if out.Fill == expand.FillNone {
+func compose(first, next growth.AxisMap) (growth.AxisMap, error) {
+	out := growth.AxisMap{Fill: next.Fill}
+	if out.Fill == growth.FillNone {
 		out.Fill = first.Fill
 	}
 	scaled := first.Write != nil || next.Write != nil
@@ -182,7 +194,7 @@ func compose(first, next expand.AxisMap) (expand.AxisMap, error) {
 			k = next.Write[t]
 		}
 		from := int32(noSource)
-		if s < 0 && next.Fill == expand.FillMean && first.Write != nil { // the mean of what the first growth wrote
+		if s < 0 && next.Fill == growth.FillMean && first.Write != nil { // the mean of what the first growth wrote
 			k *= first.Write[0]
 		}
 		if s >= 0 {
@@ -289,7 +301,7 @@ func (c *Claim) axis(a arch.Axis, from, to int) (*relation, error) {
 }
 
 // relationOf reads a map.
-func relationOf(m expand.AxisMap, a arch.Axis, from, to int) (*relation, error) {
+func relationOf(m growth.AxisMap, a arch.Axis, from, to int) (*relation, error) {
 	if len(m.Src) != to || m.Write != nil && len(m.Write) != to {
 		return nil, fmt.Errorf("axis %s: the map has %d indices and %d scales, the child %d", a, len(m.Src), len(m.Write), to)
 	}

@@ -12,6 +12,7 @@ import (
 	"famkit/expand"
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -117,14 +118,14 @@ func TestChains(t *testing.T) {
 	done, rounded := 0, 0
 	for done < 150 {
 		first := newSubject(t, rng, requests)
-		ck, plans := first.child, []*expand.Plan{first.plan}
+		ck, plans := first.child, []*growth.Plan{first.plan}
 		for range 1 + rng.IntN(2) {
 			r := requests[rng.IntN(len(requests))]
 			r.Seed = rng.Uint64()
 			if _, err := expand.Compile(ck, r); err != nil || ck.Model.Hidden > 200 || ck.Model.FFN > 400 || ck.Model.Layers > 12 {
 				continue
 			}
-			var p *expand.Plan
+			var p *growth.Plan
 			p, ck = grow(t, ck, r)
 			plans = append(plans, p)
 		}
@@ -143,7 +144,7 @@ func TestChains(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		exact := !slices.ContainsFunc(plans, func(p *expand.Plan) bool { return !p.Exact() })
+		exact := !slices.ContainsFunc(plans, func(p *growth.Plan) bool { return !p.Exact() })
 		if exact && p.Verdict != Exact {
 			t.Errorf("%s, then %d %v %v: %s:\n%s", first.what, len(plans)-1, plans[len(plans)-1].Methods, plans[len(plans)-1].To, p.Verdict, p)
 		}
@@ -158,7 +159,7 @@ func TestChains(t *testing.T) {
 }
 
 // cutCopies reports whether a dense MLP was cut into parts after its neurons had been copied.
-func cutCopies(plans []*expand.Plan) bool {
+func cutCopies(plans []*growth.Plan) bool {
 	grown := false
 	for _, p := range plans {
 		if p.Upcycle != nil && p.Upcycle.Shards > 1 && grown {

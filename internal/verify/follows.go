@@ -11,6 +11,7 @@ import (
 	"famkit/expand"
 	"famkit/format"
 	"famkit/internal/arch"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -19,7 +20,7 @@ const chunkBytes = 1 << 20
 
 // Follows checks that the child is what the plan makes of the parent: the config says the planned sizes, there is no
 // tensor more or less, and every byte is equal. It returns the bytes compared.
-func Follows(ctx context.Context, p *expand.Plan, parent, child *arch.Checkpoint) ([]Finding, int64, error) {
+func Follows(ctx context.Context, p *growth.Plan, parent, child *arch.Checkpoint) ([]Finding, int64, error) {
 	if p.Parent.Digest != "" {
 		digest, err := digestOf(ctx, parent.Source)
 		if err != nil {
@@ -29,10 +30,11 @@ func Follows(ctx context.Context, p *expand.Plan, parent, child *arch.Checkpoint
 			return []Finding{faultf("parent", "digest is %s, the plan was made from %s", digest, p.Parent.Digest)}, 0, nil
 		}
 	}
-	want, err := p.Apply(parent)
+	grown, err := expand.Of(p, parent)
 	if err != nil {
-		return []Finding{faultf(expand.PlanFile, "%v", err)}, 0, nil
+		return []Finding{faultf(growth.PlanFile, "%v", err)}, 0, nil
 	}
+	want := grown.Apply()
 	found := configFollows(p, parent, child)
 	names, missing := planned(want, child.Source)
 	found = append(found, missing...)
@@ -50,13 +52,13 @@ func digestOf(ctx context.Context, src format.Source) (string, error) {
 }
 
 // configFollows compares what the child's config means with what the plan says.
-func configFollows(p *expand.Plan, parent, child *arch.Checkpoint) []Finding {
+func configFollows(p *growth.Plan, parent, child *arch.Checkpoint) []Finding {
 	if parent.Config == nil || child.Config == nil {
 		return nil
 	}
 	want, err := p.ChildOf(parent)
 	if err != nil {
-		return []Finding{faultf(expand.PlanFile, "%v", err)}
+		return []Finding{faultf(growth.PlanFile, "%v", err)}
 	}
 	var out []Finding
 	for _, d := range modelDifferences(want, child.Model) {

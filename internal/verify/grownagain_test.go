@@ -12,6 +12,7 @@ import (
 	"famkit/expand"
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -37,20 +38,20 @@ func grownAgain(t testing.TB) map[string][2]expand.Request {
 }
 
 // twice grows ck by both requests; ok is false where they are none for it.
-func twice(t testing.TB, ck *arch.Checkpoint, r [2]expand.Request) (plans []*expand.Plan, cks []*arch.Checkpoint, ok bool) {
+func twice(t testing.TB, ck *arch.Checkpoint, r [2]expand.Request) (plans []*growth.Plan, cks []*arch.Checkpoint, ok bool) {
 	t.Helper()
 	for _, r := range r {
 		if _, err := expand.Compile(ck, r); err != nil {
 			return nil, nil, false
 		}
-		var p *expand.Plan
+		var p *growth.Plan
 		p, ck = grow(t, ck, r)
 		plans, cks = append(plans, p), append(cks, ck)
 	}
 	return plans, cks, true
 }
 
-func proveChain(t testing.TB, plans []*expand.Plan, parent, child *arch.Checkpoint) *Proof {
+func proveChain(t testing.TB, plans []*growth.Plan, parent, child *arch.Checkpoint) *Proof {
 	t.Helper()
 	claim, err := Chain(plans)
 	if err != nil {
@@ -69,7 +70,7 @@ func TestGrownAgain(t *testing.T) {
 		n := 0
 		for _, name := range sorted(archtest.Configs) {
 			config := archtest.Configs[name]
-			for i, split := range expand.Splits {
+			for i, split := range growth.Splits {
 				d := []tensor.DType{tensor.F32, tensor.F64}[i%2]
 				r[0].Split, r[1].Split = split, split
 				ck := random(t, 8, config, d)
@@ -112,7 +113,7 @@ func TestPartsThatAreNone(t *testing.T) {
 		from   string // experts that take the place of those of odd number
 	}{
 		"one part twice": {1, func(c *Claim) {
-			c.Maps[arch.FFN] = expand.AxisMap{Src: slices.Concat(upTo(10), upTo(10))}
+			c.Maps[arch.FFN] = growth.AxisMap{Src: slices.Concat(upTo(10), upTo(10))}
 		}, same, "the one before"},
 		"a new neuron of the second part is read": {2, func(*Claim) {}, func(name string, _ tensor.Info, v []float64) {
 			if strings.Contains(name, "layers.0.") && strings.HasSuffix(name, "experts.3.w2.weight") {
@@ -179,10 +180,10 @@ func TestPairsOfHeadsThatDiffer(t *testing.T) {
 	}
 	child := cks[1]
 	hd := child.Model.HeadDim
-	layer := slices.IndexFunc(plans[0].Layers, func(l expand.LayerFrom) bool { return l.Pairs })
+	layer := slices.IndexFunc(plans[0].Layers, func(l growth.LayerFrom) bool { return l.Pairs })
 	name := fmt.Sprintf("model.layers.%d.self_attn.q_proj.weight", layer)
 	k := fmt.Sprintf("model.layers.%d.self_attn.k_proj.weight", layer)
-	fresh := slices.Index(plans[1].Maps[arch.HeadDim].Src, expand.Fresh)
+	fresh := slices.Index(plans[1].Maps[arch.HeadDim].Src, growth.Fresh)
 	sourced := slices.IndexFunc(plans[1].Maps[arch.HeadDim].Src, func(s int32) bool { return s >= 0 })
 	add := func(tensorName string, element int) *Proof {
 		bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
@@ -211,7 +212,7 @@ func TestMutationsOfGrownAgain(t *testing.T) {
 	done, refused, harmless := 0, 0, 0
 	for n := mutations(t); done < n; {
 		r := all[kinds[rng.IntN(len(kinds))]]
-		r[0].Split, r[1].Split = expand.Splits[rng.IntN(4)], expand.Splits[rng.IntN(4)]
+		r[0].Split, r[1].Split = growth.Splits[rng.IntN(4)], growth.Splits[rng.IntN(4)]
 		ck := random(t, rng.Uint64(), archtest.Configs[names[rng.IntN(len(names))]], []tensor.DType{tensor.F32, tensor.F64}[rng.IntN(2)])
 		plans, cks, ok := twice(t, ck, r)
 		if !ok || proveChain(t, plans, ck, cks[1]).Verdict != Exact {

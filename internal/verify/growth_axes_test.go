@@ -7,6 +7,7 @@ import (
 
 	"famkit/expand"
 	"famkit/internal/arch/archtest"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -31,7 +32,7 @@ func axisRequests(t testing.TB) map[string]expand.Request {
 		"fresh heads":            {Heads: size("2x"), Methods: []string{"fresh"}},
 		"fresh kv heads":         {KV: size("2x"), Methods: []string{"fresh"}},
 		"vocab mean":             {Vocab: size("+5")},
-		"vocab zero":             {VocabMultiple: 64, VocabFill: expand.FillZero},
+		"vocab zero":             {VocabMultiple: 64, VocabFill: growth.FillZero},
 		"positions":              {Positions: size("2x")},
 		"head_dim 2":             {HeadDim: size("2x")},
 		"head_dim 3":             {HeadDim: size("3x"), Hidden: size("2x")},
@@ -72,7 +73,7 @@ func TestEveryMethodKeepsTheFunction(t *testing.T) {
 		all := axisRequests(t)
 		for _, what := range sorted(all) {
 			r := all[what]
-			for _, split := range expand.Splits {
+			for _, split := range growth.Splits {
 				r.Split, r.Seed = split, uint64(done)
 				if _, err := expand.Compile(ck, r); err != nil {
 					if !refusal(err) {

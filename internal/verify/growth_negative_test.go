@@ -8,14 +8,15 @@ import (
 	"famkit/expand"
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
 // spoil changes the numbers of one kind of tensor of a sound child.
-type spoil func(p *expand.Plan, info tensor.Info, v []float64)
+type spoil func(p *growth.Plan, info tensor.Info, v []float64)
 
 func by(f float64) spoil {
-	return func(_ *expand.Plan, _ tensor.Info, v []float64) {
+	return func(_ *growth.Plan, _ tensor.Info, v []float64) {
 		for i := range v {
 			v[i] *= f
 		}
@@ -24,7 +25,7 @@ func by(f float64) spoil {
 
 // put sets the elements of one row, or of one column.
 func put(row, col int, x float64) spoil {
-	return func(_ *expand.Plan, info tensor.Info, v []float64) {
+	return func(_ *growth.Plan, info tensor.Info, v []float64) {
 		width := info.Shape[len(info.Shape)-1]
 		for i := range v {
 			if i/width == row || i%width == col {
@@ -35,14 +36,14 @@ func put(row, col int, x float64) spoil {
 }
 
 // columnsByWrite multiplies each column by the stream's write scale.
-func columnsByWrite(p *expand.Plan, info tensor.Info, v []float64) {
+func columnsByWrite(p *growth.Plan, info tensor.Info, v []float64) {
 	for i := range v {
 		v[i] *= p.Maps[arch.Hidden].Write[i%info.Shape[1]]
 	}
 }
 
 // gainsAsStored divides the stored gain by the write scale, as if nothing were added to it.
-func gainsAsStored(p *expand.Plan, _ tensor.Info, v []float64) {
+func gainsAsStored(p *growth.Plan, _ tensor.Info, v []float64) {
 	for i, a := range p.Maps[arch.Hidden].Write {
 		v[i] = ((v[i]+1)*a - 1) / a
 	}

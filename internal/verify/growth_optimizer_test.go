@@ -12,6 +12,7 @@ import (
 	"famkit/internal/arch/archtest"
 	"famkit/internal/decoder"
 	"famkit/internal/engine"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -102,18 +103,27 @@ func values(t *testing.T, src format.Source, name string) []float64 {
 	return v
 }
 
+func compiled(t *testing.T, p *growth.Plan, ck *arch.Checkpoint) *expand.Growth {
+	t.Helper()
+	g, err := expand.Of(p, ck)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
 // stateDistance compares grown moments with the child's own gradients, where the parent has a history. It returns the
 // largest relative difference of first and second moments and the number of elements compared.
-func stateDistance(t *testing.T, p *expand.Plan, ck, child *arch.Checkpoint, spoil float64) (first, second float64, n int) {
+func stateDistance(t *testing.T, p *growth.Plan, ck, child *arch.Checkpoint, spoil float64) (first, second float64, n int) {
 	t.Helper()
 	ids, targets := SeededIDs(1, 2, 7, ck.Model.Vocab), SeededIDs(2, 2, 7, ck.Model.Vocab)
 	before := gradients(t, ck, ids.Data, targets.Data, 2)
 	after := gradients(t, child, ids.Data, targets.Data, 2)
-	grown, err := p.Optimizer(ck, state(t, ck, func(name string, _ int) []float64 { return before[name] }), expand.KeepState)
+	grown, err := compiled(t, p, ck).Optimizer(state(t, ck, func(name string, _ int) []float64 { return before[name] }), expand.KeepState)
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, err := p.Optimizer(ck, state(t, ck, func(_ string, n int) []float64 {
+	known, err := compiled(t, p, ck).Optimizer(state(t, ck, func(_ string, n int) []float64 {
 		v := make([]float64, n)
 		for i := range v {
 			v[i] = 1
@@ -166,7 +176,7 @@ func TestOptimizerState(t *testing.T) {
 			if what == "more" && ck.Model.MoE == nil {
 				continue
 			}
-			r.Split = expand.SplitEven
+			r.Split = growth.SplitEven
 			_, err := expand.Compile(ck, r)
 			if err != nil {
 				if !refusal(err) {
@@ -176,7 +186,7 @@ func TestOptimizerState(t *testing.T) {
 			}
 			t.Run(fmt.Sprint(name, ", ", what), func(t *testing.T) {
 				p, child := grow(t, ck, r)
-				if p.Maps[arch.Hidden].Fill == expand.FillMean {
+				if p.Maps[arch.Hidden].Fill == growth.FillMean {
 					return // the random columns of new channels reach the others' gradients through LayerNorm's mean
 				}
 				checkState(t, p, ck, child)
@@ -185,7 +195,7 @@ func TestOptimizerState(t *testing.T) {
 	}
 }
 
-func checkState(t *testing.T, p *expand.Plan, ck, child *arch.Checkpoint) {
+func checkState(t *testing.T, p *growth.Plan, ck, child *arch.Checkpoint) {
 	t.Helper()
 	first, second, n := stateDistance(t, p, ck, child, 1)
 	if !(first < 1e-10) || !(second < 1e-10) || n == 0 {
@@ -204,7 +214,7 @@ func TestUpcycledState(t *testing.T) {
 	} {
 		for _, name := range []string{"llama", "mistral", "qwen3"} {
 			ck := random(t, 6, strings.Replace(archtest.Configs[name], `"attention_bias":true`, `"attention_bias":false`, 1), tensor.F64)
-			r.Split = expand.SplitEven
+			r.Split = growth.SplitEven
 			p, child := grow(t, ck, r)
 			t.Run(name+", "+what, func(t *testing.T) { checkState(t, p, ck, child) })
 		}
@@ -219,7 +229,7 @@ func TestUpcycledGradients(t *testing.T) {
 	ids, targets := SeededIDs(1, 2, 7, ck.Model.Vocab), SeededIDs(2, 2, 7, ck.Model.Vocab)
 	before := gradients(t, ck, ids.Data, targets.Data, 2)
 	after := gradients(t, child, ids.Data, targets.Data, 2)
-	moments, err := p.Optimizer(ck, state(t, ck, func(name string, _ int) []float64 { return before[name] }), expand.KeepState)
+	moments, err := compiled(t, p, ck).Optimizer(state(t, ck, func(name string, _ int) []float64 { return before[name] }), expand.KeepState)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"famkit/internal/arch/archtest"
 	"famkit/internal/engine"
 	_ "famkit/internal/engine/ref"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -62,17 +63,13 @@ func bind(t testing.TB, src format.Source) *arch.Checkpoint {
 }
 
 // grow compiles, applies and binds the child.
-func grow(t testing.TB, ck *arch.Checkpoint, r expand.Request) (*expand.Plan, *arch.Checkpoint) {
+func grow(t testing.TB, ck *arch.Checkpoint, r expand.Request) (*growth.Plan, *arch.Checkpoint) {
 	t.Helper()
-	p, err := expand.Compile(ck, r)
+	g, err := expand.Compile(ck, r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	src, err := p.Apply(ck)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p, bind(t, src)
+	return g.Plan, bind(t, g.Apply())
 }
 
 // distance is max |delta logit| over max |logit|, in float64, on the parent's vocabulary.

@@ -5,16 +5,16 @@ import (
 	"math"
 	"slices"
 
-	"famkit/expand"
 	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
 // Infer finds a claim for a child that came without a plan: grown by copies, zero padding, padding with the mean, fresh
 // neurons or heads, or identity blocks. It looks at samples and may be wrong; what it finds proves nothing by itself.
 func Infer(ctx context.Context, parent, child *arch.Checkpoint) (*Claim, error) {
-	f := &finder{parent: parent, child: child, claim: &Claim{Maps: map[arch.Axis]expand.AxisMap{}}, w: &worker{ctx: ctx}}
+	f := &finder{parent: parent, child: child, claim: &Claim{Maps: map[arch.Axis]growth.AxisMap{}}, w: &worker{ctx: ctx}}
 	if upcycled := parent.Model.MoE == nil && child.Model.MoE != nil; parent.Model.Spec != child.Model.Spec && !upcycled {
 		return nil, fault.Inputf("--infer: the parent is a %s, the child a %s", parent.Model.Spec.Name, child.Model.Spec.Name)
 	}
@@ -44,7 +44,7 @@ func (f *finder) append(a arch.Axis) {
 	if from >= to {
 		return
 	}
-	m := expand.AxisMap{Fill: expand.FillMean, Src: make([]int32, to)}
+	m := growth.AxisMap{Fill: growth.FillMean, Src: make([]int32, to)}
 	for t := range m.Src {
 		m.Src[t] = int32(t)
 		if t >= from {
@@ -227,11 +227,11 @@ func (f *finder) hidden() error {
 		}
 	}
 	f.stream.k = f.likely(ratio)
-	m := expand.AxisMap{Src: src, Write: f.stream.k}
+	m := growth.AxisMap{Src: src, Write: f.stream.k}
 	if f.stream.fresh() {
-		m.Fill = expand.FillZero
+		m.Fill = growth.FillZero
 		if f.parent.Model.LayerNorm {
-			m.Fill = expand.FillMean
+			m.Fill = growth.FillMean
 		}
 	}
 	if len(from) != len(to) || m.Write != nil || slices.Contains(src, noSource) || !slices.IsSorted(src) {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"slices"
 
-	"famkit/expand"
 	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/growth"
 )
 
 // own are the maps that were found for one layer.
@@ -71,21 +71,21 @@ func (f *finder) parts() {
 }
 
 // inside claims a map of one layer.
-func (c *Claim) inside(layer int, axis arch.Axis, m expand.AxisMap) {
+func (c *Claim) inside(layer int, axis arch.Axis, m growth.AxisMap) {
 	if c.Inside == nil {
-		c.Inside = map[int]map[arch.Axis]expand.AxisMap{}
+		c.Inside = map[int]map[arch.Axis]growth.AxisMap{}
 	}
 	if c.Inside[layer] == nil {
-		c.Inside[layer] = map[arch.Axis]expand.AxisMap{}
+		c.Inside[layer] = map[arch.Axis]growth.AxisMap{}
 	}
 	c.Inside[layer][axis] = m
 }
 
 // claimed is a relation as a claim says it.
-func (r *relation) claimed() expand.AxisMap {
-	out := expand.AxisMap{Src: r.src}
+func (r *relation) claimed() growth.AxisMap {
+	out := growth.AxisMap{Src: r.src}
 	if r.fresh() {
-		out.Fill = expand.FillRandom
+		out.Fill = growth.FillRandom
 	}
 	return out
 }

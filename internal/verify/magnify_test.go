@@ -11,6 +11,7 @@ import (
 	"famkit/expand"
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -69,7 +70,7 @@ func TestMagnifiedRounding(t *testing.T) {
 			}
 		}
 	}, nil))
-	plan, child := grow(t, ck, expand.Request{Hidden: change(t, "x1.5"), Split: expand.SplitEven})
+	plan, child := grow(t, ck, expand.Request{Hidden: change(t, "x1.5"), Split: growth.SplitEven})
 	src, write := plan.Maps[arch.Hidden].Src, plan.Maps[arch.Hidden].Write
 	copies := map[int32][]int{}
 	for i, s := range src {
@@ -149,7 +150,7 @@ func writeAgainst(v []float64, w int, x float64) {
 func TestMagnifiedPairs(t *testing.T) {
 	ck := random(t, 9, archtest.Configs["mistral"], tensor.F32)
 	plan, child := grow(t, ck, expand.Request{Depth: change(t, "+1"), Pairs: true, Hidden: change(t, "2x")})
-	layer := slices.IndexFunc(plan.Layers, func(l expand.LayerFrom) bool { return l.Pairs })
+	layer := slices.IndexFunc(plan.Layers, func(l growth.LayerFrom) bool { return l.Pairs })
 	hid := plan.Maps[arch.Hidden].Src
 	w := len(hid)
 	bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
@@ -174,11 +175,11 @@ func TestMagnifiedPairs(t *testing.T) {
 func TestClaimedRoundings(t *testing.T) {
 	ck := random(t, 9, archtest.Configs["mistral"], tensor.BF16)
 	m := ck.Model
-	var plans []*expand.Plan
+	var plans []*growth.Plan
 	for range 64 {
-		p := &expand.Plan{Rounding: []expand.Rounding{{Role: arch.Up, DType: "BF16"}}}
+		p := &growth.Plan{Rounding: []growth.Rounding{{Role: arch.Up, DType: "BF16"}}}
 		for i := range m.Layers {
-			p.Layers = append(p.Layers, expand.LayerFrom{Src: i})
+			p.Layers = append(p.Layers, growth.LayerFrom{Src: i})
 		}
 		plans = append(plans, p)
 	}

@@ -17,6 +17,7 @@ import (
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
 	"famkit/internal/engine"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -211,7 +212,7 @@ func allRequests(t testing.TB) []expand.Request {
 type subject struct {
 	what          string
 	parent, child *arch.Checkpoint
-	plan          *expand.Plan
+	plan          *growth.Plan
 	stored        *stored
 	ids           IDs
 	want          []float64
@@ -224,7 +225,7 @@ func newSubject(t testing.TB, rng *rand.Rand, requests []expand.Request) *subjec
 		name := names[rng.IntN(len(names))]
 		d := []tensor.DType{tensor.F32, tensor.F32, tensor.BF16, tensor.F64, tensor.F16}[rng.IntN(5)]
 		r := requests[rng.IntN(len(requests))]
-		r.Seed, r.Split = rng.Uint64(), expand.Splits[rng.IntN(len(expand.Splits))]
+		r.Seed, r.Split = rng.Uint64(), growth.Splits[rng.IntN(len(growth.Splits))]
 		ck := random(t, rng.Uint64(), archtest.Configs[name], d)
 		if _, err := expand.Compile(ck, r); err != nil {
 			continue

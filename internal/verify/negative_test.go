@@ -10,6 +10,7 @@ import (
 	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -44,7 +45,7 @@ func spoiled(t *testing.T, child *arch.Checkpoint, change func(name string, info
 	return out
 }
 
-func models(t *testing.T, parent, child format.Source, plan *expand.Plan) *Report {
+func models(t *testing.T, parent, child format.Source, plan *growth.Plan) *Report {
 	t.Helper()
 	r, err := Models(context.Background(), parent, child, plan, Options{Tokens: 24, Precisions: []string{"f64"}})
 	if err != nil {

@@ -9,13 +9,13 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"famkit/expand"
 	"famkit/internal/arch"
+	"famkit/internal/growth"
 )
 
 // Prove shows from the stored numbers whether the child gives the parent's logits for every input, over the reals. plan is
 // a claim about where the child's indices come from; it is not trusted.
-func Prove(ctx context.Context, plan *expand.Plan, parent, child *arch.Checkpoint) (*Proof, error) {
+func Prove(ctx context.Context, plan *growth.Plan, parent, child *arch.Checkpoint) (*Proof, error) {
 	return ProveClaim(ctx, ClaimOf(plan), parent, child)
 }
 

@@ -9,10 +9,11 @@ import (
 	"famkit/expand"
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
-func prove(t testing.TB, plan *expand.Plan, parent, child *arch.Checkpoint) *Proof {
+func prove(t testing.TB, plan *growth.Plan, parent, child *arch.Checkpoint) *Proof {
 	t.Helper()
 	p, err := Prove(context.Background(), plan, parent, child)
 	if err != nil {
@@ -92,7 +93,7 @@ func TestProveEveryMethod(t *testing.T) {
 			ck := random(t, 4, config, d)
 			for _, what := range sorted(all) {
 				r := all[what]
-				r.Split, r.Seed = expand.Splits[(done+i)%len(expand.Splits)], uint64(done)
+				r.Split, r.Seed = growth.Splits[(done+i)%len(growth.Splits)], uint64(done)
 				if _, err := expand.Compile(ck, r); err != nil {
 					continue
 				}

@@ -4,8 +4,8 @@ import (
 	"maps"
 	"slices"
 
-	"famkit/expand"
 	"famkit/internal/arch"
+	"famkit/internal/growth"
 )
 
 // shards is into how many experts each copy of a dense MLP is cut.
@@ -70,7 +70,7 @@ func (c *Claim) ofParts(s, ffn int) *Claim {
 		return c
 	}
 	n := int32(ffn / s)
-	whole := expand.AxisMap{Fill: m.Fill}
+	whole := growth.AxisMap{Fill: m.Fill}
 	for k := range int32(s) {
 		for _, src := range m.Src {
 			if src >= 0 && src < n {

@@ -14,6 +14,7 @@ import (
 	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -225,7 +226,7 @@ func TestElementsTwice(t *testing.T) {
 		}
 	}, nil))
 	claim := ClaimOf(plan)
-	claim.Maps[arch.HeadDim] = expand.AxisMap{Src: src}
+	claim.Maps[arch.HeadDim] = growth.AxisMap{Src: src}
 	mustRefuse(t, claim, ck, bad)
 }
 
@@ -260,7 +261,7 @@ func TestElementsLost(t *testing.T) {
 	}, nil))
 	src := upTo(int32(m.HeadDim))
 	src[0], src[half] = -1, -1
-	claim := &Claim{Maps: map[arch.Axis]expand.AxisMap{arch.HeadDim: {Src: src}}}
+	claim := &Claim{Maps: map[arch.Axis]growth.AxisMap{arch.HeadDim: {Src: src}}}
 	for i := range m.Layers {
 		claim.Layers = append(claim.Layers, i)
 	}
@@ -329,11 +330,11 @@ func TestFreshHeadsUnderFullNorm(t *testing.T) {
 			kv[i] = -1
 		}
 	}
-	hidden := expand.AxisMap{Src: upTo(int32(m.Hidden))}
+	hidden := growth.AxisMap{Src: upTo(int32(m.Hidden))}
 	for range m.Hidden {
 		hidden.Write = append(hidden.Write, 0.5)
 	}
-	claim := &Claim{Maps: map[arch.Axis]expand.AxisMap{arch.KV: {Src: kv}, arch.Hidden: hidden}}
+	claim := &Claim{Maps: map[arch.Axis]growth.AxisMap{arch.KV: {Src: kv}, arch.Hidden: hidden}}
 	for i := range m.Layers {
 		claim.Layers = append(claim.Layers, i)
 	}
@@ -386,7 +387,7 @@ func TestPermutedTies(t *testing.T) {
 		}, nil))
 		src := upTo(int32(n))
 		slices.Reverse(src)
-		claim := &Claim{Maps: map[arch.Axis]expand.AxisMap{arch.Experts: {Src: src}}}
+		claim := &Claim{Maps: map[arch.Axis]growth.AxisMap{arch.Experts: {Src: src}}}
 		for i := range m.Layers {
 			claim.Layers = append(claim.Layers, i)
 		}

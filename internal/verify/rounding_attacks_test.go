@@ -9,6 +9,7 @@ import (
 	"famkit/expand"
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -29,7 +30,7 @@ func TestMagnifiedThroughLayers(t *testing.T) {
 				coarse(v)
 			}
 		}, nil))
-		plan, child := grow(t, ck, expand.Request{Hidden: change(t, "x1.5"), FFN: change(t, "2x"), Split: expand.SplitEven})
+		plan, child := grow(t, ck, expand.Request{Hidden: change(t, "x1.5"), FFN: change(t, "2x"), Split: growth.SplitEven})
 		src, write, ffn := plan.Maps[arch.Hidden].Src, plan.Maps[arch.Hidden].Write, plan.Maps[arch.FFN].Src
 		copies, neurons := map[int32][]int{}, map[int32][]int{}
 		for i, s := range src {
@@ -396,7 +397,7 @@ func TestPairsAtTheLimit(t *testing.T) {
 func TestRoundingsOfWideSums(t *testing.T) {
 	for _, n := range []int{1, 8} {
 		ck := random(t, 9, archtest.Configs["mistral"], tensor.BF16)
-		plan, child := grow(t, ck, expand.Request{FFN: change(t, "2x"), Split: expand.SplitEven})
+		plan, child := grow(t, ck, expand.Request{FFN: change(t, "2x"), Split: growth.SplitEven})
 		groups := map[int32][]int{}
 		for i, s := range plan.Maps[arch.FFN].Src {
 			groups[s] = append(groups[s], i)
@@ -458,9 +459,9 @@ func TestWideMeans(t *testing.T) {
 // TestProofOfSigns: a stored claim may have scales of either sign.
 func TestProofOfSigns(t *testing.T) {
 	ck := random(t, 9, archtest.Configs["mistral"], tensor.F32)
-	m := expand.AxisMap{Src: []int32{0, 1}, Write: []float64{1, -1}}
+	m := growth.AxisMap{Src: []int32{0, 1}, Write: []float64{1, -1}}
 	_ = ck
-	p := &Proof{Schema: ProofSchema, Claim: &Claim{Maps: map[arch.Axis]expand.AxisMap{arch.Hidden: m}}}
+	p := &Proof{Schema: ProofSchema, Claim: &Claim{Maps: map[arch.Axis]growth.AxisMap{arch.Hidden: m}}}
 	p.Parent.Path, p.Child.Path = "a", "b"
 	if _, err := ParseProof("x", p.JSON()); err != nil {
 		t.Error(err)

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 
-	"famkit/expand"
 	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/engine"
 	"famkit/internal/fault"
+	"famkit/internal/growth"
 	"famkit/internal/tensor"
 )
 
@@ -40,7 +40,7 @@ type Options struct {
 
 // Models runs every check on a parent and its child. plan is nil where the child has none. An error means that the
 // question could not be answered; a difference is no error.
-func Models(ctx context.Context, parent, child format.Source, plan *expand.Plan, o Options) (*Report, error) {
+func Models(ctx context.Context, parent, child format.Source, plan *growth.Plan, o Options) (*Report, error) {
 	r := &Report{Schema: 1, Allowed: o.AllowInexact}
 	pck, pfs := wellFormed(parent)
 	cck, cfs := wellFormed(child)
@@ -89,7 +89,7 @@ func Models(ctx context.Context, parent, child format.Source, plan *expand.Plan,
 
 // follows adds the check that the child is what its plan makes of the parent, byte for byte, and gives the types of
 // the numbers that the plan rounds. With skip the bytes are not compared.
-func (r *Report) follows(ctx context.Context, plan *expand.Plan, parent, child *arch.Checkpoint, skip bool) ([]tensor.DType, error) {
+func (r *Report) follows(ctx context.Context, plan *growth.Plan, parent, child *arch.Checkpoint, skip bool) ([]tensor.DType, error) {
 	if plan == nil {
 		return nil, nil
 	}
@@ -106,7 +106,7 @@ func (r *Report) follows(ctx context.Context, plan *expand.Plan, parent, child *
 	for _, x := range plan.Rounding {
 		d, err := tensor.ParseDType(x.DType)
 		if err != nil {
-			return nil, fault.Inputf("%s: %w", expand.PlanFile, err)
+			return nil, fault.Inputf("%s: %w", growth.PlanFile, err)
 		}
 		rounded = append(rounded, d)
 	}

@@ -1,4 +1,14 @@
-package expand
+// Package growth holds growths as data. A plan says what sizes a parent has and its child gets, which block each block
+// comes from, and where each index of a grown axis comes from. It is made by package expand, stored beside the child
+// as plan.json, and read by whoever wants to know: nothing here grows anything.
+//
+// Words: an index of a grown axis has a source, the parent's index that it is a copy of, or is fresh; a block is
+// silent where it adds nothing to the residual stream; a silent block of pairs holds neurons and heads twice, written
+// with +c and -c.
+//
+// To read: plan.go (the plan), sizes.go, axismap.go, layers.go, split.go, upcycle.go (its parts), read.go (plans from
+// outside), child.go (the model that comes out), names.go (files).
+package growth
 
 import (
 	"encoding/json"
@@ -7,11 +17,7 @@ import (
 	"slices"
 
 	"famkit/internal/arch"
-	"famkit/internal/fault"
 )
-
-// PlanFile is the name under which a plan travels in the grown checkpoint.
-const PlanFile = "plan.json"
 
 // PlanSchema is the version of the plan's layout.
 const PlanSchema = 2
@@ -68,6 +74,17 @@ type Rounding struct {
 // Exact reports whether the function is kept and no stored number was rounded.
 func (p *Plan) Exact() bool { return len(p.Rounding) == 0 && len(p.Inexact) == 0 }
 
+// Grows lists the axes that p grows, in a fixed order.
+func (p *Plan) Grows() []arch.Axis {
+	var out []arch.Axis
+	for _, a := range append([]arch.Axis{arch.Layers}, Axes...) {
+		if p.Methods[a] != "" {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
 // JSON is the plan as it is stored.
 func (p *Plan) JSON() []byte {
 	b, err := json.MarshalIndent(p, "", " ")
@@ -77,23 +94,18 @@ func (p *Plan) JSON() []byte {
 	return append(b, '\n')
 }
 
-// ParsePlan reads a stored plan and checks that it is a growth at all. name is the file, for errors.
-func ParsePlan(name string, b []byte) (*Plan, error) {
-	p := new(Plan)
-	if err := json.Unmarshal(b, p); err != nil {
-		return nil, fault.Inputf("%s: not a plan: %w", name, err)
-	}
-	if p.Schema != PlanSchema {
-		return nil, fault.Inputf("%s: plan schema %d, want %d", name, p.Schema, PlanSchema)
-	}
-	if err := p.check(); err != nil {
-		return nil, fault.Inputf("%s: %w", name, err)
-	}
-	return p, nil
+// Clone is a copy that shares no map with p.
+func (p *Plan) Clone() *Plan {
+	q := *p
+	q.Layers, q.Maps, q.Pairs, q.Methods = slices.Clone(p.Layers), maps.Clone(p.Maps), maps.Clone(p.Pairs), maps.Clone(p.Methods)
+	q.Rounding, q.Inexact = slices.Clone(p.Rounding), slices.Clone(p.Inexact)
+	return &q
 }
 
-func (p *Plan) check() error {
-	if err := p.Split.check(); err != nil {
+// Check reports why p is no growth: sizes that no model has, maps or layers that lose a source, what does not fit
+// together. Whoever makes a plan checks it, and so does whoever reads one.
+func (p *Plan) Check() error {
+	if err := p.Split.Check(); err != nil {
 		return err
 	}
 	for _, s := range []Sizes{p.From, p.To} {
@@ -104,13 +116,13 @@ func (p *Plan) check() error {
 	if len(p.Layers) != p.To.Layers {
 		return fmt.Errorf("%d layers listed, want %d", len(p.Layers), p.To.Layers)
 	}
-	if err := checkLayers(p.Layers, p.From.Layers, len(p.Inexact) > 0); err != nil {
+	if err := CheckLayers(p.Layers, p.From.Layers, len(p.Inexact) > 0); err != nil {
 		return err
 	}
-	if err := checkMaps(p.Maps, p.From, p.To, true); err != nil {
+	if err := p.checkMaps(p.Maps, true); err != nil {
 		return err
 	}
-	if err := checkMaps(p.Pairs, p.From, p.To, false); err != nil {
+	if err := p.checkMaps(p.Pairs, false); err != nil {
 		return err
 	}
 	for _, l := range p.Layers {
@@ -119,75 +131,71 @@ func (p *Plan) check() error {
 		}
 	}
 	if p.Upcycle != nil {
-		if err := p.Upcycle.check(p.From, p.To); err != nil {
+		if err := p.Upcycle.Check(p.From, p.To); err != nil {
 			return err
 		}
 	}
-	if heads := int64(p.To.Heads) * int64(max(1, p.To.HeadDim)); heads > maxSize || p.To.Heads < p.From.Heads {
+	if heads := int64(p.To.Heads) * int64(max(1, p.To.HeadDim)); heads > MaxSize || p.To.Heads < p.From.Heads {
 		return fmt.Errorf("%d heads of %d is no growth of %d heads", p.To.Heads, p.To.HeadDim, p.From.Heads)
 	}
 	return nil
 }
 
 // checkMaps checks each map against the sizes. Maps that must keep every source index are whole; those of pairs are not.
-func checkMaps(of map[arch.Axis]AxisMap, from, to Sizes, whole bool) error {
-	for axis := range of {
-		if !slices.Contains(growable, axis) {
-			return fmt.Errorf("axis %q cannot grow", axis)
+func (p *Plan) checkMaps(of map[arch.Axis]AxisMap, whole bool) error {
+	for a := range of {
+		if !slices.Contains(Axes, a) {
+			return fmt.Errorf("axis %q cannot grow", a)
 		}
 	}
-	for _, a := range growable {
-		n, k := axisSize(from, a), axisSize(to, a)
+	for _, a := range Axes {
 		m, ok := of[a]
+		n, k := p.From.Of(a), p.To.Of(a)
+		var err error
 		switch {
-		case !ok && n != k && whole && !(a == arch.Experts && n == 0) && !(a == arch.ExpertFFN && n == 0):
-			return fmt.Errorf("axis %s grows from %d to %d without a map", a, n, k)
+		case !ok && whole && n != k && p.needsMap(a):
+			err = fmt.Errorf("axis %s grows from %d to %d without a map", a, n, k)
 		case !ok:
-			continue
 		case whole:
-			if err := m.check(string(a), n, k); err != nil {
-				return err
-			}
-		case len(m.Src) != k || slices.ContainsFunc(m.Src, func(s int32) bool { return int(s) >= n || s < 0 }):
-			return fmt.Errorf("axis %s: the pairs' map of %d indices is none of %d to %d", a, len(m.Src), n, k)
+			err = m.Check(string(a), n, k)
+		case len(m.Src) != k || len(m.Read) != k || slices.ContainsFunc(m.Src, func(s int32) bool { return int(s) >= n || s < 0 }):
+			err = fmt.Errorf("axis %s: the pairs' map of %d indices is none of %d to %d", a, len(m.Src), n, k)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// growable lists the axes that a map can grow.
-var growable = []arch.Axis{arch.Vocab, arch.Pos, arch.Hidden, arch.FFN, arch.KV, arch.Group, arch.HeadDim, arch.Experts, arch.ExpertFFN}
-
-func axisSize(s Sizes, a arch.Axis) int {
+// needsMap reports whether tensors run along an axis, so that its growth must say where each index comes from. Experts
+// and their neurons that are made of a dense MLP have their rule in Upcycle; positions are a table only where the
+// architecture learns them.
+func (p *Plan) needsMap(a arch.Axis) bool {
 	switch a {
-	case arch.Layers:
-		return s.Layers
-	case arch.Hidden:
-		return s.Hidden
-	case arch.FFN:
-		return s.FFN
-	case arch.KV:
-		return s.KVHeads
-	case arch.Group:
-		return s.Heads / max(1, s.KVHeads)
-	case arch.HeadDim:
-		return s.HeadDim
-	case arch.Vocab:
-		return s.Vocab
-	case arch.Pos:
-		return s.Positions
 	case arch.Experts:
-		return s.Experts
+		return p.From.Experts != 0
 	case arch.ExpertFFN:
-		return s.ExpertFFN
+		return p.From.ExpertFFN != 0
+	case arch.Pos:
+		return runsAlong(p.Arch, a)
 	}
-	return 0
+	return true
 }
 
-// Clone is a copy that shares no map with p.
-func (p *Plan) Clone() *Plan {
-	q := *p
-	q.Layers, q.Maps, q.Pairs, q.Methods = slices.Clone(p.Layers), maps.Clone(p.Maps), maps.Clone(p.Pairs), maps.Clone(p.Methods)
-	q.Rounding, q.Inexact = slices.Clone(p.Rounding), slices.Clone(p.Inexact)
-	return &q
+// runsAlong reports whether an architecture has tensors along an axis; of one that is not known every axis is taken to
+// matter.
+func runsAlong(name string, a arch.Axis) bool {
+	spec, err := arch.Lookup(name)
+	if err != nil {
+		return true
+	}
+	for _, t := range slices.Concat(spec.Embed, spec.Block, spec.Head) {
+		for _, d := range t.Dims {
+			if slices.Contains(d.Axes, a) {
+				return true
+			}
+		}
+	}
+	return false
 }
