@@ -10,8 +10,8 @@ import (
 func TestAround(t *testing.T) {
 	dir := put(t, map[string]string{
 		"config.json": "{}", "b.safetensors": st(t, "x", "m"), "a.safetensors": st(t, "z", "k"),
-		indexFile:     `{"metadata":{"dtype":"float16","total_size":16},"weight_map":{"x":"b.safetensors","m":"b.safetensors","z":"a.safetensors","k":"a.safetensors"}}`,
-		".hidden":     "", "pytorch_model.bin": "", "adapter_config.json": "{}", "optimizer.safetensors": "",
+		indexFile: `{"metadata":{"dtype":"float16","total_size":16},"weight_map":{"x":"b.safetensors","m":"b.safetensors","z":"a.safetensors","k":"a.safetensors"}}`,
+		".hidden": "", "pytorch_model.bin": "", "adapter_config.json": "{}", "optimizer.safetensors": "",
 	})
 	if err := os.MkdirAll(filepath.Join(dir, "custom_generate"), 0o755); err != nil {
 		t.Fatal(err)
@@ -22,7 +22,8 @@ func TestAround(t *testing.T) {
 	}
 	defer func() { _ = h.Close() }()
 	a, ok := AroundOf(h)
-	if !ok || !slices.Equal(a.Weights, []string{"a.safetensors", "b.safetensors"}) || !slices.Equal(a.First, []string{"k", "z"}) {
+	if !ok || !slices.Equal(a.Weights, []string{"a.safetensors", "b.safetensors"}) || !slices.Equal(a.First,
+		[]string{"k", "z"}) {
 		t.Errorf("%v %+v", ok, a)
 	}
 	if string(a.Index["dtype"]) != `"float16"` || len(a.Meta) != 2 {

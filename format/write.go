@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"famkit/internal/fault"
+	"famkit/internal/strictjson"
 )
 
 // Write puts src at dst: a directory, or one file when dst ends in .safetensors (side files stay behind then). dst appears
@@ -128,9 +129,17 @@ func (w *writer) takeSideFiles(src Source) error {
 	}
 	for name, data := range src.Files() {
 		if !filepath.IsLocal(name) || strings.HasSuffix(name, suffix) || name == indexFile {
-			return fault.Inputf("side file %q cannot be written: its name is taken or leads out of the destination", name)
+			return fault.Inputf("side file %q cannot be written: its name is taken or leads out of the destination",
+				name)
 		}
 		w.side[name] = data
+	}
+	// The weights that transformers_weights named are written under the usual names. A config.json that is no JSON
+	// object stays as it is.
+	if data, ok := w.side["config.json"]; ok {
+		if data, err := strictjson.Without(data, "transformers_weights"); err == nil {
+			w.side["config.json"] = data
+		}
 	}
 	return nil
 }
@@ -193,7 +202,8 @@ func (w *writer) vacant() error {
 	case !w.lone && !st.IsDir():
 		return fault.Inputf("%s: wanted a checkpoint directory to replace, found a %s", w.dst, kindOf(st))
 	case !w.lone && !replaceable(w.dst):
-		return fault.Hint(fault.Inputf("%s: not replaced: it is not empty and holds neither config.json nor weights", w.dst), "remove it yourself if it may go")
+		return fault.Hint(fault.Inputf("%s: not replaced: it is not empty and holds neither config.json nor weights",
+			w.dst), "remove it yourself if it may go")
 	}
 	return nil
 }
@@ -304,7 +314,8 @@ func (w *writer) create(t *temporary) (outs []*os.File, err error) {
 	for _, file := range w.files {
 		f := t.lock
 		if !w.lone {
-			if f, err = os.OpenFile(filepath.Join(t.path, file.name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644); err != nil {
+			if f, err = os.OpenFile(filepath.Join(t.path, file.name), os.O_WRONLY|os.O_CREATE|os.O_EXCL,
+				0o644); err != nil {
 				return outs, fault.Failedf("making a file: %w", err)
 			}
 		}
@@ -324,7 +335,8 @@ func (w *writer) pump(ctx context.Context, outs []*os.File) error {
 	own := 0
 	for i, file := range w.files {
 		for _, p := range file.tensors {
-			jobs = append(jobs, &job{placed: p, out: outs[i], base: int64(len(file.header)) + p.begin, digest: !w.o.NoDigests})
+			jobs = append(jobs, &job{placed: p, out: outs[i], base: int64(len(file.header)) + p.begin,
+				digest: !w.o.NoDigests})
 		}
 		if i < len(w.files)-len(w.o.Extra) {
 			own = len(jobs)

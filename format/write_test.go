@@ -251,10 +251,12 @@ func (e endless) ReadAt(p []byte, off int64) (int, error) {
 
 func TestWriteAsksForChunks(t *testing.T) {
 	var most atomic.Int64
-	src := FromTensors([]tensor.Tensor{endless{tensor.Info{Name: "w", DType: tensor.BF16, Shape: []int{40 << 20}}, &most}}, nil, nil)
+	src := FromTensors([]tensor.Tensor{endless{tensor.Info{Name: "w", DType: tensor.BF16, Shape: []int{40 << 20}},
+		&most}}, nil, nil)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	if _, err := Write(context.Background(), filepath.Join(t.TempDir(), "w.safetensors"), src, WriteOptions{Workers: 4}); err != nil {
+	if _, err := Write(context.Background(), filepath.Join(t.TempDir(), "w.safetensors"), src,
+		WriteOptions{Workers: 4}); err != nil {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
@@ -312,7 +314,8 @@ func TestWriteFailsCleanly(t *testing.T) {
 			switch {
 			case what == "cancel" && !errors.Is(err, context.Canceled):
 				t.Errorf("cancelled: %v", err)
-			case what == "error" && (!errors.Is(err, broken) || fault.KindOf(err) != fault.Input || !strings.Contains(err.Error(), `"bad"`)):
+			case what == "error" && (!errors.Is(err, broken) || fault.KindOf(err) != fault.Input ||
+				!strings.Contains(err.Error(), `"bad"`)):
 				t.Errorf("failed: %v", err)
 			case what == "short" && !errors.Is(err, io.ErrUnexpectedEOF):
 				t.Errorf("short: %v", err)
@@ -386,4 +389,28 @@ func TestWriteFileAtomic(t *testing.T) {
 	if err := WriteFileAtomic(filepath.Join(dir, "absent", "x"), nil); err == nil {
 		t.Error("wrote into a directory that is not there")
 	}
+}
+
+// TestUsualNames: weights that transformers_weights named are written under the usual name, and config.json says no other.
+func TestUsualNames(t *testing.T) {
+	text := "{\n  \"a\": 30.0,\n  \"transformers_weights\": \"x.safetensors\"\n}\n"
+	dir := put(t, map[string]string{"x.safetensors": st(t, "w"), "config.json": text})
+	h, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = h.Close() }()
+	out := filepath.Join(t.TempDir(), "out")
+	if _, err := Write(context.Background(), out, h, WriteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(filepath.Join(out, "config.json"))
+	if err != nil || string(got) != "{\n  \"a\": 30.0\n}\n" {
+		t.Errorf("config.json is %q, %v", got, err)
+	}
+	again, err := Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = again.Close()
 }

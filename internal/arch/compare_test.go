@@ -204,7 +204,7 @@ func TestReadKeysAreRead(t *testing.T) {
 		}
 		for _, r := range s.Rules() {
 			for _, k := range r.Keys {
-				if seen[k] || k == "transformers_weights" || k[0] == '"' { // which package format reads
+				if seen[k] || k[0] == '"' {
 					continue
 				}
 				seen[k] = true

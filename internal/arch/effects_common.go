@@ -8,10 +8,12 @@ var commonRules = []KeyRule{
 	{Keys: []string{"vocab_size"}, Effect: Read, Why: "a size"},
 	{Keys: []string{"tie_word_embeddings"}, Effect: Read, Why: "whether the head is the embedding"},
 	{Keys: []string{"dtype", "torch_dtype"}, Effect: Read, Why: "the type in which loaders hold the weights"},
-	{Keys: []string{"transformers_weights"}, Effect: Read, Why: "the file of the weights"},
 
 	{Keys: []string{"is_causal"}, Effect: Only, Values: []string{"true"}, NotNull: true, Unreadable: true,
 		Why: "transformers 5 lets every token see those after it"},
+	{Keys: []string{"transformers_weights"}, Effect: Only,
+		Values: []string{`"model.safetensors"`, `"model.safetensors.index.json"`}, NotNull: true,
+		Why: "famkit and transformers from 4.57 on read that file, other programs model.safetensors"},
 	{Keys: []string{"attribute_map"}, Effect: Only, NotNull: true, Unreadable: true,
 		Why: "transformers reads other keys in place of those that it names"},
 	{Keys: []string{"configuration_files"}, Effect: Only, Values: []string{"[]", `["config.json"]`}, NotNull: true,

@@ -70,6 +70,7 @@ func idsValue(ids []int) any {
 func (w *writer) common(d *defaults) {
 	c, was, m := w.c, w.was, w.m
 	c.Delete("_name_or_path")
+	c.Delete("transformers_weights") // what is written has the usual name
 	w.int("vocab_size", was.Vocab, m.Vocab)
 	w.int(d.keys.hidden, was.Hidden, m.Hidden)
 	w.int(d.keys.layers, was.Layers, m.Layers)
@@ -123,7 +124,8 @@ func (w *writer) finish() error {
 	a, b := reflect.ValueOf(*got), reflect.ValueOf(*w.m)
 	for i := range a.NumField() {
 		if f := a.Type().Field(i).Name; f != "Spec" && !sameValue(a.Field(i).Interface(), b.Field(i).Interface()) {
-			return fault.Inputf("%s: a %s model cannot say %s in its config: wanted %s, it would mean %s", w.c.path, w.m.Spec.Name, f, shown(b.Field(i)), shown(a.Field(i)))
+			return fault.Inputf("%s: a %s model cannot say %s in its config: wanted %s, it would mean %s", w.c.path,
+				w.m.Spec.Name, f, shown(b.Field(i)), shown(a.Field(i)))
 		}
 	}
 	return nil

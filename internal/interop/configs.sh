@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Holds famkit's tables of config keys (docs/formats.md) against transformers 5 and 4, whose code is the truth:
-#   1. every name that their config classes have, or that their code asks of a config, has a rule;
-#   2. from_pretrained and generate look for no file that is not on famkit's list;
-#   3. a child with other settings than its parent, against which famkit says nothing, loads in both and computes the same: at once,
-#      token by token with a cache, in chunks, in generate() (configs/variants.py makes them, configs/check.py compares);
-#   4. the types in which they hold weights are those that famkit says (configs/dtypes.py);
-#   5. an adapter beside the weights changes the function, and famkit refuses it (configs/adapter.py).
-# CONFIGS=N takes N children (1500; "all" takes every one, which is an hour or two); SEED=S others; KEEP=1 keeps the outputs.
+#   1. every name that their config classes have, or that their code asks of a config, has a rule (configs/table.py);
+#   2. from_pretrained and generate look for no file that famkit does not know of (configs/files.py);
+#   3. the types in which they hold weights are those that famkit says (configs/dtypes.py);
+#   4. an adapter beside the weights changes the function, and famkit refuses it (configs/adapter.py);
+#   5. tensors under other names load where famkit says so, and what famkit ignores they ignore (configs/layouts.py);
+#   6. a child with other settings than its parent, against which famkit says nothing, loads in both and computes the
+#      same: at once, token by token with a cache, in chunks, in generate(); one that famkit takes for another model has
+#      famkit's logits (configs/variants.py makes them, configs/check.py compares).
+# CONFIGS=N takes N children (1200; "all" takes every one, which is two hours); SEED=S others; KEEP=1 keeps the outputs.
 set -euo pipefail
 # shellcheck source=internal/interop/env.sh
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
@@ -21,24 +23,33 @@ go build -o "$judge" ./internal/interop/configs
 "$judge" table >"$WORK/table.json"
 
 status=0
-for v in 5 4; do
-  py=PY$v
-  "${!py}" "$dir/names.py" "$WORK/names$v.json" 2>"$WORK/log" || die "names.py: $(tail -n 2 "$WORK/log")"
-  "${!py}" "$dir/files.py" "$WORK/bases/llama" 2>"$WORK/log" || { tail -n 3 "$WORK/log" >&2 && status=1; }
-  "${!py}" "$dir/dtypes.py" "$judge" "$WORK/bases/llama" "$WORK/dtypes" 2>"$WORK/log" || { tail -n 3 "$WORK/log" >&2 && status=1; }
-  PYTHONPATH=$PEFT "${!py}" "$dir/adapter.py" "$judge" "$WORK/bases/llama" "$WORK/adapter" 2>"$WORK/log" ||
-    { tail -n 3 "$WORK/log" >&2 && status=1; }
-done
-python3 "$dir/table.py" "$WORK/table.json" "$WORK/names5.json" "$WORK/names4.json" || status=1
+# check PYTHON SCRIPT ARGUMENTS...: one of the scripts, its complaints shown.
+check() {
+  local py=$1 script=$2
+  shift 2
+  "$py" "$dir/$script" "$@" 2>"$WORK/log" || { tail -n 3 "$WORK/log" >&2 && status=1; }
+}
 
-python3 "$dir/variants.py" "$WORK/names5.json" "$WORK/names4.json" "$WORK/bases" "$WORK/all.jsonl" --pairs 100 --seed "${SEED:-1}"
-"$judge" judge "$WORK/all.jsonl" "$WORK/verdicts.jsonl"
-python3 "$dir/sample.py" "$WORK/all.jsonl" "$WORK/verdicts.jsonl" "$WORK/variants.jsonl" "${CONFIGS:-1500}" "${SEED:-1}"
 for v in 5 4; do
   py=PY$v
-  "${!py}" "$dir/run.py" "$WORK/variants.jsonl" "$WORK/outcomes$v.jsonl" "$WORK/child$v" 2>"$WORK/log$v" &
+  check "${!py}" names.py "$WORK/names$v.json"
+  check "${!py}" files.py "$WORK/bases/llama"
+  check "${!py}" dtypes.py "$judge" "$WORK/bases/llama" "$WORK/dtypes"
+  PYTHONPATH=$PEFT check "${!py}" adapter.py "$judge" "$WORK/bases/llama" "$WORK/adapter"
+  check "${!py}" layouts.py "$judge" "$WORK/bases" "$WORK/layout"
+done
+names=("$WORK/names5.json" "$WORK/names4.json")
+check python3 table.py "$WORK/table.json" "${names[@]}"
+
+children=$WORK/children.jsonl verdicts=$WORK/verdicts.jsonl variants=$WORK/variants.jsonl
+check python3 variants.py "${names[@]}" "$WORK/bases" "$children" --pairs 100 --seed "${SEED:-1}"
+"$judge" judge "$children" "$verdicts"
+check python3 sample.py "$children" "$verdicts" "$variants" "${CONFIGS:-1200}" "${SEED:-1}"
+check "$PY5" logits.py bin/famkit "$variants" "$verdicts" "$WORK/logits"
+for v in 5 4; do
+  py=PY$v
+  "${!py}" "$dir/run.py" "$variants" "$WORK/outcomes$v.jsonl" "$WORK/child$v" "$WORK/logits" 2>"$WORK/log$v" &
 done
 wait
-python3 "$dir/check.py" "$WORK/variants.jsonl" "$WORK/verdicts.jsonl" "$WORK/outcomes5.jsonl" "$WORK/outcomes4.jsonl" ||
-  { tail -qn 2 "$WORK/log5" "$WORK/log4" >&2 && status=1; }
+check python3 check.py "$variants" "$verdicts" "$WORK/outcomes5.jsonl" "$WORK/outcomes4.jsonl"
 exit $status

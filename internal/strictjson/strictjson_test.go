@@ -127,3 +127,23 @@ func FuzzCheck(f *testing.F) {
 		}
 	})
 }
+
+func TestWithout(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"a":1}`:                             `{}`,
+		`{"a": 1, "b": 30.0}`:                 `{ "b": 30.0}`,
+		"{\n \"b\": 30.0,\n \"a\": [1, 2]\n}": "{\n \"b\": 30.0\n}",
+		`{"b":{"a":1},"a":"},","c":null}`:     `{"b":{"a":1},"c":null}`,
+		` { "\u0061" : 1 , "b":2 } `:          ` { "b":2 } `,
+		`{"b":1}`:                             `{"b":1}`,
+		`{}`:                                  `{}`,
+	} {
+		got, err := Without([]byte(text), "a")
+		if err != nil || string(got) != want || Check(got) != nil {
+			t.Errorf("%s: %q, %v, want %q", text, got, err, want)
+		}
+	}
+	if _, err := Without([]byte("[]"), "a"); err == nil {
+		t.Error("a list has no keys")
+	}
+}

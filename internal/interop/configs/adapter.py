@@ -1,4 +1,4 @@
-"""adapter.py CONFIGS FOLDER WORK: a LoRA adapter beside the weights is loaded without being asked for, and famkit refuses it."""
+"""adapter.py CONFIGS FOLDER WORK: an adapter beside the weights is loaded unasked, and famkit refuses it."""
 import json
 import os
 import shutil
@@ -37,7 +37,8 @@ if not moved > 0.1:
     problems.append(f"the adapter moves the logits by {moved:.1g} only: this check shows nothing")
 if not against():
     problems.append("famkit says nothing against an adapter beside the weights")
-print(f"transformers {transformers.__version__} with peft {peft.__version__}: an adapter moves logits by {moved:.2g}; {len(problems)} problems")
+print(f"transformers {transformers.__version__} with peft {peft.__version__}: an adapter moves logits by {moved:.2g}; "
+      f"{len(problems)} problems")
 for p in problems:
     print(p)
 sys.exit(1 if problems else 0)

@@ -1,8 +1,10 @@
 """check.py VARIANTS VERDICTS OUTCOMES...: holds famkit's verdicts on children against what transformers made of them.
 
-A defect is a child of which famkit says that nothing stands against its computing its parent's function, and which a version
-of transformers does not load, loads with another report, or of which it gives other logits: at once, token by token with a
-cache, several tokens at a time, or in generate(). What generate() chooses may differ where famkit names a setting of it.
+A defect is a child of which famkit says that nothing stands against its computing its parent's function, and which a
+version of transformers does not load, loads with another report, or of which it gives other logits: at once, token by
+token with a cache, several tokens at a time, or in generate(). What generate() chooses may differ where famkit names a
+setting of it. Where famkit takes a child for another model than its parent, transformers must give the logits that
+famkit gives.
 """
 import collections
 import json
@@ -32,11 +34,18 @@ def main():
         count[verdict["verdict"], kind] += 1
         if verdict["verdict"] == "same" and bad:
             defects.append((os.path.basename(v["base"]), v["what"], bad[0], verdict.get("named", [])))
+        other = [g for g in got if isinstance(g, str) and g != "same" or "famkit" in g]
+        if verdict["verdict"] == "other" and other:
+            defects.append((os.path.basename(v["base"]), v["what"], other[0], ["other model: " + verdict["why"]]))
     for base, what, bad, named in defects[:int(os.environ.get("SHOW", "40"))]:
-        print(f"famkit says nothing against {base} with {json.dumps(what)[:200]}: transformers {str(bad)[:160]} {named}")
+        print(f"famkit says nothing against {base} with {json.dumps(what)[:200]}: transformers {str(bad)[:160]} "
+              f"{named}")
     for (verdict, kind), n in sorted(count.items()):
         print(f"famkit: {verdict:8} transformers: {kind:18} {n:7}")
     print(f"{len(variants)} children, {len(defects)} defects")
+    if not count["refused", "does not"]:
+        print("no refused child computes anything else: this shows nothing")
+        return 1
     return 1 if defects else 0
 
 

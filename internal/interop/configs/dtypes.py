@@ -1,4 +1,4 @@
-"""dtypes.py CONFIGS FOLDER WORK: the types in which this Python's transformers holds weights, against what famkit says."""
+"""dtypes.py CONFIGS FOLDER WORK: in which types this Python's transformers holds weights, against what famkit says."""
 import json
 import os
 import shutil
@@ -17,9 +17,15 @@ FOUR = int(transformers.__version__.split(".")[0]) < 5
 
 names = sorted(load_file(os.path.join(BASE, "model.safetensors")))
 FIRST, LAST = names[0], names[-1]
-two = lambda name: "b.safetensors" if name == FIRST else "a.safetensors"
 
-# what it is, the types by name ("*" for the others), the file of each tensor, metadata of the index, changes of the config
+
+def two(name):
+    return "b.safetensors" if name == FIRST else "a.safetensors"
+
+
+
+# What it is, the types by name ("*" for the others), the file of each tensor, metadata of the index, what config.json
+# says beside the rest.
 CASES = [
     ("first by name", {"*": SINGLE, FIRST: HALF}, None, None, {}),
     ("last by name", {"*": SINGLE, LAST: HALF}, None, None, {}),
@@ -54,7 +60,8 @@ def put(types, file_of, metadata, changes):
         return
     where = {k: file_of(k) for k in tensors}
     for name in set(where.values()):
-        save_file({k: v for k, v in tensors.items() if where[k] == name}, os.path.join(WORK, name), metadata={"format": "pt"})
+        part = {k: v for k, v in tensors.items() if where[k] == name}
+        save_file(part, os.path.join(WORK, name), metadata={"format": "pt"})
     with open(os.path.join(WORK, "model.safetensors.index.json"), "w", encoding="utf-8") as f:
         json.dump({"metadata": metadata, "weight_map": where}, f)
 
@@ -73,8 +80,8 @@ def main():
     bad = 0
     for what, *how in CASES:
         put(*how)
-        says = {x["by"]: x["dtype"] for x in json.loads(subprocess.run([CONFIGS, "loaded", WORK], capture_output=True, text=True,
-                                                                         check=True).stdout)}
+        r = subprocess.run([CONFIGS, "loaded", WORK], capture_output=True, text=True, check=True)
+        says = {x["by"]: x["dtype"] for x in json.loads(r.stdout)}
         asks = [("transformers 4", {}), ('transformers 4 with dtype="auto"', {"dtype": "auto"})] if FOUR else \
             [("transformers 5", {}), ("transformers 5", {"dtype": "auto"})]
         for by, kwargs in asks:

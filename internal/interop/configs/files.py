@@ -45,7 +45,8 @@ def main():
     for trust in (False, True):
         model = transformers.AutoModelForCausalLM.from_pretrained(sys.argv[1], trust_remote_code=trust)
         model.generate(torch.arange(3, 9)[None], max_new_tokens=3)
-    print(f"transformers {transformers.__version__} looks for {len(seen)} names: {', '.join(sorted(s for s in seen if s))}")
+    names = ", ".join(sorted(s for s in seen if s))
+    print(f"transformers {transformers.__version__} looks for {len(seen)} names: {names}")
     for s in sorted(seen - KNOWN):
         print(f"{s}: famkit does not know that it is looked for")
     for s in sorted(MUST - seen):

@@ -24,6 +24,7 @@ type variant struct {
 // its Model is another than the parent's, so that a proof would compare them, "same" where nothing is said against it.
 type verdict struct {
 	ID      int      `json:"id"`
+	Vocab   int      `json:"vocab,omitempty"` // of the child
 	Verdict string   `json:"verdict"`
 	Why     string   `json:"why,omitempty"`
 	Named   []string `json:"named,omitempty"` // what differs without effect
@@ -53,15 +54,42 @@ func judgeAll(variants, out string) error {
 			}
 			parents[v.Base] = ck
 		}
+		if v.inMemory() {
+			return e.Encode(judge(v.ID, parents[v.Base], v.source(parents[v.Base].Source)))
+		}
 		if err := put(v, folder); err != nil {
 			return err
 		}
-		return e.Encode(judge(v.ID, parents[v.Base], folder))
+		h, err := format.Open(folder)
+		if err != nil {
+			return e.Encode(verdict{ID: v.ID, Verdict: "refused", Why: err.Error()})
+		}
+		defer func() { _ = h.Close() }() // only read
+		return e.Encode(judge(v.ID, parents[v.Base], h))
 	})
 	if err != nil {
 		return err
 	}
 	return w.Close()
+}
+
+// inMemory reports whether opening the variant's folder gives nothing but other side files.
+func (v variant) inMemory() bool {
+	for name, text := range v.Files {
+		if !strings.HasSuffix(name, "config.json") || text == nil || strings.Contains(*text, "transformers_weights") {
+			return false
+		}
+	}
+	return true
+}
+
+// source is the variant without its folder.
+func (v variant) source(base format.Source) format.Source {
+	files := map[string][]byte{}
+	for name, text := range v.Files {
+		files[name] = []byte(*text)
+	}
+	return format.WithFiles(base, files)
 }
 
 // put makes the folder of a variant.
@@ -106,13 +134,8 @@ func put(v variant, folder string) error {
 // neutral are the fields of a Model that decide nothing of logits.
 var neutral = []string{"Spec", "InitRange", "BOS", "EOS"}
 
-func judge(id int, parent *arch.Checkpoint, folder string) verdict {
-	h, err := format.Open(folder)
-	if err != nil {
-		return verdict{ID: id, Verdict: "refused", Why: err.Error()}
-	}
-	defer func() { _ = h.Close() }() // only read
-	child, err := arch.Bind(h)
+func judge(id int, parent *arch.Checkpoint, src format.Source) verdict {
+	child, err := arch.Bind(src)
 	if err != nil {
 		return verdict{ID: id, Verdict: "refused", Why: err.Error()}
 	}
@@ -123,9 +146,9 @@ func judge(id int, parent *arch.Checkpoint, folder string) verdict {
 		}
 	}
 	if field := differs(parent.Model, child.Model); field != "" {
-		return verdict{ID: id, Verdict: "other", Why: field}
+		return verdict{ID: id, Vocab: child.Model.Vocab, Verdict: "other", Why: field}
 	}
-	v := verdict{ID: id, Verdict: "same"}
+	v := verdict{ID: id, Vocab: child.Model.Vocab, Verdict: "same"}
 	for _, f := range facts {
 		if f.Differs() {
 			v.Named = append(v.Named, fmt.Sprintf("%s: %s (%s)", f.File, f.Key, f.Effect))

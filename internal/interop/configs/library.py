@@ -94,7 +94,7 @@ def is_config(node):
     if isinstance(node, ast.Subscript):
         return is_config(node.value)
     name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
-    other = ("generation_config", "quantization_config", "load_config", "peft_config", "kernel_config", "compile_config",
-             "adapter_config", "assistant_config", "cb_config", "watermarking_config", "vision_config", "fusion_config",
-             "distributed_config", "base_config")
+    other = ("generation_config", "quantization_config", "load_config", "peft_config", "kernel_config",
+             "compile_config", "adapter_config", "assistant_config", "cb_config", "watermarking_config",
+             "vision_config", "fusion_config", "distributed_config", "base_config")
     return "config" in name and not name.endswith(other)

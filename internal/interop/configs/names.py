@@ -1,4 +1,4 @@
-"""names.py OUT: what this Python's transformers has in its config classes and asks of configs, with the classes' defaults."""
+"""names.py OUT: what this Python's transformers has in its config classes and asks of configs, with the defaults."""
 import json
 import sys
 

@@ -1,10 +1,11 @@
 """Loads checkpoints in this Python's transformers and says in what their functions differ from their parents'.
 
-run.py VARIANTS OUT FOLDER: VARIANTS has one JSON object a line: {"id", "base", "files": {name: text or null}}. Each is
-the checkpoint in folder base with some files written or left out. OUT has one line for each: {"id", "outcome"}, where
+run.py VARIANTS OUT FOLDER [LOGITS]: VARIANTS has one JSON object a line, {"id", "base", "files": {name: text or null}}:
+the checkpoint in folder base with some files written or left out. OUT has one line for each, {"id", "outcome"}, where
 outcome is "same", "error: ...", "report: ..." (the loading report is not that of the base) or a list of what differs:
 forward (all tokens at once), cache (token by token, the keys and values kept), chunks (four tokens at a time), generate
-(the logits that generate() sees), dtype (of the weights).
+(the logits that generate() sees), dtype (of the weights). Where LOGITS has famkit's own logits of a child (logits.py),
+"famkit" is in the list if these are others, at once, token by token or in chunks.
 """
 import gc
 import json
@@ -19,6 +20,7 @@ os.environ["TORCHDYNAMO_DISABLE"] = "1"  # some caches have their models compile
 
 import torch
 import transformers
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, LogitsProcessor
 
 warnings.filterwarnings("ignore")
@@ -74,10 +76,10 @@ def attempt(f, *args):
         return f"{type(e).__name__}: {str(e)[:120]}"
 
 
-def measure(path, **kwargs):
+def measure(path):
     """Everything that is compared of one checkpoint; an "error" alone where it does not load."""
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(path, output_loading_info=True, **kwargs)
+        model, info = AutoModelForCausalLM.from_pretrained(path, output_loading_info=True)
         model.eval()
         ids = token_ids(model.get_input_embeddings().weight.shape[0])
         report = {k: sorted(map(str, v)) for k, v in info.items() if v}
@@ -101,12 +103,22 @@ def differ(a, b):
     return not (a - b).abs().max().item() <= TOLERANCE * b.abs().max().item()
 
 
-def compare(got, want):
+def as_famkit(got, path):
+    """Whether a child's logits are famkit's, however they were computed."""
+    if not path or not os.path.exists(path):
+        return True
+    want = load_file(path)["logits"].double()
+    return not any(differ(got[k], want) for k in ("forward", "cache", "chunks"))
+
+
+def compare(got, want, path):
     if "error" in got:
         return "error: " + got["error"]
     if got["report"] != want["report"]:
         return "report: " + json.dumps(got["report"])[:200]
     out = [k for k in ("forward", "cache", "chunks", "generate") if differ(got[k], want[k])]
+    if not as_famkit(got, path):
+        out.append("famkit")
     if got["dtype"] != want["dtype"]:
         out.append("dtype " + " ".join(got["dtype"]))
     out = [k + ": " + got[k] if k in got and isinstance(got[k], str) else k for k in out]
@@ -137,7 +149,8 @@ def out_of_time(*_):
 
 
 def main():
-    variants, out, folder = sys.argv[1:]
+    variants, out, folder = sys.argv[1:4]
+    own = sys.argv[4] if len(sys.argv) > 4 else None
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     signal.signal(signal.SIGALRM, out_of_time)
     transformers.logging.set_verbosity(60)
@@ -153,7 +166,8 @@ def main():
             put(v["base"], v["files"], folder)
             signal.alarm(SECONDS)
             try:
-                outcome = compare(measure(folder, **v.get("load", {})), bases[v["base"]])
+                path = own and os.path.join(own, f"{v['id']}.safetensors")
+                outcome = compare(measure(folder), bases[v["base"]], path)
             except TimeoutError as e:
                 outcome = f"error: {e}"
             signal.alarm(0)

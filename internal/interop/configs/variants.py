@@ -1,8 +1,8 @@
 """Makes children that differ from their parents in what a loader reads beside the weights.
 
-variants.py NAMES... BASES OUT [--pairs N] [--seed S] [--only A,B]: NAMES are what names.py said of each library. For every base
-and every name that either library knows, the name is set to each value of a pool; then come N random combinations of
-several keys.
+variants.py NAMES... BASES OUT [--pairs N] [--seed S] [--only A,B]: NAMES are what names.py said of each library. For
+every base and every name that a library knows, the name is set to each value of a pool; then come N random combinations
+of several keys, and for some bases other settings of generation and other files.
 """
 import argparse
 import copy
@@ -10,82 +10,12 @@ import json
 import os
 import random
 
+from pools import EXCEPT, FILES, LARGE, POOL, SPECIAL
+
 ABSENT = object()
 
-# Values that some key takes somewhere, for keys of which nothing else is known.
-POOL = [True, False, None, 0, 1, 2, 4, 0.5, "x", "eager", "full_attention", "sliding_attention", [], [0], [1, 0], {},
-        {"0": {"rms_norm_eps": 0.5, "sliding_window": 3}}]
-
-# Values that are worth trying for a key, beside those made from its present value.
-SPECIAL = {
-    "attribute_map": [{"rms_norm_eps": "initializer_range"}, {"num_hidden_layers": "bos_token_id"},
-                      {"layer_norm_epsilon": "initializer_range"}, {"layer_norm_eps": "initializer_range"}],
-    "per_layer_config": [{"0": {"rms_norm_eps": 0.5}}, {"0": {"skip": ["mlp"]}}, {"1": {"sliding_window": 3}}, {"0": {}}],
-    "layer_types": [["full_attention"] * 2, ["full_attention"] * 3, ["sliding_attention"] * 2, ["sliding_attention"] * 3,
-                    ["full_attention", "sliding_attention"], ["sliding_attention", "full_attention"],
-                    ["sliding_attention", "full_attention", "sliding_attention"], ["chunked_attention"] * 2,
-                    ["chunked_attention"] * 3, ["linear_attention"] * 2, ["attention"] * 2, ["attention"] * 3],
-    "sliding_window": [1, 2, 3, 4, 5, 6, 8, 64],
-    "attention_chunk_size": [1, 3, 4, 64],
-    "cache_implementation": ["dynamic", "static", "hybrid", "sliding_window", "offloaded", "offloaded_static", "quantized",
-                             "dynamic_full", "hybrid_chunked", "offloaded_hybrid", "mamba", "paged"],
-    "cache_config": [{}, {"backend": "quanto", "nbits": 2}],
-    "hidden_act": ["silu", "swish", "gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "gelu_fast", "quick_gelu"],
-    "hidden_activation": ["silu", "gelu", "gelu_new", "gelu_pytorch_tanh", "relu"],
-    "activation_function": ["silu", "gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "gelu_fast"],
-    "dtype": ["float32", "bfloat16", "float16", "float64", "float", "half", "auto", {"": "bfloat16"}],
-    "torch_dtype": ["float32", "bfloat16", "float16", "float64", "half", "auto"],
-    "architectures": [[], ["LlamaForCausalLM"], ["LlamaModel"], ["GPT2LMHeadModel", "X"], "LlamaForCausalLM"],
-    "model_type": ["llama", "mistral", "ministral", "qwen2", "qwen3", "gemma", "phi3", "olmo2", "gpt2"],
-    "auto_map": [{}, {"AutoConfig": "configuration_x.X"}, {"AutoModelForCausalLM": "modeling_x.X"}, "x"],
-    "configuration_files": [[], ["config.json"], ["config.4.0.0.json"], ["config.json", "config.4.0.0.json"]],
-    "transformers_weights": ["model.safetensors", "other.safetensors"],
-    "transformers_version": ["4.0.0", "99.0", "5.0.0", 5],
-    "quantization_config": [{}, {"quant_method": "bitsandbytes", "load_in_8bit": True}, {"quant_method": "fp8"}],
-    "fusion_config": [{"patch_embeddings": True}, {}],
-    "text_config": [{"rms_norm_eps": 0.5, "tie_word_embeddings": True}, {"sliding_window": 3}],
-    "rope_scaling": [{"type": "linear", "factor": 2.0}, {"rope_type": "linear", "factor": 2.0},
-                     {"rope_type": "dynamic", "factor": 2.0}, {"rope_type": "linear", "factor": 1.0},
-                     {"rope_type": "default"}, {"type": "default"}, {"rope_type": "axial"}, {"rope_type": "proportional"},
-                     {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-                      "original_max_position_embeddings": 16},
-                     {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16},
-                     {"rope_theta": 7.0}, {"rope_type": "default", "rope_theta": 7.0}],
-    "_rope_type_labels": [["full_attention"], ["rope_theta"]],
-    "pruned_heads": [{}, {"0": [0]}, {"1": [1]}],
-    "problem_type": ["regression", "multi_label_classification"],
-    "id2label": [{"0": "a"}, {"0": "a", "1": "b", "2": "c"}],
-    "mlp_only_layers": [[], [0], [1], [0, 1], [7]],
-    "_attn_implementation": ["eager", "sdpa", "flash_attention_2", "flex_attention", "paged|eager", "x"],
-    "attn_implementation": ["eager", "sdpa", "flash_attention_2", "flex_attention", "paged|sdpa", "x"],
-    "_attn_implementation_internal": ["eager", "sdpa", "flash_attention_2", "flex_attention"],
-    "_experts_implementation": ["eager", "grouped_mm", "batched_mm", "x"],
-    "experts_implementation": ["eager", "grouped_mm", "batched_mm", "x"],
-    "loss_type": ["ForCausalLM", "ForSequenceClassification", "x"],
-    "kv_sharing_modes": [["reuse", "own"], ["reuse", "reuse"], [None, "reuse"], ["store", "reuse"]],
-    "eos_token_id": [None, 5, [3, 4], -1, 100000], "bos_token_id": [None, 5, -1, 100000], "pad_token_id": [None, 0, 5, -1, 30, 100000],
-    "partial_rotary_factor": [0.5, 1.0, 0.25], "rope_theta": [7.0, 100.0, 1000000.0, 10000], "rotary_pct": [0.5, 1.0], "rotary_emb_base": [7, 1000],
-}
-SPECIAL["rope_parameters"] = SPECIAL["rope_scaling"] + [
-    {"full_attention": {"rope_type": "default", "rope_theta": 7.0}, "sliding_attention": {"rope_type": "default", "rope_theta": 9.0}},
-    {"full_attention": {"rope_type": "default", "rope_theta": 7.0}}]
-
-# Files beside the weights, and what is in them; "weights" stands for the weights of another model of the same sizes.
-FILES = {
-    "pytorch_model.bin": "x", "tf_model.h5": "x", "flax_model.msgpack": "x", "model.fp16.safetensors": "weights",
-    "consolidated.safetensors": "weights", "model-00001-of-00001.safetensors": "weights", "other.safetensors": "weights",
-    "shard-00001-model-00001-of-00001.safetensors": "weights", "adapter_model.safetensors": "weights", "params.json": '{"dim": 7}',
-    "model.safetensors.index.json": '{"metadata": {"dtype": "float16"}, "weight_map": {"a": "other.safetensors"}}',
-    "config.4.0.0.json": '{"rms_norm_eps": 0.5}', "configuration.json": '{"rms_norm_eps": 0.5}', "config.yaml": "x: 1",
-    "adapter_config.json": '{"peft_type": "LORA"}', "quantize_config.json": '{"bits": 4}', "quant_config.json": '{"bits": 4}',
-    "hf_quant_config.json": '{"quantization": {}}', "tokenizer.json": "{}", "tokenizer_config.json": "{}", "vocab.json": "{}",
-    "chat_template.jinja": "x", "chat_template.json": "{}", "modeling_x.py": "raise SystemExit", "__init__.py": "raise SystemExit",
-    "custom_generate/generate.py": "raise SystemExit", "preprocessor_config.json": "{}", "processor_config.json": "{}", ".metadata": "x",
-    "kernel_config.json": "{}", "recipe.yaml": "x", "README.md": "x", "plan.json": "{}", "proof.json": "{}", "dtype": "float16",
-}
-
-# No model of interest is made by these sizes, and a large one takes long.
-LARGE = 4096
+# The bases whose children differ in generation_config.json and in other files, too.
+SETTINGS_OF = ["llama", "mistral", "gemma2"]
 
 
 def made_from(value):
@@ -126,12 +56,8 @@ def values(key, config, default):
     return out
 
 
-# The bases whose children differ in generation_config.json and in other files, too.
-SETTINGS_OF = ["llama", "mistral", "gemma2"]
-
-
 def too_large(v):
-    return isinstance(v, int) and not isinstance(v, bool) and v > LARGE and v != 1000000 and v != 100000
+    return isinstance(v, int) and not isinstance(v, bool) and v > LARGE and v not in EXCEPT
 
 
 def changed(config, changes):
@@ -161,7 +87,7 @@ class Maker:
         for k in sorted(known):
             for v in values(k, {}, known[k]):
                 text = json.dumps({} if v is ABSENT else {k: v})
-                self.add(base, {"generation_config.json": text}, {"generation_config.json " + k: v if v is not ABSENT else "(absent)"})
+                self.add(base, {"generation_config.json": text}, shown({"generation_config.json " + k: v}))
         self.add(base, {"generation_config.json": "{"}, {"generation_config.json": "broken"})
 
     def beside(self, base):
