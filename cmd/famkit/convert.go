@@ -3,18 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"famkit/convert"
-	"famkit/format"
 	"famkit/internal/fault"
+	"famkit/internal/job"
 	"famkit/internal/tensor"
-	"famkit/internal/trainstate"
+	"famkit/internal/units"
 )
 
 const convertDescription = `Writes a checkpoint again in another form that computes the same function: a GGUF file as a Hugging Face directory
@@ -55,33 +51,13 @@ func runConvert(u *ui, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	shard, err := parseBytes(c.String("max-shard"))
+	shard, err := units.ParseBytes(c.String("max-shard"))
 	if err != nil {
 		return fault.Usagef("--max-shard: %w", err)
 	}
-	src, dst := c.Args().Get(0), c.Args().Get(1)
-	h, err := u.openSource(src)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = h.Close() }()
-	out, err := converted(h, dtype)
-	if err != nil {
-		return err
-	}
-	if strings.HasSuffix(dst, ".safetensors") {
-		if _, ok := format.ReadFile(out, "config.json"); ok {
-			u.note("%s is one file: config and tokenizer are left out", dst)
-		}
-	}
-	if err := trainstate.Guard(dst); err != nil && c.Bool("force") {
-		return err
-	}
-	o := format.WriteOptions{Force: c.Bool("force"), Inputs: []string{sourcePath(src, h)}, MaxShard: shard, NoDigests: true}
-	if c.Bool("dry-run") {
-		return dryConvert(u, src, dst, out, o)
-	}
-	return writeConvert(u, c, src, dst, out, o)
+	r, err := job.Convert(c.Context, job.ConvertOptions{Source: c.Args().Get(0), Destination: c.Args().Get(1), DType: dtype,
+		MaxShard: shard, Force: c.Bool("force"), DryRun: c.Bool("dry-run")}, u.observe())
+	return u.result(r, err, func(w io.Writer) { printConvert(w, r) })
 }
 
 // parseDType reads a type by PyTorch's name or its short form; Invalid stands for keep.
@@ -101,106 +77,7 @@ func parseDType(s string) (tensor.DType, error) {
 	return tensor.Invalid, fault.Usagef("--dtype: wanted float32, bfloat16, float16, float64 or keep, found %q", s)
 }
 
-// converted is what is to be written, lazily.
-func converted(h format.Handle, dtype tensor.DType) (src format.Source, err error) {
-	src = h
-	if _, ok := format.GGUF(h); ok {
-		if src, err = convert.FromGGUF(h); err != nil {
-			return nil, err
-		}
-	}
-	if dtype == tensor.Invalid {
-		return src, nil
-	}
-	return convert.Cast(src, dtype)
-}
-
-// sourcePath is what the output must not touch: the directory of a model file that was opened with the files beside it.
-func sourcePath(path string, h format.Handle) string {
-	st, err := os.Stat(path)
-	_, config := format.ReadFile(h, "config.json")
-	if err == nil && !st.IsDir() && config {
-		return filepath.Dir(path)
-	}
-	return path
-}
-
-// convertAnswer is what convert prints.
-type convertAnswer struct {
-	Schema  int      `json:"schema"`
-	Source  string   `json:"source"`
-	Output  string   `json:"output"`
-	Written bool     `json:"written"`
-	Bytes   int64    `json:"bytes"`
-	Tensors int      `json:"tensors"`
-	Params  int64    `json:"parameters"`
-	DTypes  []string `json:"dtypes"`
-	Files   []string `json:"files"`
-	Free    int64    `json:"free_disk,omitempty"`
-	Memory  int64    `json:"memory,omitempty"`
-}
-
-func describeConvert(src, dst string, out format.Source) (a convertAnswer, err error) {
-	a = convertAnswer{Schema: 1, Source: src, Output: dst, Tensors: len(out.Names())}
-	if a.Params, err = parameters(out); err != nil {
-		return a, err
-	}
-	for _, name := range out.Names() {
-		t, err := out.Tensor(name)
-		if err != nil {
-			return a, err
-		}
-		if d := t.Info().DType.String(); !slices.Contains(a.DTypes, d) {
-			a.DTypes = append(a.DTypes, d)
-		}
-	}
-	slices.Sort(a.DTypes)
-	return a, nil
-}
-
-// dryConvert prints what would be written, and then refuses what writing would refuse.
-func dryConvert(u *ui, src, dst string, out format.Source, o format.WriteOptions) error {
-	a, err := describeConvert(src, dst, out)
-	if err != nil {
-		return err
-	}
-	need, err := format.Measure(dst, out, o)
-	if err != nil {
-		return err
-	}
-	a.Bytes, a.Free, a.Memory, a.Files = need.Bytes, need.Free, memoryBound, need.Files
-	if !strings.HasSuffix(dst, ".safetensors") {
-		for name := range out.Files() {
-			a.Files = append(a.Files, name)
-		}
-	}
-	if err := u.answer(a, func(w io.Writer) { printConvert(w, a) }); err != nil {
-		return err
-	}
-	return format.Admit(dst, out, o)
-}
-
-func writeConvert(u *ui, c *cli.Context, src, dst string, out format.Source, o format.WriteOptions) error {
-	a, err := describeConvert(src, dst, out)
-	if err != nil {
-		return err
-	}
-	total, err := format.Bytes(out)
-	if err != nil {
-		return err
-	}
-	bar := u.progressBytes("converting", total)
-	o.Progress = bar.set
-	written, err := format.Write(c.Context, dst, out, o)
-	bar.finish()
-	if err != nil {
-		return err
-	}
-	a.Output, a.Written, a.Bytes, a.Files = written.Path, true, written.Bytes, written.Files
-	return u.answer(a, func(w io.Writer) { printConvert(w, a) })
-}
-
-func printConvert(w io.Writer, a convertAnswer) {
+func printConvert(w io.Writer, a *job.Converted) {
 	_, _ = fmt.Fprintf(w, "%s: %d tensors, %s parameters, %s, %s\n", a.Output, a.Tensors, countText(a.Params), strings.Join(a.DTypes, " "), bytesText(a.Bytes))
 	_, _ = fmt.Fprintf(w, "files     %s\n", strings.Join(a.Files, ", "))
 	if !a.Written {

@@ -1,22 +1,17 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"maps"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"famkit/expand"
-	"famkit/format"
-	"famkit/internal/arch"
 	"famkit/internal/fault"
 	"famkit/internal/growth"
-	"famkit/internal/trainstate"
+	"famkit/internal/job"
+	"famkit/internal/units"
 )
 
 const expandDescription = `Grows a checkpoint into a larger one that computes the same function. DST is derived from SRC when it is
@@ -81,161 +76,27 @@ func runExpand(u *ui, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	shard, err := parseBytes(c.String("max-shard"))
+	shard, err := units.ParseBytes(c.String("max-shard"))
 	if err != nil {
 		return fault.Usagef("--max-shard: %w", err)
 	}
 	if c.Bool("tensors") && !c.Bool("dry-run") {
 		return fault.Usagef("--tensors goes with -n")
 	}
-	if err := expand.OptimizerState(c.String("optimizer")).Check(); err != nil && c.IsSet("optimizer") {
-		return fault.Usagef("--%w", err)
-	}
-	src, dst := c.Args().Get(0), c.Args().Get(1)
-	h, ck, err := u.openCheckpoint(src)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = h.Close() }()
-	plan, err := expand.Compile(ck, req)
-	if err != nil {
-		return err
-	}
-	parent := modelPath(src, ck)
-	if dst == "" {
-		dst = plan.OutputName(parent)
-		u.note("writing to %s", dst)
-	}
-	if isLone(ck) && !strings.HasSuffix(dst, ".safetensors") {
-		u.note("%s has no config.json, so %s will have none", src, dst)
-	}
-	if err := trainstate.Guard(dst); err != nil && c.Bool("force") {
-		return err
-	}
-	o := format.WriteOptions{Force: c.Bool("force"), Inputs: []string{parent}, MaxShard: shard}
-	if c.Bool("dry-run") {
-		return dryExpand(u, c, ck, plan, dst, o)
-	}
-	state, err := openTraining(parent, c.String("optimizer"))
-	if err != nil {
-		return err
-	}
-	defer state.close()
-	return writeExpand(c.Context, u, ck, plan, state, parent, dst, o)
+	r, err := job.Expand(c.Context, job.ExpandOptions{Source: c.Args().Get(0), Destination: c.Args().Get(1), Request: req,
+		Optimizer: expand.OptimizerState(c.String("optimizer")), MaxShard: shard, Force: c.Bool("force"),
+		DryRun: c.Bool("dry-run"), Tensors: c.Bool("tensors")}, u.observe())
+	return u.result(r, err, func(w io.Writer) { printExpanded(w, r) })
 }
 
-// expandAnswer is what expand prints.
-type expandAnswer struct {
-	Schema  int          `json:"schema"`
-	Output  string       `json:"output"`
-	Written bool         `json:"written"`
-	Bytes   int64        `json:"bytes"`
-	Params  int64        `json:"parameters"`
-	Free    int64        `json:"free_disk,omitempty"`
-	Memory  int64        `json:"memory,omitempty"`
-	Exact   bool         `json:"exact"`
-	Plan    *growth.Plan `json:"plan"`
-	Tensors []string     `json:"tensors,omitempty"`
-	// NonFinite counts NaNs and infinities by tensor: what the parent holds, the child holds too.
-	NonFinite map[string]int64 `json:"non_finite,omitempty"`
-}
-
-// dryExpand prints the plan and what it would take.
-func dryExpand(u *ui, c *cli.Context, ck *arch.Checkpoint, plan *expand.Growth, dst string, o format.WriteOptions) error {
-	out := plan.Apply()
-	need, err := format.Measure(dst, out, o)
-	if err != nil {
-		return err
+// printExpanded prints what was written, or the plan of what would be.
+func printExpanded(w io.Writer, r *job.Expanded) {
+	if !r.Written {
+		printPlan(w, r)
+		return
 	}
-	params, err := parameters(out)
-	if err != nil {
-		return err
-	}
-	a := expandAnswer{Schema: 1, Output: dst, Bytes: need.Bytes, Params: params, Free: need.Free, Memory: memoryBound, Exact: plan.Exact(), Plan: plan.Plan}
-	if c.Bool("tensors") {
-		for _, e := range plan.Exprs() {
-			a.Tensors = append(a.Tensors, e.String())
-		}
-	}
-	if err := u.answer(a, func(w io.Writer) { printPlan(w, a) }); err != nil {
-		return err
-	}
-	return format.Admit(dst, out, o)
-}
-
-func parameters(src format.Source) (int64, error) {
-	total := int64(0)
-	for _, name := range src.Names() {
-		t, err := src.Tensor(name)
-		if err != nil {
-			return 0, err
-		}
-		n, err := t.Info().Elems()
-		if err != nil {
-			return 0, err
-		}
-		total += int64(n)
-	}
-	return total, nil
-}
-
-func writeExpand(ctx context.Context, u *ui, ck *arch.Checkpoint, plan *expand.Growth, state *training, parent, dst string, o format.WriteOptions) error {
-	plan.Parent.Path = relativeTo(planDir(dst), parent)
-	out := plan.Apply()
-	src, err := state.grow(plan, out, &o)
-	if err != nil {
-		return err
-	}
-	params, err := parameters(out)
-	if err != nil {
-		return err
-	}
-	total, err := format.Bytes(out)
-	if err != nil {
-		return err
-	}
-	bar := u.progressBytes("expanding", total)
-	o.Progress = bar.set
-	o.NoDigests = true
-	o.Origin = &format.Origin{Source: ck.Source, Of: out.From, Done: func(digest string) (map[string][]byte, error) {
-		plan.Parent.Digest = digest
-		if strings.HasSuffix(dst, ".safetensors") {
-			return nil, format.WriteFileAtomic(growth.PlanPath(dst), plan.JSON())
-		}
-		return map[string][]byte{growth.PlanFile: plan.JSON()}, nil
-	}}
-	written, err := format.Write(ctx, dst, src, o)
-	bar.finish()
-	if err != nil {
-		return err
-	}
-	a := expandAnswer{Schema: 1, Output: written.Path, Written: true, Bytes: written.Bytes, Params: params, Exact: plan.Exact(), Plan: plan.Plan,
-		NonFinite: out.NonFinite()}
-	for _, name := range slices.Sorted(maps.Keys(a.NonFinite)) {
-		u.warn("tensor %q holds %d values that are NaN or infinite, as its parent does", name, a.NonFinite[name])
-	}
-	return u.answer(a, func(w io.Writer) { printWritten(w, a) })
-}
-
-// planDir is the directory that a plan's paths are relative to: the one that the plan lies in.
-func planDir(dst string) string { return filepath.Dir(growth.PlanPath(dst)) }
-
-// relativeTo is path as seen from dir, so that a child and its parent can move together.
-func relativeTo(dir, path string) string {
-	a, errA := filepath.Abs(dir)
-	b, errB := filepath.Abs(path)
-	if errA != nil || errB != nil {
-		return path
-	}
-	if r, err := filepath.Rel(a, b); err == nil {
-		return r
-	}
-	return b
-}
-
-func printWritten(w io.Writer, a expandAnswer) {
-	_, _ = fmt.Fprintf(w, "%s: %s parameters, %s; %s\n", a.Output, countText(a.Params), bytesText(a.Bytes), sizesText(a.Plan))
-	_, _ = fmt.Fprintln(w, functionText(a.Plan))
+	_, _ = fmt.Fprintf(w, "%s: %s parameters, %s; %s\n", r.Output, countText(r.Params), bytesText(r.Bytes), sizesText(r.Plan))
+	_, _ = fmt.Fprintln(w, functionText(r.Plan))
 }
 
 // layersText lists the parent's layer numbers, silent copies in brackets: 0 (0) 1 (1).

@@ -1,15 +1,14 @@
 package main
 
 import (
-	"os"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"famkit/expand"
-	"famkit/internal/arch"
 	"famkit/internal/fault"
 	"famkit/internal/growth"
+	"famkit/internal/job"
 )
 
 // expandRequest reads the flags that say what grows and how.
@@ -38,9 +37,9 @@ func expandRequest(c *cli.Context) (expand.Request, error) {
 		return r, fault.Usagef("--place: %w", err)
 	}
 	if path := c.String("like"); path != "" {
-		m, err := modelLike(path)
+		m, err := job.ModelConfig(path)
 		if err != nil {
-			return r, err
+			return r, fault.Inputf("--like: %w", err)
 		}
 		r.Like, given = m, true
 	}
@@ -75,21 +74,4 @@ func either(c *cli.Context, flag, first, second string) (bool, error) {
 	default:
 		return false, fault.Usagef("--%s %q: want %s or %s", flag, v, first, second)
 	}
-}
-
-// modelLike reads a config.json.
-func modelLike(path string) (*arch.Model, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fault.Inputf("--like: %w", err)
-	}
-	cfg, err := arch.ParseConfig(b)
-	if err != nil {
-		return nil, fault.Inputf("--like %s: %w", path, err)
-	}
-	m, err := arch.Resolve(cfg)
-	if err != nil {
-		return nil, fault.Inputf("--like %s: %w", path, err)
-	}
-	return m, nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"famkit/internal/growth"
+	"famkit/internal/job"
 )
 
 func exactText(p *growth.Plan) string {
@@ -44,7 +45,7 @@ func sizesText(p *growth.Plan) string {
 	return strings.Join(parts, ", ")
 }
 
-func printPlan(w io.Writer, a expandAnswer) {
+func printPlan(w io.Writer, a *job.Expanded) {
 	p := a.Plan
 	_, _ = fmt.Fprintf(w, "output    %s\ngrowth    %s: %s\nfunction  %s\n", a.Output, p.Arch, sizesText(p), functionText(p))
 	if p.ChildArch != "" {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -11,10 +10,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"famkit/format"
-	"famkit/internal/arch"
 	"famkit/internal/fault"
-	"famkit/internal/tensor"
+	"famkit/internal/job"
+	"famkit/internal/units"
 )
 
 const inspectDescription = `Says what a checkpoint is: container, files, tensors, parameters, element types, metadata, and, where a
@@ -42,188 +40,15 @@ func inspectCommand(u *ui) *cli.Command {
 			if c.NArg() != 1 {
 				return fault.Hint(fault.Usagef("inspect takes one path, %d given", c.NArg()), "famkit inspect --help")
 			}
-			return runInspect(c.Context, u, c.Args().First(), inspectFlags{c.Bool("tensors"), c.Bool("strict"), c.Bool("values")})
+			r, err := job.Inspect(c.Context, job.InspectOptions{Path: c.Args().First(), Tensors: c.Bool("tensors"),
+				Strict: c.Bool("strict"), Values: c.Bool("values")}, u.observe())
+			return u.result(r, err, func(w io.Writer) { (*inspection)(r).print(w, c.Bool("tensors")) })
 		},
 	}
 }
 
-type inspectFlags struct{ tensors, strict, values bool }
-
-// inspection is the answer of famkit inspect.
-type inspection struct {
-	Schema int `json:"schema"`
-	*format.Summary
-	Model      *modelSummary   `json:"model,omitempty"`
-	Findings   []arch.Finding  `json:"findings"`
-	Second     []secondReading `json:"second_reader,omitempty"`
-	Values     *valueSummary   `json:"values,omitempty"`
-	TensorList []listedTensor  `json:"tensor_list,omitempty"`
-	err        error
-}
-
-// modelSummary is what config.json resolves to.
-type modelSummary struct {
-	// ByNames: there is no config.json; what names and shapes do not tell is 0.
-	ByNames  bool    `json:"by_names,omitempty"`
-	Arch     string  `json:"arch"`
-	Class    string  `json:"class"`
-	DType    string  `json:"dtype,omitempty"`
-	Layers   int     `json:"layers"`
-	Hidden   int     `json:"hidden"`
-	FFN      int     `json:"ffn"`
-	Heads    int     `json:"heads"`
-	KVHeads  int     `json:"kv_heads"`
-	HeadDim  int     `json:"head_dim"`
-	Vocab    int     `json:"vocab"`
-	MaxPos   int     `json:"max_position"`
-	Tied     bool    `json:"tied"`
-	Act      string  `json:"activation"`
-	Eps      float64 `json:"eps"`
-	RopeType string  `json:"rope_type"`
-	Theta    float64 `json:"rope_theta"`
-	BOS      []int   `json:"bos,omitempty"`
-	EOS      []int   `json:"eos,omitempty"`
-}
-
-// listedTensor is a tensor with what is wrong with it.
-type listedTensor struct {
-	format.TensorSummary
-	Mark arch.Code `json:"mark,omitempty"`
-}
-
-type secondReading struct {
-	File  string `json:"file"`
-	Agree bool   `json:"agree"`
-	Note  string `json:"note,omitempty"`
-}
-
-type valueSummary struct {
-	Bad     []format.BadValues `json:"bad"`
-	Skipped int                `json:"skipped"` // tensors of types that are not real numbers
-}
-
-func runInspect(ctx context.Context, u *ui, path string, o inspectFlags) error {
-	h, err := u.openSource(path)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = h.Close() }()
-	a := &inspection{Schema: 1, Findings: []arch.Finding{}}
-	if a.Summary, err = format.Summarize(h); err != nil {
-		return err
-	}
-	a.recognise(h)
-	if o.strict {
-		a.strict()
-	}
-	if o.values {
-		if err := a.scan(ctx, h); err != nil {
-			return err
-		}
-	}
-	if o.tensors || a.err != nil {
-		if err := a.list(h); err != nil {
-			return err
-		}
-	}
-	if err := u.answer(a, func(w io.Writer) { a.print(w, o.tensors) }); err != nil {
-		return err
-	}
-	return a.err
-}
-
-// fail keeps the first refusal; the answer is printed before it.
-func (a *inspection) fail(err error) {
-	if a.err == nil {
-		a.err = err
-	}
-}
-
-// recognise holds config.json and tensors against each other, and goes by the tensors' names where there is no config.json.
-func (a *inspection) recognise(h format.Handle) {
-	if _, ok := format.ReadFile(h, "config.json"); !ok {
-		if ck, err := arch.BindLone(h); err == nil {
-			a.Model = summarizeModel(ck.Model)
-			a.Model.ByNames = true
-		}
-		return
-	}
-	ck, findings, err := arch.Check(h)
-	a.Findings = append(a.Findings, findings...)
-	if ck != nil {
-		a.Model = summarizeModel(ck.Model)
-	}
-	if err != nil {
-		a.fail(err)
-	}
-}
-
-func summarizeModel(m *arch.Model) *modelSummary {
-	s := &modelSummary{
-		Arch: m.Spec.Name, Class: m.Spec.Class, Layers: m.Layers, Hidden: m.Hidden, FFN: m.FFN, Heads: m.Heads, KVHeads: m.KVHeads,
-		HeadDim: m.HeadDim, Vocab: m.Vocab, MaxPos: m.MaxPos, Tied: m.Tied, Act: string(m.Act), Eps: m.Eps,
-		RopeType: m.Rope.Type, Theta: m.Rope.Theta, BOS: m.BOS, EOS: m.EOS,
-	}
-	if m.DType != tensor.Invalid {
-		s.DType = m.DType.Torch()
-	}
-	return s
-}
-
-// strict refuses warnings and asks a second reader.
-func (a *inspection) strict() {
-	if len(a.Warnings) > 0 {
-		a.fail(fault.Inputf("%s: %s", a.Path, a.Warnings[0]))
-	}
-	if a.Container != "safetensors" {
-		return
-	}
-	for _, f := range a.Files {
-		checked, note, err := format.SecondOpinion(f.Path)
-		if err != nil {
-			note = err.Error()
-			a.fail(err)
-		}
-		a.Second = append(a.Second, secondReading{f.Path, checked && err == nil, note})
-	}
-}
-
-func (a *inspection) scan(ctx context.Context, h format.Handle) error {
-	bad, skipped, err := format.ScanValues(ctx, h)
-	if err != nil {
-		return err
-	}
-	a.Values = &valueSummary{append([]format.BadValues{}, bad...), skipped}
-	if len(bad) > 0 {
-		b := bad[0]
-		a.fail(fault.Inputf("%s: %d tensors hold values that are not finite, the first is %q: %d NaN and %d infinite, wanted none",
-			a.Path, len(bad), b.Name, b.NaN, b.Inf))
-	}
-	return nil
-}
-
-// list describes the tensors, with a mark on those that checking found something about, the missing ones at the end.
-func (a *inspection) list(h format.Handle) error {
-	rows, err := format.ListTensors(h)
-	if err != nil {
-		return err
-	}
-	marks := map[string]arch.Code{}
-	for _, f := range a.Findings {
-		if f.Tensor != "" {
-			marks[f.Tensor] = f.Code
-		}
-	}
-	for _, r := range rows {
-		a.TensorList = append(a.TensorList, listedTensor{r, marks[r.Name]})
-	}
-	for _, f := range a.Findings {
-		if f.Code == arch.Missing {
-			a.TensorList = append(a.TensorList, listedTensor{format.TensorSummary{Name: f.Tensor, DType: "-", Shape: []int{}}, f.Code})
-		}
-	}
-	return nil
-}
+// inspection prints a job.Inspection.
+type inspection job.Inspection
 
 // print writes the text of an inspection. all lists every tensor, else only those with a mark.
 func (a *inspection) print(w io.Writer, all bool) {
@@ -232,7 +57,7 @@ func (a *inspection) print(w io.Writer, all bool) {
 		_, _ = fmt.Fprintf(tw, "%s\t%s\n", key, fmt.Sprintf(format, v...))
 	}
 	row("path", "%s", a.Path)
-	row("container", "%s, %s", a.Container, plural(len(a.Files), "file"))
+	row("container", "%s, %s", a.Container, units.Plural(len(a.Files), "file"))
 	a.printModel(row)
 	row("tensors", "%d", a.Tensors)
 	row("parameters", "%s", countText(a.Parameters))
@@ -241,7 +66,7 @@ func (a *inspection) print(w io.Writer, all bool) {
 		if i == 0 {
 			key = "dtypes"
 		}
-		row(key, "%s: %s, %s parameters, %s", d.DType, plural(d.Tensors, "tensor"), countText(d.Parameters), bytesText(d.Bytes))
+		row(key, "%s: %s, %s parameters, %s", d.DType, units.Plural(d.Tensors, "tensor"), countText(d.Parameters), bytesText(d.Bytes))
 	}
 	for _, k := range slices.Sorted(maps.Keys(a.Meta)) {
 		row("metadata", "%s = %.100q", k, a.Meta[k])
@@ -253,7 +78,7 @@ func (a *inspection) print(w io.Writer, all bool) {
 		row("finding", "%s", f.Text)
 	}
 	for _, s := range a.Second {
-		row("second reader", "%s: %s", s.File, s.verdict())
+		row("second reader", "%s: %s", s.File, secondVerdict(s))
 	}
 	a.printValues(row)
 	_ = tw.Flush()
@@ -295,11 +120,11 @@ func (a *inspection) printValues(row func(key, format string, v ...any)) {
 		row("values", "all finite")
 	}
 	if a.Values.Skipped > 0 {
-		row("not scanned", "%s of a type without NaN", plural(a.Values.Skipped, "tensor"))
+		row("not scanned", "%s of a type without NaN", units.Plural(a.Values.Skipped, "tensor"))
 	}
 }
 
-func (s secondReading) verdict() string {
+func secondVerdict(s job.SecondReading) string {
 	switch {
 	case s.Agree:
 		return "agrees"
@@ -318,11 +143,4 @@ func (a *inspection) printTensors(w io.Writer, all bool) {
 		_, _ = fmt.Fprintf(tw, "%s\t%s\t%v\t%s\n", t.Name, t.DType, t.Shape, t.Mark)
 	}
 	_ = tw.Flush()
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

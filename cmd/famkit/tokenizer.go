@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"iter"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,16 +10,10 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"famkit/convert"
-	"famkit/format"
 	"famkit/internal/corpus"
 	"famkit/internal/fault"
+	"famkit/internal/job"
 	"famkit/internal/tokenizer"
-)
-
-const (
-	tokenizerName       = "tokenizer.json"
-	tokenizerConfigName = "tokenizer_config.json"
 )
 
 func tokenizerCommand(u *ui) *cli.Command {
@@ -68,66 +60,21 @@ func tokenizerTrainCommand(u *ui) *cli.Command {
 					"famkit tokenizer train --help")
 			}
 			args := c.Args().Slice()
-			data, out := args[:len(args)-1], args[len(args)-1]
-			o := tokenizer.TrainOptions{VocabSize: c.Int("vocab"), Specials: c.StringSlice("special"),
-				MinFrequency: c.Int64("min-frequency")}
-			r := corpus.Reading{Ext: c.String("ext"), TextField: c.String("text-field"), AsText: c.Bool("as-text")}
-			return runTokenizerTrain(c.Context, u, data, r, out, o, c.Bool("force"))
+			r, err := job.TrainTokenizer(c.Context, job.TokenizerOptions{Data: args[:len(args)-1], Output: args[len(args)-1],
+				Reading: corpus.Reading{Ext: c.String("ext"), TextField: c.String("text-field"), AsText: c.Bool("as-text")},
+				Train: tokenizer.TrainOptions{VocabSize: c.Int("vocab"), Specials: c.StringSlice("special"),
+					MinFrequency: c.Int64("min-frequency")}, Force: c.Bool("force")}, u.observe())
+			if err == nil && len(r.Skipped) > 0 {
+				u.note("%s", skippedText(r.Skipped))
+			}
+			return u.result(r, err, func(w io.Writer) { printTokenizer(w, r) })
 		},
 	}
 }
 
-// trainedTokenizer is the answer of famkit tokenizer train.
-type trainedTokenizer struct {
-	Schema    int              `json:"schema"`
-	Path      string           `json:"path"`
-	Vocab     int              `json:"vocab"`
-	Files     int              `json:"files"`
-	Documents int64            `json:"documents"`
-	Bytes     int64            `json:"bytes"`
-	Skipped   []corpus.Skipped `json:"skipped,omitempty"`
-	Special   []string         `json:"special"` // by id, from 0 on; the first begins and ends documents
-}
-
-func runTokenizerTrain(ctx context.Context, u *ui, data []string, r corpus.Reading, out string,
-	o tokenizer.TrainOptions, force bool) error {
-	if o.MinFrequency < 1 {
-		return fault.Usagef("--min-frequency %d: wanted 1 or more", o.MinFrequency)
-	}
-	if err := mayWriteTokenizer(out, force); err != nil {
-		return err
-	}
-	answer := trainedTokenizer{Schema: 1, Path: out, Special: o.Specials}
-	files, size, err := corpus.Texts(data, r, func(s []corpus.Skipped) { answer.Skipped = s })
-	if err != nil {
-		return err
-	}
-	bar := u.progressBytes("reading", size)
-	defer bar.finish()
-	encoded, err := tokenizer.TrainBPE(countTexts(ctx, files, &answer, bar), o)
-	if err != nil {
-		return err
-	}
-	bar.finish()
-	t, err := tokenizer.Load(encoded)
-	if err != nil {
-		return err
-	}
-	if answer.Vocab = t.VocabSize(); answer.Vocab < o.VocabSize {
-		u.warn("the text has pairs for %d tokens only, %d were wanted", answer.Vocab, o.VocabSize)
-	}
-	if len(answer.Skipped) > 0 {
-		u.note("%s", skippedText(answer.Skipped))
-	}
-	if err := writeTokenizer(out, encoded, o.Specials); err != nil {
-		return err
-	}
-	return u.answer(answer, func(w io.Writer) { printTokenizer(w, &answer) })
-}
-
 // printTokenizer also says what the config.json of a model needs to agree with the tokenizer.
-func printTokenizer(w io.Writer, a *trainedTokenizer) {
-	_, _ = fmt.Fprintf(w, "%s: %s tokens from %s files, %s\n", filepath.Join(a.Path, tokenizerName),
+func printTokenizer(w io.Writer, a *job.TrainedTokenizer) {
+	_, _ = fmt.Fprintf(w, "%s: %s tokens from %s files, %s\n", filepath.Join(a.Path, "tokenizer.json"),
 		countText(int64(a.Vocab)),
 		countText(int64(a.Files)), bytesText(a.Bytes))
 	if len(a.Special) > 0 {
@@ -135,57 +82,6 @@ func printTokenizer(w io.Writer, a *trainedTokenizer) {
 			"%q (0) begins and ends documents; a config.json for it: \"vocab_size\": %d, \"bos_token_id\": 0, \"eos_token_id\": 0\n",
 			a.Special[0], a.Vocab)
 	}
-}
-
-// countTexts passes texts on, counts them and stops when ctx ends.
-func countTexts(ctx context.Context, files iter.Seq2[corpus.Text, error], a *trainedTokenizer,
-	bar *progress) iter.Seq2[string, error] {
-	return func(yield func(string, error) bool) {
-		for f, err := range files {
-			if err == nil {
-				err = context.Cause(ctx)
-			}
-			if f.Last {
-				a.Files++
-			}
-			a.Documents++
-			a.Bytes += int64(len(f.Text))
-			if !yield(f.Text, err) {
-				return
-			}
-			bar.set(a.Bytes)
-		}
-	}
-}
-
-// mayWriteTokenizer refuses to replace a tokenizer without being told to.
-func mayWriteTokenizer(out string, force bool) error {
-	st, err := os.Stat(out)
-	if err == nil && !st.IsDir() {
-		return fault.Inputf("%s: is a file, wanted a folder to write into", out)
-	}
-	for _, name := range []string{tokenizerName, tokenizerConfigName} {
-		path := filepath.Join(out, name)
-		if _, err := os.Lstat(path); err == nil && !force {
-			return fault.Hint(fault.Inputf("%s: is there already", path), "--force replaces it")
-		}
-	}
-	return nil
-}
-
-// writeTokenizer writes the two files, tokenizer.json last: it is the one that is looked for.
-func writeTokenizer(out string, encoded []byte, specials []string) error {
-	config, err := tokenizer.Config(specials)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(out, 0o777); err != nil {
-		return fault.Failedf("%w", err)
-	}
-	if err := format.WriteFileAtomic(filepath.Join(out, tokenizerConfigName), config); err != nil {
-		return err
-	}
-	return format.WriteFileAtomic(filepath.Join(out, tokenizerName), encoded)
 }
 
 func tokenizerEncodeCommand(u *ui) *cli.Command {
@@ -272,7 +168,7 @@ func tokenizerInput(u *ui, c *cli.Context) (*tokenizer.Tokenizer, string, error)
 		return nil, "", fault.Hint(fault.Usagef("%s takes a tokenizer and at most one file, %d given", c.Command.Name,
 			c.NArg()), "famkit tokenizer --help")
 	}
-	t, err := u.openTokenizer(c.Args().First())
+	t, err := job.OpenTokenizer(c.Args().First(), u.observe())
 	if err != nil {
 		return nil, "", err
 	}
@@ -286,46 +182,4 @@ func tokenizerInput(u *ui, c *cli.Context) (*tokenizer.Tokenizer, string, error)
 		return nil, "", fault.Inputf("%w", err)
 	}
 	return t, string(b), nil
-}
-
-// openTokenizer loads a tokenizer.json, the one of a folder, or that of a checkpoint such as a GGUF file.
-func (u *ui) openTokenizer(path string) (*tokenizer.Tokenizer, error) {
-	file := path
-	if st, err := os.Stat(path); err == nil && st.IsDir() {
-		file = filepath.Join(path, tokenizerName)
-	}
-	var data []byte
-	var err error
-	if strings.HasSuffix(file, ".json") {
-		data, err = os.ReadFile(file)
-	} else {
-		data, err = u.checkpointTokenizer(path)
-	}
-	if err != nil {
-		return nil, fault.Inputf("%w", err)
-	}
-	t, err := tokenizer.Load(data)
-	if err != nil {
-		return nil, fault.Inputf("%s: %w", path, err)
-	}
-	return t, nil
-}
-
-func (u *ui) checkpointTokenizer(path string) ([]byte, error) {
-	h, err := u.openSource(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = h.Close() }()
-	src := format.Source(h)
-	if _, gguf := format.GGUF(h); gguf {
-		if src, err = convert.FromGGUF(h); err != nil {
-			return nil, err
-		}
-	}
-	data, ok := format.ReadFile(src, tokenizerName)
-	if !ok {
-		return nil, fault.Inputf("%s: has no %s", path, tokenizerName)
-	}
-	return data, nil
 }

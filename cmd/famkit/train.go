@@ -8,6 +8,7 @@ import (
 
 	"famkit/internal/fault"
 	"famkit/internal/trainstate"
+	"famkit/internal/units"
 	"famkit/train"
 )
 
@@ -100,7 +101,7 @@ func trainOptions(u *ui, c *cli.Context) (train.Options, error) {
 	o.Settings = trainSettings(c)
 	o.Budget = train.Budget{Epochs: c.Float64("epochs"), FLOPs: c.Float64("flops")}
 	if c.IsSet("tokens") {
-		n, err := parseCount(c.String("tokens"))
+		n, err := units.ParseCount(c.String("tokens"))
 		if err != nil {
 			return o, fault.Usagef("--tokens: %w", err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"sync"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 	"golang.org/x/term"
 
 	"famkit/internal/fault"
+	"famkit/internal/job"
+	"famkit/internal/units"
 )
 
 // ui carries the streams. The rules of what is printed where:
@@ -24,7 +27,8 @@ import (
 type ui struct {
 	out, err    io.Writer
 	json, quiet bool
-	jsonAsked   bool // also where another flag is wrong, so that none is read
+	jsonAsked   bool      // also where another flag is wrong, so that none is read
+	bar         *progress // of the job that runs
 }
 
 func newUI(out, errw io.Writer) *ui { return &ui{out: out, err: errw} }
@@ -53,6 +57,37 @@ func (u *ui) lastRow(v any) error {
 	return err
 }
 
+// result shows what a job gives. A job that is refused may still give what it found out: that is shown before the refusal.
+func (u *ui) result(v any, err error, text func(w io.Writer)) error {
+	if reflect.ValueOf(v).IsNil() {
+		return err
+	}
+	if shown := u.answer(v, text); shown != nil {
+		return shown
+	}
+	return err
+}
+
+// observe shows the events of one job.
+func (u *ui) observe() job.Observer {
+	return func(e job.Event) {
+		switch e.Kind {
+		case job.Note:
+			u.note("%s", e.Message.Text(flagText))
+		case job.Warning:
+			u.warn("%s", e.Message.Text(flagText))
+		case job.Progress:
+			if u.bar == nil || u.bar.label != e.Task {
+				u.bar = u.progressBytes(e.Task, e.Total)
+			}
+			u.bar.set(e.Done)
+			if e.Done == e.Total {
+				u.bar.finish()
+			}
+		}
+	}
+}
+
 // note prints a message for the user on standard error.
 func (u *ui) note(format string, a ...any) {
 	if !u.json && !u.quiet {
@@ -77,6 +112,9 @@ type jsonError struct {
 // exit prints err and gives the exit code.
 func (u *ui) exit(ctx context.Context, err error) int {
 	code := exitCode(ctx, err)
+	if u.bar != nil {
+		u.bar.finish() // of a job that did not end well
+	}
 	if err == nil {
 		return code
 	}
@@ -160,24 +198,6 @@ func (p *progress) finish() {
 	}
 }
 
-// bytesText prints a size in decimal units, as the shard sizes of the field are given.
-func bytesText(n int64) string {
-	switch f := float64(n); {
-	case n >= 1e9:
-		return fmt.Sprintf("%.2f GB", f/1e9)
-	case n >= 1e6:
-		return fmt.Sprintf("%.1f MB", f/1e6)
-	case n >= 1e3:
-		return fmt.Sprintf("%.1f kB", f/1e3)
-	}
-	return fmt.Sprintf("%d bytes", n)
-}
-
-// countText prints a parameter count: 134,515,008.
-func countText(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+// bytesText and countText print sizes and counts as everywhere in famkit.
+func bytesText(n int64) string { return units.Bytes(n) }
+func countText(n int64) string { return units.Count(n) }

@@ -3,14 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
-	"famkit/format"
 	"famkit/internal/fault"
-	"famkit/internal/mem"
-	"famkit/internal/tokenizer"
+	"famkit/internal/job"
 	"famkit/internal/verify"
 )
 
@@ -57,57 +54,35 @@ func verifyCommand(u *ui) *cli.Command {
 }
 
 func runVerify(u *ui, c *cli.Context) error {
-	o, err := verifyOptions(u, c)
+	o, err := verifyOptions(c)
 	if err != nil {
 		return err
 	}
 	if c.IsSet("proof") {
 		return recheckProof(u, c)
 	}
-	var parentPath, childPath string
 	switch c.NArg() {
 	case 1:
-		childPath = c.Args().First()
+		o.Child = c.Args().First()
 	case 2:
-		parentPath, childPath = c.Args().Get(0), c.Args().Get(1)
+		o.Parent, o.Child = c.Args().Get(0), c.Args().Get(1)
 	default:
 		return fault.Hint(fault.Usagef("verify takes PARENT and CHILD, or CHILD alone, %d operands given", c.NArg()), "famkit verify --help")
 	}
-	child, err := u.openSource(childPath)
+	r, err := job.Verify(c.Context, o, u.observe())
 	if err != nil {
 		return err
 	}
-	defer func() { _ = child.Close() }()
-	lineage, err := verify.FindPlan(childPath, child)
+	return u.verdict(r)
+}
+
+// recheckProof proves again what a stored proof says.
+func recheckProof(u *ui, c *cli.Context) error {
+	if c.NArg() > 0 {
+		return fault.Usagef("--proof names PARENT and CHILD itself, %d operands given", c.NArg())
+	}
+	r, err := job.Recheck(c.Context, c.String("proof"), u.observe())
 	if err != nil {
-		return err
-	}
-	if parentPath == "" {
-		if parentPath, err = lineage.Parent(); err != nil {
-			return err
-		}
-	}
-	parent, err := u.openSource(parentPath)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = parent.Close() }()
-	plan, err := claimFor(u, c, parentPath, parent, child, lineage, &o)
-	if err != nil {
-		return err
-	}
-	if plan == nil && o.Claim == nil {
-		u.note("%s has no plan: only form and logits are compared; --infer looks for a proof", childPath)
-	}
-	if err := verifyIDs(c, parent, &o); err != nil {
-		return err
-	}
-	r, err := verify.Models(c.Context, parent, child, plan, o)
-	if err != nil {
-		return err
-	}
-	r.Parent, r.Child = parentPath, childPath
-	if err := writeProof(u, c, r); err != nil {
 		return err
 	}
 	return u.verdict(r)
@@ -124,10 +99,10 @@ func (u *ui) verdict(r *verify.Report) error {
 	return nil
 }
 
-func verifyOptions(u *ui, c *cli.Context) (verify.Options, error) {
-	o := verify.Options{Seed: c.Uint64("seed"), Tokens: c.Int("tokens"), Threads: c.Int("threads"), Available: mem.Available(),
-		ProofOnly: c.Bool("proof-only"), AllowInexact: c.Bool("allow-inexact"), Digests: c.IsSet("write-proof"),
-		Note: func(s string) { u.note("%s", s) }}
+func verifyOptions(c *cli.Context) (job.VerifyOptions, error) {
+	o := job.VerifyOptions{IDs: c.String("ids"), Text: c.String("text"), Seed: c.Uint64("seed"), Tokens: c.Int("tokens"),
+		Threads: c.Int("threads"), ProofOnly: c.Bool("proof-only"), Infer: c.Bool("infer"), WriteProof: c.String("write-proof"),
+		AllowInexact: c.Bool("allow-inexact")}
 	switch p := c.String("precision"); p {
 	case "both":
 	case "f64", "f32":
@@ -142,51 +117,4 @@ func verifyOptions(u *ui, c *cli.Context) (verify.Options, error) {
 		return o, fault.Usagef("--ids and --text exclude each other")
 	}
 	return o, nil
-}
-
-// verifyIDs reads the token ids to measure on, where a file was given.
-func verifyIDs(c *cli.Context, parent format.Source, o *verify.Options) error {
-	switch {
-	case c.IsSet("ids"):
-		ids, batch, seq, err := readIDs(c.String("ids"))
-		if err != nil {
-			return err
-		}
-		o.IDs = &verify.IDs{Batch: batch, Seq: seq, Data: ids, From: c.String("ids")}
-	case c.IsSet("text"):
-		return textIDs(c.String("text"), parent, o)
-	}
-	return nil
-}
-
-// textTokens bounds how much of a text is measured.
-const textTokens = 512
-
-func textIDs(path string, parent format.Source, o *verify.Options) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return fault.Inputf("%w", err)
-	}
-	data, ok := format.ReadFile(parent, "tokenizer.json")
-	if !ok {
-		return fault.Hint(fault.Inputf("--text: the parent has no tokenizer.json"), "--ids FILE.safetensors takes token ids")
-	}
-	t, err := tokenizer.Load(data)
-	if err != nil {
-		return err
-	}
-	ids, err := t.Encode(string(text), false)
-	if err != nil {
-		return err
-	}
-	limit := textTokens
-	if o.Tokens > 0 {
-		limit = o.Tokens
-	}
-	ids = ids[:min(len(ids), limit)]
-	if len(ids) == 0 {
-		return fault.Inputf("%s: holds no tokens", path)
-	}
-	o.IDs = &verify.IDs{Batch: 1, Seq: len(ids), Data: ids, From: path}
-	return nil
 }

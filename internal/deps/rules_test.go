@@ -14,6 +14,8 @@ var mayImport = map[string][]string{
 	"internal/smallfile": {},
 	// draw makes random bits; whoever draws any may import it.
 	"internal/draw": {},
+	// units reads and prints sizes and counts.
+	"internal/units": {},
 	// runs writes long lists of indices as text.
 	"internal/runs": {},
 
@@ -43,6 +45,10 @@ var mayImport = map[string][]string{
 		"internal/corpus", "internal/smallfile", "internal/trainstate"},
 
 	"internal/report": {},
+
+	// job does what commands do; whoever runs several of them in one process imports it.
+	"internal/job": {"internal/mem", "internal/tensor", "internal/units", "format", "internal/arch", "convert", "internal/growth", "expand",
+		"internal/engine", "internal/decoder", "internal/tokenizer", "internal/verify", "internal/corpus", "internal/trainstate", "train"},
 
 	"expand/expandtest":      {"internal/arch", "internal/growth", "expand"},
 	"internal/arch/archtest": {"internal/tensor", "format", "internal/arch"},

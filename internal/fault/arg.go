@@ -45,6 +45,18 @@ func (p phrase) text(spell func(Setting) string) string {
 	return fmt.Sprintf(strings.ReplaceAll(p.format, "%w", "%v"), args...)
 }
 
+// Message is a message that is no error, with settings in it that can still be spelled.
+type Message struct{ phrase phrase }
+
+// Say makes a Message as fmt.Sprintf would make a text.
+func Say(format string, args ...any) Message { return Message{phrase{format, args}} }
+
+// Text is the message with its settings spelled by spell.
+func (m Message) Text(spell func(Setting) string) string { return m.phrase.text(spell) }
+
+// String is the message with its settings spelled plainly.
+func (m Message) String() string { return m.Text(Setting.String) }
+
 // Text is err's message with its settings spelled by spell.
 func Text(err error, spell func(Setting) string) string {
 	if e, ok := err.(*Error); ok { // what wraps an Error is walked below

@@ -64,3 +64,13 @@ func TestHintTextSpellsSettings(t *testing.T) {
 		t.Errorf("an error without one has the hint %q", got)
 	}
 }
+
+func TestMessageSpellsSettings(t *testing.T) {
+	m := Say("%s has no plan: %v looks for one", "x", Arg("infer"))
+	if got, want := m.String(), "x has no plan: infer looks for one"; got != want {
+		t.Errorf("plain: %q, want %q", got, want)
+	}
+	if got, want := m.Text(flag), "x has no plan: --infer looks for one"; got != want {
+		t.Errorf("as flags: %q, want %q", got, want)
+	}
+}

@@ -1,4 +1,4 @@
-package main
+package job
 
 import (
 	"errors"
@@ -20,26 +20,22 @@ type training struct {
 	how     expand.OptimizerState
 }
 
-// openTraining opens the state that a parent has, unless it is to be dropped.
-func openTraining(parent, how string) (*training, error) {
-	state := expand.OptimizerState(how)
+// openTraining opens the state that a parent has, unless it is to be dropped. how is "" where nothing was asked for.
+func openTraining(parent string, how expand.OptimizerState) (*training, error) {
+	asked := how != "" && how != expand.DropState
 	if how == "" {
-		state = expand.KeepState
-	}
-	if err := state.Check(); err != nil {
-		return nil, fault.Usagef("--%w", err)
+		how = expand.KeepState
 	}
 	path := filepath.Join(parent, trainstate.OptimizerFile)
 	switch _, err := os.Stat(path); {
 	case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR):
 		return nil, fault.Inputf("%w", err)
-	case err != nil || state == expand.DropState:
-		if how != "" && state != expand.DropState {
-			return nil, fault.Inputf("--optimizer %s: %s: not found", how, path)
-		}
+	case err != nil && asked:
+		return nil, fault.Inputf("%v: %s: not found", fault.Arg("optimizer", how), path)
+	case err != nil || how == expand.DropState:
 		return nil, nil
 	}
-	t := &training{how: state}
+	t := &training{how: how}
 	var err error
 	if trainstate.Is(parent) {
 		if t.state, err = trainstate.Read(parent); err != nil {
@@ -71,7 +67,7 @@ func (t *training) grow(p *expand.Growth, out format.Source, o *format.WriteOpti
 	if t.state == nil {
 		return out, nil
 	}
-	config, _ := format.ReadFile(out, expand.ConfigFile)
+	config, _ := format.ReadFile(out, configFile)
 	b, err := trainstate.Grow(t.state, config, string(t.how)).Bytes()
 	if err != nil {
 		return nil, err

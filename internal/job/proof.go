@@ -1,0 +1,67 @@
+package job
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"famkit/format"
+	"famkit/internal/fault"
+	"famkit/internal/verify"
+)
+
+// writeProof writes the proof where one was asked for. Paths in it are relative to it.
+func (o *VerifyOptions) writeProof(r *verify.Report, on Observer) error {
+	if o.WriteProof == "" {
+		return nil
+	}
+	if r.Proof == nil {
+		return fault.Hint(fault.Inputf("%v: there is no proof, since nothing says where the child's weights come from",
+			fault.Arg("write-proof")), "%v finds out", fault.Arg("infer"))
+	}
+	dir := filepath.Dir(o.WriteProof)
+	r.Proof.Parent.Path, r.Proof.Child.Path = pathFrom(dir, r.Parent), pathFrom(dir, r.Child)
+	if err := format.WriteFileAtomic(o.WriteProof, r.Proof.JSON()); err != nil {
+		return err
+	}
+	on.note("proof written to %s", o.WriteProof)
+	return nil
+}
+
+// Recheck proves again what the proof in a file says. The proof names parent and child.
+func Recheck(ctx context.Context, file string, on Observer) (*verify.Report, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fault.Inputf("%w", err)
+	}
+	p, err := verify.ParseProof(file, b)
+	if err != nil {
+		return nil, err
+	}
+	parent, parentPath, err := openNamed(file, p.Parent, on)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = parent.Close() }()
+	child, childPath, err := openNamed(file, p.Child, on)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = child.Close() }()
+	r, err := verify.Recheck(ctx, p, parent, child)
+	if err != nil {
+		return nil, err
+	}
+	r.Parent, r.Child = parentPath, childPath
+	return r, nil
+}
+
+// openNamed opens a checkpoint that a proof names, by a path as seen from the proof.
+func openNamed(file string, n verify.Named, on Observer) (format.Handle, string, error) {
+	path := n.Path
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(file), path)
+	}
+	h, err := Open(path, on)
+	return h, path, err
+}

@@ -1,0 +1,59 @@
+package job
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"famkit/convert"
+	"famkit/format"
+	"famkit/internal/fault"
+	"famkit/internal/tokenizer"
+)
+
+const (
+	tokenizerFile       = "tokenizer.json"
+	tokenizerConfigFile = "tokenizer_config.json"
+)
+
+// OpenTokenizer loads a tokenizer.json, the one of a folder, or that of a checkpoint such as a GGUF file.
+func OpenTokenizer(path string, on Observer) (*tokenizer.Tokenizer, error) {
+	file := path
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		file = filepath.Join(path, tokenizerFile)
+	}
+	var data []byte
+	var err error
+	if strings.HasSuffix(file, ".json") {
+		data, err = os.ReadFile(file)
+	} else {
+		data, err = checkpointTokenizer(path, on)
+	}
+	if err != nil {
+		return nil, fault.Inputf("%w", err)
+	}
+	t, err := tokenizer.Load(data)
+	if err != nil {
+		return nil, fault.Inputf("%s: %w", path, err)
+	}
+	return t, nil
+}
+
+func checkpointTokenizer(path string, on Observer) ([]byte, error) {
+	h, err := Open(path, on)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = h.Close() }()
+	src := format.Source(h)
+	if _, gguf := format.GGUF(h); gguf {
+		if src, err = convert.FromGGUF(h); err != nil {
+			return nil, err
+		}
+	}
+	data, ok := format.ReadFile(src, tokenizerFile)
+	if !ok {
+		return nil, fault.Inputf("%s: has no %s", path, tokenizerFile)
+	}
+	return data, nil
+}

@@ -1,0 +1,157 @@
+package job
+
+import (
+	"context"
+	"os"
+
+	"famkit/format"
+	"famkit/internal/arch"
+	"famkit/internal/fault"
+	"famkit/internal/growth"
+	"famkit/internal/mem"
+	"famkit/internal/tokenizer"
+	"famkit/internal/verify"
+)
+
+// VerifyOptions say what Verify compares and how.
+type VerifyOptions struct {
+	// Parent is "" where the child's plan names it.
+	Parent, Child string
+	// IDs is a safetensors file with the token ids to measure on, Text a text for the parent's tokenizer; at most one of
+	// them is given, seeded ids are taken where neither is.
+	IDs, Text string
+	// Seed and Tokens of seeded ids; Tokens also bounds the text. 0 tokens: as suits the model's size.
+	Seed   uint64
+	Tokens int
+	// Precisions to measure in, "f64" and "f32"; nil for both.
+	Precisions []string
+	// Threads of the cpu engine, 0 for one for each processor.
+	Threads int
+	// ProofOnly proves and does nothing else.
+	ProofOnly bool
+	// Infer finds the claim from the weights instead of the child's plan.
+	Infer bool
+	// WriteProof is the file that gets the proof, "" for none.
+	WriteProof string
+	// AllowInexact lets growths pass whose plan says that they are inexact on purpose.
+	AllowInexact bool
+}
+
+// Verify compares a grown checkpoint with its parent. Models that are not equal are a report, not an error.
+func Verify(ctx context.Context, o VerifyOptions, on Observer) (*verify.Report, error) {
+	child, err := Open(o.Child, on)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = child.Close() }()
+	lineage, err := verify.FindPlan(o.Child, child)
+	if err != nil {
+		return nil, err
+	}
+	if o.Parent == "" {
+		if o.Parent, err = lineage.Parent(); err != nil {
+			return nil, err
+		}
+	}
+	parent, err := Open(o.Parent, on)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = parent.Close() }()
+	how := verify.Options{Seed: o.Seed, Tokens: o.Tokens, Precisions: o.Precisions, Threads: o.Threads,
+		Available: mem.Available(), ProofOnly: o.ProofOnly, AllowInexact: o.AllowInexact, Digests: o.WriteProof != "",
+		Note: func(s string) { on.note("%s", s) }}
+	plan, err := o.claim(ctx, parent, child, lineage, &how, on)
+	if err != nil {
+		return nil, err
+	}
+	if plan == nil && how.Claim == nil {
+		on.note("%s has no plan: only form and logits are compared; %v looks for a proof", o.Child,
+			fault.Arg("infer"))
+	}
+	if how.IDs, err = o.ids(parent); err != nil {
+		return nil, err
+	}
+	r, err := verify.Models(ctx, parent, child, plan, how)
+	if err != nil {
+		return nil, err
+	}
+	r.Parent, r.Child = o.Parent, o.Child
+	return r, o.writeProof(r, on)
+}
+
+// claim settles what the proof starts from: the child's own plan, the plans from a parent of its parent down, or what the
+// weights themselves show. The plan is given back where the child is directly made by it.
+func (o *VerifyOptions) claim(ctx context.Context, parent, child format.Source, l *verify.Lineage, how *verify.Options,
+	on Observer) (*growth.Plan, error) {
+	ck, err := arch.Bind(parent)
+	if o.Infer {
+		if err != nil {
+			return nil, err
+		}
+		grown, err := arch.Bind(child)
+		if err != nil {
+			return nil, err
+		}
+		how.Claim, err = verify.Infer(ctx, ck, grown)
+		return nil, err
+	}
+	plans, err := l.From(o.Parent, ck) // who compares says what is wrong with a parent that cannot be bound
+	if err != nil || len(plans) == 0 {
+		return nil, err
+	}
+	if len(plans) == 1 {
+		return plans[0], nil
+	}
+	on.note("%d growths lie between %s and the child: their plans are followed one after the other",
+		len(plans), o.Parent)
+	how.Claim, err = verify.Chain(plans)
+	return nil, err
+}
+
+// ids reads the token ids to measure on; nil for seeded ones.
+func (o *VerifyOptions) ids(parent format.Source) (*verify.IDs, error) {
+	switch {
+	case o.IDs != "":
+		ids, batch, seq, err := readIDs(o.IDs)
+		if err != nil {
+			return nil, err
+		}
+		return &verify.IDs{Batch: batch, Seq: seq, Data: ids, From: o.IDs}, nil
+	case o.Text != "":
+		return o.textIDs(parent)
+	}
+	return nil, nil
+}
+
+// textTokens bounds how much of a text is measured where nothing else was asked for.
+const textTokens = 512
+
+func (o *VerifyOptions) textIDs(parent format.Source) (*verify.IDs, error) {
+	text, err := os.ReadFile(o.Text)
+	if err != nil {
+		return nil, fault.Inputf("%w", err)
+	}
+	data, ok := format.ReadFile(parent, tokenizerFile)
+	if !ok {
+		return nil, fault.Hint(fault.Inputf("%v: the parent has no %s", fault.Arg("text"), tokenizerFile),
+			"%v FILE.safetensors takes token ids", fault.Arg("ids"))
+	}
+	t, err := tokenizer.Load(data)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := t.Encode(string(text), false)
+	if err != nil {
+		return nil, err
+	}
+	limit := textTokens
+	if o.Tokens > 0 {
+		limit = o.Tokens
+	}
+	ids = ids[:min(len(ids), limit)]
+	if len(ids) == 0 {
+		return nil, fault.Inputf("%s: holds no tokens", o.Text)
+	}
+	return &verify.IDs{Batch: 1, Seq: len(ids), Data: ids, From: o.Text}, nil
+}
