@@ -50,19 +50,6 @@ func TestBar(t *testing.T) {
 	}
 }
 
-func TestCounts(t *testing.T) {
-	for text, want := range map[string]int64{"5": 5, "20M": 20e6, "1.5B": 15e8, "2 k": 2000, "3e9": 3e9, "1T": 1e12} {
-		if got, err := parseCount(text); err != nil || got != want {
-			t.Errorf("%q: %d, %v; want %d", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"", "M", "0", "-5", "nan", "1e30", "five", "5MM"} {
-		if got, err := parseCount(text); err == nil {
-			t.Errorf("%q: %d", text, got)
-		}
-	}
-}
-
 func TestShellWords(t *testing.T) {
 	for text, want := range map[string]string{"out/run-1": "out/run-1", "my run": "'my run'", "": "''", "a'b": `'a'\''b'`,
 		"$x": "'$x'"} {

@@ -28,12 +28,12 @@ func TestParse(t *testing.T) {
 			t.Errorf("ParseBytes(%q) is %d, %v; want %d", s, got, err, want)
 		}
 	}
-	for s, want := range map[string]int64{"20M": 20e6, "1.5B": 15e8, "3e9": 3e9, "7": 7, "2k": 2000, "1T": 1e12} {
+	for s, want := range map[string]int64{"20M": 20e6, "1.5B": 15e8, "3e9": 3e9, "7": 7, "2k": 2000, "2 k": 2000, "1T": 1e12} {
 		if got, err := ParseCount(s); err != nil || got != want {
 			t.Errorf("ParseCount(%q) is %d, %v; want %d", s, got, err, want)
 		}
 	}
-	for _, s := range []string{"", "GB", "-5GB", "0", "0x10", "1_000", "inf", "nan", "5XB", "1e300", "five"} {
+	for _, s := range []string{"", "GB", "-5GB", "0", "0x10", "1_000", "inf", "nan", "5XB", "1e300", "five", "5MM", "M"} {
 		if n, err := ParseBytes(s); err == nil {
 			t.Errorf("ParseBytes(%q) is %d, want a refusal", s, n)
 		}
