@@ -35,36 +35,40 @@ func (r *run) build(ck *arch.Checkpoint) (err error) {
 		return err
 	}
 	r.graph = newGraph(r.d, r.d.Params(), r.model.Layers, r.spec.HostMemory, r.model.Tied)
-	if r.state == nil {
+	if r.state == nil || r.o.FreshOptimizer {
 		return nil
 	}
 	if r.kind == Resume {
 		r.saved = r.state.Step
 	}
-	return r.restore(modelDir(r.o.Model))
+	return r.restore(ck, modelDir(r.o.Model))
 }
 
-// restore loads the master weights of a saved training, and its moments unless they are left behind. A training that
-// goes on as itself wants each tensor in the engine's type.
-func (r *run) restore(dir string) error {
+// restore loads the moments and the master weights of a saved training. A training that goes on as itself wants each
+// tensor in the engine's type.
+func (r *run) restore(ck *arch.Checkpoint, dir string) error {
 	path := filepath.Join(dir, trainstate.OptimizerFile)
-	if r.o.FreshOptimizer && !isFile(path) {
-		return nil
-	}
 	h, err := format.Open(path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = h.Close() }()
 	master := slices.Contains(h.Names(), trainstate.MasterWeight+r.opt.params[0].Name)
+	grown := r.state.Growth != nil && r.state.Growth.Step == r.state.Step
+	m := &masters{ck, h, path, grown}
 	for i, p := range r.opt.params {
+		if master {
+			if err := m.check(p); err != nil {
+				return err
+			}
+		}
 		for _, f := range []struct {
 			wanted bool
 			prefix string
 			dst    engine.Buf
 		}{
-			{!r.o.FreshOptimizer, trainstate.FirstMoment, r.opt.m[i]},
-			{!r.o.FreshOptimizer, trainstate.SecondMoment, r.opt.v[i]},
+			{true, trainstate.FirstMoment, r.opt.m[i]},
+			{true, trainstate.SecondMoment, r.opt.v[i]},
 			{master, trainstate.MasterWeight, p.W},
 		} {
 			if !f.wanted {

@@ -3,14 +3,12 @@ package train
 import (
 	"path/filepath"
 
+	"famkit/internal/growth"
 	"famkit/internal/trainstate"
 )
 
-// The records of a growth, which hold for an untrained child alone.
-const (
-	planFile  = "plan.json"
-	proofFile = "proof.json"
-)
+// proofFile is the proof of a growth. Like the plan it holds for an untrained child alone.
+const proofFile = "proof.json"
 
 // trace adds this training to what the model's files say of where it comes from. A model that was grown and not trained
 // since has plan.json: it is kept under a name of its own.
@@ -20,13 +18,19 @@ func (r *run) trace() error {
 		return err
 	}
 	r.lineage = l
-	_, grown := r.files[planFile]
+	plan, grown := r.files[growth.PlanFile]
 	if n := len(l.Stages); r.kind == Resume && !grown && n > 0 {
 		return nil // its own entry is there
 	}
+	if grown {
+		path := filepath.Join(modelDir(r.o.Model), growth.PlanFile)
+		if r.grownBy, err = growth.ParsePlan(path, plan, growth.SizesOf(r.model)); err != nil {
+			return err
+		}
+	}
 	l.Stages = append(l.Stages, trainstate.Stage{Model: r.origin})
 	stage, n := &l.Stages[len(l.Stages)-1], len(l.Stages)
-	stage.Plan = r.keep(planFile, trainstate.KeptPlan(n))
+	stage.Plan = r.keep(growth.PlanFile, trainstate.KeptPlan(n))
 	stage.Proof = r.keep(proofFile, trainstate.KeptProof(n))
 	return nil
 }

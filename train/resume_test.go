@@ -74,16 +74,39 @@ func resumesTo(t *testing.T, architecture, model, engine string) {
 	}
 }
 
-// loseMoments writes zeros over the numbers of a safetensors file.
+// loseMoments writes zeros over the moments in an optimizer's file.
 func loseMoments(t *testing.T, path string) {
+	t.Helper()
+	overwrite(t, path, trainstate.FirstMoment, 0)
+	overwrite(t, path, trainstate.SecondMoment, 0)
+}
+
+// overwrite sets the bytes of all tensors of a safetensors file whose names begin with prefix.
+func overwrite(t *testing.T, path, prefix string, with byte) {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	clear(b[8+binary.LittleEndian.Uint64(b):])
-	if err := os.WriteFile(path, b, 0o600); err != nil {
+	begin := 8 + int(binary.LittleEndian.Uint64(b))
+	var header map[string]struct {
+		Offsets [2]int `json:"data_offsets"`
+	}
+	if err := json.Unmarshal(b[8:begin], &header); err != nil {
 		t.Fatal(err)
+	}
+	n := 0
+	for name, entry := range header {
+		if !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		n++
+		for i := range b[begin+entry.Offsets[0] : begin+entry.Offsets[1]] {
+			b[begin+entry.Offsets[0]+i] = with
+		}
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil || n == 0 {
+		t.Fatal(n, err)
 	}
 }
 

@@ -3,6 +3,8 @@ package train
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +12,7 @@ import (
 	"testing"
 
 	"famkit/internal/fault"
+	"famkit/internal/growth"
 	"famkit/internal/trainstate"
 )
 
@@ -109,6 +112,18 @@ func TestTakingOverSaysSo(t *testing.T) {
 	refused(t, "data without its type", plain, fault.Input, "--token-dtype uint16")
 }
 
+// somePlan is the plan of a growth that leaves the oracle's llama-tied as it is.
+func somePlan(t *testing.T) string {
+	t.Helper()
+	m := oracleModel(t, "llama-tied")
+	p := growth.Plan{Schema: growth.PlanSchema, Arch: "llama", From: growth.SizesOf(m), To: growth.SizesOf(m),
+		Tied: true, Split: growth.SplitChoice}
+	for l := range m.Layers {
+		p.Layers = append(p.Layers, growth.LayerFrom{Src: l})
+	}
+	return string(p.JSON())
+}
+
 // growState does to a training's state what a growth does.
 func growState(t *testing.T, dir, how string) {
 	t.Helper()
@@ -125,7 +140,7 @@ func growState(t *testing.T, dir, how string) {
 		t.Fatal(err)
 	}
 	writeFile(t, filepath.Join(dir, trainstate.StateFile), string(b))
-	writeFile(t, filepath.Join(dir, planFile), `{"a": "growth"}`)
+	writeFile(t, filepath.Join(dir, growth.PlanFile), somePlan(t))
 }
 
 // TestAfterAGrowth: the rate is warmed up again, in a training of its own and in place, the seam is evaluated, and the
@@ -196,11 +211,11 @@ func checkLineage(t *testing.T, dir string, plans []string, steps ...int) {
 		if s.Plan == "" {
 			continue
 		}
-		if b, err := os.ReadFile(filepath.Join(dir, s.Plan)); err != nil || string(b) != `{"a": "growth"}` {
+		if b, err := os.ReadFile(filepath.Join(dir, s.Plan)); err != nil || string(b) != somePlan(t) {
 			t.Errorf("%s: %s holds %q, %v", dir, s.Plan, b, err)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, planFile)); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, growth.PlanFile)); err == nil {
 		t.Errorf("%s: a trained model still has the plan of its growth as its own", dir)
 	}
 }
@@ -294,4 +309,39 @@ func TestWrongStatesAreRefusedInputs(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestSeamsThatDifferStop: a grown model that is to compute its parent's function and does not is not trained.
+func TestSeamsThatDifferStop(t *testing.T) {
+	parent := parentTraining(t, "cpu")
+	growState(t, parent.Out, "keep")
+	s, err := trainstate.Read(parent.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := fmt.Sprintf(`"loss": %v`, s.Eval.Loss)
+	spoilState(t, parent.Out, was, fmt.Sprintf(`"loss": %v`, s.Eval.Loss*1.002))
+	before := contents(t, parent.Out)
+	o := child(parent, 1)
+	refused(t, "taken over", o, fault.Failed, "the growth was to keep the function", "famkit verify PARENT "+parent.Out)
+	refused(t, "resumed", newSteps(goOn(parent.Out), 9), fault.Failed, "the growth was to keep the function")
+	if isFolder(o.Out) || !maps.Equal(before, contents(t, parent.Out)) {
+		t.Error("something was written")
+	}
+	// A growth that is inexact on purpose, and one of the vocabulary, move the loss.
+	plan := before[growth.PlanFile]
+	for name, text := range map[string]string{
+		"inexact": strings.Replace(plan, `"schema"`, `"inexact": ["on purpose"], "schema"`, 1),
+		"no plan": "",
+	} {
+		writeFile(t, filepath.Join(parent.Out, growth.PlanFile), text)
+		if text == "" {
+			remove(t, filepath.Join(parent.Out, growth.PlanFile))
+		}
+		o.Out = parent.Out + name
+		trained(t, o)
+	}
+	writeFile(t, filepath.Join(parent.Out, growth.PlanFile), "{}")
+	o.Out = parent.Out + "broken"
+	refused(t, "a broken plan", o, fault.Input, filepath.Join(parent.Out, growth.PlanFile))
 }

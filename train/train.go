@@ -21,6 +21,7 @@ import (
 	"famkit/internal/decoder"
 	"famkit/internal/engine"
 	"famkit/internal/fault"
+	"famkit/internal/growth"
 	"famkit/internal/mem"
 	"famkit/internal/tensor"
 	"famkit/internal/tokenizer"
@@ -71,12 +72,14 @@ type run struct {
 
 	base   position // where the run begins
 	growth *trainstate.Growth
-	memory Memory
-	spec   engine.Spec
-	e      engine.Engine // nil in a dry run where the engine does not run here
-	d      *decoder.Decoder
-	opt    *adamW
-	graph  *graph
+	// grownBy is the plan by which the model was grown and after which it was not trained, nil where there is none.
+	grownBy *growth.Plan
+	memory  Memory
+	spec    engine.Spec
+	e       engine.Engine // nil in a dry run where the engine does not run here
+	d       *decoder.Decoder
+	opt     *adamW
+	graph   *graph
 
 	logTo    logTarget
 	log      *logFile
