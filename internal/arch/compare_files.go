@@ -109,16 +109,27 @@ func (c *comparer) weights() {
 	}
 }
 
-// versions refuses a child that transformers 4 reads otherwise than transformers 5, where the parent is none.
+// versions refuses a child that transformers 4 reads otherwise than transformers 5 in something in which it reads the
+// parent alike.
 func (c *comparer) versions() {
 	if c.parent.Config == nil || c.child.Config == nil {
 		return
 	}
 	was, is := c.parent.otherVersion(), c.child.otherVersion()
-	for _, s := range []struct{ who, says string }{{"parent", was}, {"child", is}} {
-		if s.says != "" {
-			c.found = append(c.found, Finding{Code: OneVersion, Fatal: s.who == "child" && was == "",
-				Text: fmt.Sprintf("transformers 4 reads the %s otherwise than transformers 5: %s", s.who, s.says)})
+	fatal := false
+	for field := range is {
+		_, both := was[field]
+		fatal = fatal || !both
+	}
+	for _, s := range []struct {
+		who   string
+		says  map[string]string
+		fatal bool
+	}{{"parent", was, false}, {"child", is, fatal}} {
+		if len(s.says) > 0 {
+			c.found = append(c.found, Finding{Code: OneVersion, Fatal: s.fatal,
+				Text: fmt.Sprintf("transformers 4 reads the %s otherwise than transformers 5: %s", s.who,
+					inOrder(s.says))})
 		}
 	}
 }

@@ -62,10 +62,11 @@ func TestCompareLoaded(t *testing.T) {
 		facts, found := compared(t, tiny(tc.kind, tc.parent), tiny(tc.kind, tc.child))
 		var says []string
 		for _, f := range found {
-			if !f.Fatal {
+			if f.Fatal {
+				says = append(says, f.Text)
+			} else if tc.kind != "gemma2" || f.Code != OneVersion {
 				t.Errorf("%s %s: not fatal: %s", tc.kind, tc.child, f.Text)
 			}
-			says = append(says, f.Text)
 		}
 		got := strings.Join(says, "\n")
 		if tc.want == "" && got != "" || !strings.Contains(got, tc.want) {

@@ -97,15 +97,20 @@ var gemma3Own = append(
 	},
 )
 
+const otherHead = "of a model with another head"
+
 var gpt2Own = []KeyRule{
 	{Keys: []string{"hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings"}, Effect: Read,
 		Why: "other names of sizes"},
 	{Keys: []string{"scale_attn_weights", "scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn",
 		"add_cross_attention"}, Effect: Read, Why: "must be as published models have it"},
 	{Keys: []string{"n_ctx"}, Effect: Nothing, Why: "an older name of n_positions that nothing reads any more"},
-	{Keys: []string{"summary_type", "summary_use_proj", "summary_activation", "summary_proj_to_labels",
-		"summary_first_dropout", "summary_last_dropout"}, Effect: Alike,
-		Why: "of a model with another head; some values transformers does not load"},
+	{Keys: []string{"summary_type"}, Effect: Nothing, Why: otherHead, Takes: kinds(StringKind)},
+	{Keys: []string{"summary_activation"}, Effect: Nothing, Why: otherHead, Takes: kinds(StringKind, NullKind)},
+	{Keys: []string{"summary_use_proj", "summary_proj_to_labels"}, Effect: Nothing, Why: otherHead,
+		Takes: kinds(BoolKind)},
+	{Keys: []string{"summary_first_dropout", "summary_last_dropout"}, Effect: Nothing, Why: otherHead,
+		Takes: kinds(FloatKind, IntegerKind), Range: &[2]float64{0, 1}},
 	fullOnly,
 }
 

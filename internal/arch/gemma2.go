@@ -17,6 +17,7 @@ var gemma2 = &Spec{
 	Parse:             parseGemma2,
 	Update:            updateGemma2,
 	keys:              gemma2Own,
+	four:              gemma2Four,
 }
 
 var gemma2Defaults = defaults{
@@ -77,6 +78,13 @@ func (r *reader) softcap(key string, def float64) float64 {
 		r.keep(fault.Inputf("%s: %s: wanted a positive number or null, found %v", r.path, key, v))
 	}
 	return v
+}
+
+// gemma2Four leaves out the cap of the scores: the attention that transformers 4 takes unless it is told another has
+// none.
+func gemma2Four(_ *Config, m *Model) error {
+	m.AttnSoftcap = 0
+	return nil
 }
 
 func updateGemma2(c *Config, m *Model) error {

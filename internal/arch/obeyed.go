@@ -32,8 +32,8 @@ func (k *checker) loaders() {
 		}
 	}
 	k.found = append(k.found, ck.obeyedInWeights()...)
-	if says := ck.otherVersion(); says != "" {
-		k.add(Finding{Code: OneVersion}, "transformers 4 reads it otherwise than transformers 5: %s", says)
+	if says := ck.otherVersion(); len(says) > 0 {
+		k.add(Finding{Code: OneVersion}, "transformers 4 reads it otherwise than transformers 5: %s", inOrder(says))
 	}
 }
 

@@ -5,7 +5,8 @@
 #   3. the types in which they hold weights are those that famkit says (configs/dtypes.py);
 #   4. an adapter beside the weights changes the function, and famkit refuses it (configs/adapter.py);
 #   5. tensors under other names load where famkit says so, and what famkit ignores they ignore (configs/layouts.py);
-#   6. a child with other settings than its parent, against which famkit says nothing, loads in both and computes the
+#   6. a checkpoint that they save again is the one that it was (configs/resaved.py);
+#   7. a child with other settings than its parent, against which famkit says nothing, loads in both and computes the
 #      same: at once, token by token with a cache, in chunks, in generate(); one that famkit takes for another model has
 #      famkit's logits (configs/variants.py makes them, configs/check.py compares).
 # CONFIGS=N takes N children (1200; "all" takes every one, which is two hours); SEED=S others; KEEP=1 keeps the outputs.
@@ -37,6 +38,7 @@ for v in 5 4; do
   check "${!py}" dtypes.py "$judge" "$WORK/bases/llama" "$WORK/dtypes"
   PYTHONPATH=$PEFT check "${!py}" adapter.py "$judge" "$WORK/bases/llama" "$WORK/adapter"
   check "${!py}" layouts.py "$judge" "$WORK/bases" "$WORK/layout"
+  check "${!py}" resaved.py "$judge" "$WORK/bases" "$WORK/resaved"
 done
 names=("$WORK/names5.json" "$WORK/names4.json")
 check python3 table.py "$WORK/table.json" "${names[@]}"

@@ -2,7 +2,8 @@
 
 variants.py NAMES... BASES OUT [--pairs N] [--seed S] [--only A,B]: NAMES are what names.py said of each library. For
 every base and every name that a library knows, the name is set to each value of a pool; then come N random combinations
-of several keys, and for some bases other settings of generation and other files.
+of several keys and four times as many respelled configs (spell.py), and for some bases other settings of generation and
+other files.
 """
 import argparse
 import copy
@@ -11,6 +12,7 @@ import os
 import random
 
 from pools import EXCEPT, FILES, LARGE, POOL, SPECIAL
+from spell import respelled
 
 ABSENT = object()
 
@@ -131,10 +133,14 @@ def main():
             if name in SETTINGS_OF:
                 m.settings(base, libraries)
                 m.beside(base)
-            keys = sorted(known)
             for _ in range(a.pairs):
-                picked = rng.sample(keys, rng.choice([2, 2, 3, 4]))
+                picked = rng.sample(sorted(known), rng.choice([2, 2, 3, 4]))
                 m.config(base, config, {k: rng.choice(values(k, config, known[k]) or [None]) for k in picked})
+            for _ in range(4 * a.pairs):
+                new = respelled(config, known, rng)
+                keys = [k for k in sorted({*new, *config}) if new.get(k, ABSENT) != config.get(k, ABSENT)]
+                what = {k: new.get(k, "(absent)") for k in keys}
+                m.add(base, {"config.json": json.dumps(new, indent=1)}, what)
     print(m.n, "variants")
 
 
