@@ -1,13 +1,13 @@
 package train
 
 import (
-	"fmt"
 	"sort"
 
 	"famkit/internal/arch"
 	"famkit/internal/decoder"
 	"famkit/internal/engine"
 	"famkit/internal/fault"
+	"famkit/internal/units"
 )
 
 // Memory is what a training takes, in bytes, before the data.
@@ -39,8 +39,8 @@ func (n Memory) check(m *arch.Model, spec engine.Spec, o decoder.Options) error 
 	}
 	err := fault.Failedf("training needs %s of memory (weights %s, gradients %s, optimizer %s, activations %s, "+
 		"workspace %s), %s are available",
-		sizeText(n.Total), sizeText(n.Weights), sizeText(n.Gradients), sizeText(n.Optimizer), sizeText(n.Activations),
-		sizeText(n.Workspace), sizeText(n.Available))
+		units.Bytes(n.Total), units.Bytes(n.Weights), units.Bytes(n.Gradients), units.Bytes(n.Optimizer), units.Bytes(n.Activations),
+		units.Bytes(n.Workspace), units.Bytes(n.Available))
 	less := sort.Search(o.Batch, func(less int) bool {
 		smaller := o
 		smaller.Batch -= less
@@ -51,13 +51,6 @@ func (n Memory) check(m *arch.Model, spec engine.Spec, o decoder.Options) error 
 	}
 	return fault.Hint(err, "%v would fit; %v keeps the tokens of a step", fault.Arg("batch", o.Batch-less),
 		fault.Arg("accum"))
-}
-
-func sizeText(n int64) string {
-	if n < 1e9 {
-		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
-	}
-	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
 }
 
 // flopsPerToken is what the matrix products of one trained token cost: 6 for each weight that multiplies, and causal

@@ -9,6 +9,7 @@ import (
 
 	"famkit/internal/corpus"
 	"famkit/internal/trainstate"
+	"famkit/internal/units"
 	"famkit/train"
 )
 
@@ -101,13 +102,13 @@ func optimizerText(p *train.Plan) string {
 // dataText counts what was read.
 func dataText(p *train.Plan) string {
 	d := &p.Data
-	s := countOf(int64(d.Files), "file")
+	s := units.Plural(d.Files, "file")
 	if d.Documents > 0 {
-		s += ", " + countOf(d.Documents, "document")
+		s += ", " + units.Plural(int(d.Documents), "document")
 	}
-	s += ", " + countOf(d.Tokens, "token") + ", " + countOf(d.Rows, "row")
+	s += ", " + units.Plural(int(d.Tokens), "token") + ", " + units.Plural(int(d.Rows), "row")
 	if d.EvalRows > 0 {
-		s += "; evaluation on " + countOf(d.EvalRows, "row")
+		s += "; evaluation on " + units.Plural(int(d.EvalRows), "row")
 	}
 	return s
 }
@@ -119,13 +120,13 @@ func skippedText(skipped []corpus.Skipped) string {
 		n += s.Files
 		list = append(list, s.String())
 	}
-	return fmt.Sprintf("%s passed over: %s", countOf(int64(n), "file"), strings.Join(list, ", "))
+	return fmt.Sprintf("%s passed over: %s", units.Plural(n, "file"), strings.Join(list, ", "))
 }
 
 // lengthText says how often the data is read.
 func lengthText(p *train.Plan) string {
 	d := &p.Data
-	s := fmt.Sprintf("%s, %s over the data, %s tokens a parameter", countOf(int64(p.Steps), "step"), epochsText(d.Epochs),
+	s := fmt.Sprintf("%s, %s over the data, %s tokens a parameter", units.Plural(p.Steps, "step"), epochsText(d.Epochs),
 		figure(d.PerParam))
 	if d.Anew != "" {
 		s += fmt.Sprintf("; the order of the data begins anew: %s changed", d.Anew)
@@ -213,7 +214,7 @@ func planNotes(r *train.Result) (notes []string) {
 
 // extendsText says by how much a training is extended, and how the learning rate goes on where it had decayed.
 func extendsText(p *train.Plan, s *trainstate.Settings) string {
-	text := fmt.Sprintf("the training of %s now has %d", countOf(int64(p.StepsWere), "step"), p.Steps)
+	text := fmt.Sprintf("the training of %s now has %d", units.Plural(p.StepsWere, "step"), p.Steps)
 	now, was := s.Rate(), s.Rate()
 	was.Steps = p.StepsWere
 	if before, next := was.At(p.First-1), now.At(p.First); before < next && was.Decays(p.First-1) {
@@ -230,7 +231,7 @@ func planWarnings(r *train.Result) (warnings []string) {
 	}
 	if rows > d.Rows {
 		warnings = append(warnings, fmt.Sprintf("a step takes %s and the data has %d: rows are repeated within a step",
-			countOf(rows, "row"), d.Rows))
+			units.Plural(int(rows), "row"), d.Rows))
 	}
 	// Repeating data up to 4 times is nearly as good as new data, and loses its worth after that (Muennighoff and others,
 	// 2023).
@@ -252,13 +253,6 @@ func inheritedText(p *train.Plan, s *trainstate.Settings) string {
 		}
 	}
 	return strings.Join(list, ", ")
-}
-
-func countOf(n int64, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return countText(n) + " " + noun
 }
 
 // epochsText counts passes over the data.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"famkit/internal/units"
 	"famkit/train"
 )
 
@@ -53,7 +54,7 @@ func (v *trainView) event(e train.Event) {
 		v.note("step %d saved in %s, %s", e.Save.Step, e.Save.Path, bytesText(e.Save.Bytes))
 		v.apart(e.Save.Seconds)
 	case e.LogCut != nil:
-		v.note("%s loses %s past step %d", e.LogCut.Path, countOf(int64(e.LogCut.Rows), "row"), e.LogCut.Step)
+		v.note("%s loses %s past step %d", e.LogCut.Path, units.Plural(e.LogCut.Rows, "row"), e.LogCut.Step)
 	}
 }
 

@@ -42,7 +42,7 @@ var mayImport = map[string][]string{
 	"internal/decoder":   {"internal/draw", "internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine"},
 	"internal/verify":    {"internal/kern", "internal/runs", "internal/tensor", "format", "internal/arch", "internal/growth", "expand", "internal/engine", "internal/decoder"},
 	"train": {"internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine", "internal/tokenizer", "internal/decoder",
-		"internal/corpus", "internal/growth", "internal/smallfile", "internal/trainstate"},
+		"internal/corpus", "internal/growth", "internal/smallfile", "internal/trainstate", "internal/units"},
 
 	"internal/report": {},
 
