@@ -200,7 +200,10 @@ const unloadable = "transformers 4 or 5 does not load it"
 func (r KeyRule) refuses(raw []byte, vocab int) string {
 	kind := kindOf(raw)
 	switch {
-	case r.Effect == Only && !(kind == NullKind && !r.NotNull) && !r.allows(raw):
+	case (r.Effect == Only || len(r.Values) > 0) && !(kind == NullKind && !r.NotNull) && !r.allows(raw):
+		if r.Effect != Only {
+			return unloadable
+		}
 		return r.Why
 	case len(r.Takes) > 0 && !slices.Contains(r.Takes, kind):
 		return unloadable
@@ -236,7 +239,7 @@ func (r KeyRule) allows(raw []byte) bool {
 // wanted says which values the rule lets pass.
 func (r KeyRule) wanted() string {
 	var list []string
-	if r.Effect == Only {
+	if r.Effect == Only || len(r.Values) > 0 {
 		list = slices.Clone(r.Values)
 		if !r.NotNull {
 			list = append([]string{"null"}, list...)

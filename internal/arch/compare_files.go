@@ -28,26 +28,35 @@ func (c *comparer) generation() {
 	c.keys(generationFile, read[0], read[1])
 }
 
-// beside lists the files of a checkpoint that are not weights that loaders choose, with the digest of those that famkit
-// reads and "there" for the others.
-func beside(src format.Source) map[string]string {
-	files := map[string]string{}
-	for name, data := range src.Files() {
-		sum := sha256.Sum256(data)
-		files[name] = "sha256 " + hex.EncodeToString(sum[:8])
-	}
+// beside lists the names of the files of a checkpoint that are not weights that loaders choose, with the bytes of those
+// that famkit reads and nil for the others.
+func beside(src format.Source) map[string][]byte {
+	files := maps.Collect(src.Files())
 	around, _ := format.AroundOf(src)
 	for _, name := range around.Others {
-		files[name] = "there"
+		files[name] = nil
 	}
 	delete(files, configFile)
 	delete(files, generationFile)
 	return files
 }
 
+// digests gives the digest of each file, and "there" for those that famkit does not read.
+func digests(files map[string][]byte) map[string]string {
+	list := make(map[string]string, len(files))
+	for name, data := range files {
+		list[name] = "there"
+		if data != nil {
+			sum := sha256.Sum256(data)
+			list[name] = "sha256 " + hex.EncodeToString(sum[:8])
+		}
+	}
+	return list
+}
+
 // files compares what lies beside the weights.
 func (c *comparer) files() {
-	was, is := beside(c.parent.Source), beside(c.child.Source)
+	was, is := digests(beside(c.parent.Source)), digests(beside(c.child.Source))
 	names := slices.Collect(maps.Keys(was))
 	for name := range is {
 		if _, both := was[name]; !both {
@@ -98,15 +107,55 @@ func (c *comparer) weights() {
 	}
 	c.versions()
 	was, is := c.parent.LoadedAs(), c.child.LoadedAs()
-	for i := range is {
-		c.facts = append(c.facts, Fact{File: "weights", Key: is[i].By, Effect: Read, Parent: was[i].shown(),
-			Child: is[i].shown(),
-			Why:   "the type in which the weights are held"})
-		if is[i].Rounds {
-			c.found = append(c.found, Finding{Code: DTypeDiffers, Found: is[i].Type, Text: fmt.Sprintf(
-				"as loaded by %s the child's weights are rounded to %s", is[i].By, is[i].Type)})
+	parents, children := changer{ck: c.parent.Checkpoint}, changer{ck: c.child.Checkpoint}
+	for i, l := range is {
+		before, after := parents.by(was[i]), children.by(l)
+		c.facts = append(c.facts, Fact{File: "weights", Key: l.By, Effect: Read, Parent: was[i].Type + before.shown(),
+			Child: l.Type + after.shown(), Why: "the type in which the weights are held"})
+		if after.err != nil {
+			c.refuse(Finding{Code: Unreadable}, "the child's weights: %v", after.err)
+		} else if after.tensor != "" {
+			c.found = append(c.found, Finding{Code: DTypeDiffers, Found: l.Type, Tensor: after.tensor,
+				Fatal: before.tensor == "" && before.err == nil, Text: fmt.Sprintf(
+					"%s holds the child's weights in %s and so rounds tensor %q: its function is another as loaded", l.By,
+					l.Type, after.tensor)})
 		}
 	}
+}
+
+// changer knows which types change numbers of a checkpoint.
+type changer struct {
+	ck    *Checkpoint
+	known map[string]change
+}
+
+// change is the first tensor of which a type changes a number, "" where it changes none.
+type change struct {
+	tensor string
+	err    error
+}
+
+func (c change) shown() string {
+	if c.tensor == "" {
+		return ""
+	}
+	return ", rounded"
+}
+
+// by is what a way of loading changes. Weights are read only where their types leave it open, and once for each type.
+func (c *changer) by(l Loading) change {
+	if !l.Rounds {
+		return change{}
+	}
+	if c.known == nil {
+		c.known = map[string]change{}
+	}
+	if _, ok := c.known[l.Type]; !ok {
+		var got change
+		got.tensor, got.err = c.ck.Changes(l.DType)
+		c.known[l.Type] = got
+	}
+	return c.known[l.Type]
 }
 
 // versions refuses a child that transformers 4 reads otherwise than transformers 5 in something in which it reads the
@@ -132,11 +181,4 @@ func (c *comparer) versions() {
 					inOrder(s.says))})
 		}
 	}
-}
-
-func (l Loading) shown() string {
-	if l.Rounds {
-		return l.Type + ", rounded"
-	}
-	return l.Type
 }

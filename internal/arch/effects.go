@@ -31,8 +31,8 @@ type KeyRule struct {
 	Effect Effect
 	// Why says what the key decides, or why it decides nothing.
 	Why string
-	// Values are the values that an Only key may have, as JSON; `["a", ...]` is a list of nothing but "a", of any
-	// length. Null is as good unless NotNull, and so is the key's absence.
+	// Values are the values that a key may have, as JSON, an Only key always and others where there are any; `["a",
+	// ...]` is a list of nothing but "a", of any length. Null is as good unless NotNull, and so is the key's absence.
 	Values  []string
 	NotNull bool
 	// Takes are the kinds of value that transformers 4 and 5 load; they refuse to load, or fall over, any other.

@@ -7,7 +7,8 @@ var commonRules = []KeyRule{
 	{Keys: []string{"model_type", "architectures"}, Effect: Read, Why: "the architecture"},
 	{Keys: []string{"vocab_size"}, Effect: Read, Why: "a size"},
 	{Keys: []string{"tie_word_embeddings"}, Effect: Read, Why: "whether the head is the embedding"},
-	{Keys: []string{"dtype", "torch_dtype"}, Effect: Read, Why: "the type in which loaders hold the weights"},
+	{Keys: []string{"dtype", "torch_dtype"}, Effect: Read, Why: "the type in which loaders hold the weights",
+		Values: []string{`"float32"`, `"bfloat16"`, `"float16"`, `"float64"`}},
 
 	{Keys: []string{"is_causal"}, Effect: Only, Values: []string{"true"}, NotNull: true, Unreadable: true,
 		Why: "transformers 5 lets every token see those after it"},

@@ -99,7 +99,7 @@ func allowed(r KeyRule) string {
 		return ""
 	case r.Effect == Only && text == "nothing":
 		text = "absent"
-	case r.Effect == Only:
+	case r.Effect == Only || len(r.Values) > 0:
 		text = "absent, " + strings.ReplaceAll(text, " or ", ", ")
 	}
 	return " (" + text + ")"

@@ -31,7 +31,8 @@ var generationRules = newRuleSet([]KeyRule{
 		Why: "a cache that may keep less, or less exactly"},
 	{Keys: []string{"cache_config", "continuous_batching_config"}, Effect: Only, Values: []string{"{}"},
 		Why: "a cache that may keep less, or less exactly"},
-	{Keys: []string{"_from_model_config", "transformers_version", "_commit_hash", "_name_or_path"}, Effect: Nothing,
+	{Keys: []string{"_from_model_config"}, Effect: Generation, Why: "whether config.json's settings hold"},
+	{Keys: []string{"transformers_version", "_commit_hash", "_name_or_path"}, Effect: Nothing,
 		Why: "where the file comes from"},
 })
 

@@ -14,7 +14,7 @@ type Loading struct {
 	// DType is the type of every floating weight in memory. Invalid where the loader fails.
 	DType tensor.DType `json:"-"`
 	Type  string       `json:"dtype"` // DType's name
-	// Rounds: some tensor is stored in a type that has numbers which DType has not.
+	// Rounds: some tensor is stored in a type that has numbers which DType has not; Checkpoint.Changes looks for one.
 	Rounds bool `json:"rounds"`
 }
 

@@ -3,6 +3,7 @@ package arch
 import (
 	"path"
 	"slices"
+	"strings"
 )
 
 // FileRule says what loaders make of files of a checkpoint beside the weights that they choose.
@@ -42,8 +43,9 @@ var otherFile = FileRule{Effect: Nothing, Why: "no loader opens it"}
 // FileRules lists what is known of files beside the weights.
 func FileRules() []FileRule { return slices.Clone(fileRules) }
 
-// fileRule is the rule of a file.
+// fileRule is the rule of a file. Some file systems find a file under its name in another case.
 func fileRule(name string) FileRule {
+	name = strings.ToLower(name)
 	for _, r := range fileRules {
 		for _, p := range r.Files {
 			if ok, err := path.Match(p, name); ok && err == nil {

@@ -103,8 +103,9 @@ func TestSideFilesThatLoadersObey(t *testing.T) {
 		want   string // a part of a fatal finding, "" for none
 		fact   string // what a fact speaks of
 	}{
-		"nothing": {fact: "config.json"},
-		"adapter": {files: map[string]string{"adapter_config.json": "{}"}, want: "where peft is installed"},
+		"nothing":      {fact: "config.json"},
+		"adapter":      {files: map[string]string{"adapter_config.json": "{}"}, want: "where peft is installed"},
+		"another case": {files: map[string]string{"Adapter_Config.JSON": "{}"}, want: "where peft is installed"},
 		"distributed": {files: map[string]string{"shard-00001-model-00001-of-00001.safetensors": ""},
 			want: "distributed checkpoint"},
 		"quantised":     {files: map[string]string{"hf_quant_config.json": "{}"}, want: "quantised"},
