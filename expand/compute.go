@@ -83,7 +83,7 @@ func (c *rowMaker) element(t int) float64 {
 	case freshOne:
 		return 1 - e.offset
 	case freshRandom:
-		return e.sigma * c.draw.normal(e.cols.rootOf(t), 0) * c.sign(t)
+		return e.sigma * c.draw.normal(e.cols.rootOf(t), 0) * c.sign(t) * e.rows.signAt(c.r) * e.cols.signAt(t)
 	}
 	if e.redraw != nil && e.redraw.drawn(c.r, t) {
 		return c.stats.mean + c.stats.deviation*c.draw.normal(t, 0)

@@ -31,6 +31,7 @@ type gather struct {
 	count    []int32   // with nth: the copies of each source index
 	shared   bool      // the copies share what is read
 	root     []int32   // pairs: the index whose fresh numbers t repeats; nil: its own
+	sign     []float64 // what a fresh number is multiplied by; nil: 1
 	runs     []run     // src as runs of consecutive indices, where all have sources or are zero
 }
 
@@ -73,12 +74,21 @@ func (g *gather) rootOf(t int) int {
 	return int(g.root[t])
 }
 
+// signAt is what a fresh number at t is multiplied by.
+func (g *gather) signAt(t int) float64 {
+	if g.sign == nil {
+		return 1
+	}
+	return g.sign[t]
+}
+
 // cell is one grown index of a product of axes.
 type cell struct {
 	src   int32
 	scale float64
 	fresh fresh
 	root  int32
+	sign  float64
 }
 
 // scaled reports whether the scale counts: a fresh index that is no mean of sources has none.
@@ -91,6 +101,9 @@ type axisRule struct {
 	scale func(t int) float64 // nil: 1
 	fresh fresh               // what fresh indices hold
 	pairs bool                // neighbours with equal sources are pairs
+	// opposed: fresh indices come in twos, the second with the first's numbers and the other sign. What reads channels
+	// that hold the rounded mean then reads nothing of the rounding.
+	opposed bool
 }
 
 func (a axisRule) to() int {
@@ -101,13 +114,16 @@ func (a axisRule) to() int {
 }
 
 func (a axisRule) cell(t int) cell {
-	c := cell{src: int32(t), scale: 1, root: int32(t)}
+	c := cell{src: int32(t), scale: 1, root: int32(t), sign: 1}
 	if a.m == nil {
 		return c
 	}
 	c.src = a.m.Src[t]
 	if c.src == growth.Fresh {
 		c.fresh = a.fresh
+		if a.opposed {
+			c.root, c.sign = a.oppose(t)
+		}
 	}
 	if a.scale != nil && (c.fresh == sourced || c.fresh == freshMean) {
 		c.scale = a.scale(t)
@@ -121,9 +137,24 @@ func (a axisRule) cell(t int) cell {
 	return c
 }
 
+// oppose gives the index whose fresh numbers index t repeats, and their sign: 0 for one that is left over.
+func (a axisRule) oppose(t int) (root int32, sign float64) {
+	first := t
+	for first > 0 && a.m.Src[first-1] == growth.Fresh {
+		first--
+	}
+	switch {
+	case (t-first)%2 == 1:
+		return int32(t - 1), -1
+	case t+1 == len(a.m.Src) || a.m.Src[t+1] != growth.Fresh:
+		return int32(t), 0
+	}
+	return int32(t), 1
+}
+
 // product composes the rules of a dimension's axes, outermost first. factor multiplies what has a source.
 func product(rules []axisRule, factor float64) (cells []cell, from int) {
-	cells, from = []cell{{scale: factor}}, 1
+	cells, from = []cell{{scale: factor, sign: 1}}, 1
 	for _, a := range rules {
 		inner := a.to()
 		out := make([]cell, 0, len(cells)*inner)
@@ -131,6 +162,7 @@ func product(rules []axisRule, factor float64) (cells []cell, from int) {
 			for t := range inner {
 				c := a.cell(t)
 				c.scale *= o.scale
+				c.sign *= o.sign
 				c.fresh = max(c.fresh, o.fresh)
 				c.root += o.root * int32(inner)
 				if c.fresh != sourced {
@@ -162,6 +194,9 @@ func newGather(use arch.Use, cells []cell, from int) *gather {
 		if int(c.root) != t && g.root == nil {
 			g.root = make([]int32, len(cells))
 		}
+		if c.sign != 1 && g.sign == nil {
+			g.sign = make([]float64, len(cells))
+		}
 	}
 	for t, c := range cells {
 		if g.scale != nil && c.scaled() {
@@ -172,6 +207,9 @@ func newGather(use arch.Use, cells []cell, from int) *gather {
 		}
 		if g.root != nil {
 			g.root[t] = c.root
+		}
+		if g.sign != nil {
+			g.sign[t] = c.sign
 		}
 	}
 	if same {

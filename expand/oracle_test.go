@@ -82,7 +82,7 @@ func oracleElement(e *RoleExpr, src []float64, seed uint64, r, c int) float64 {
 	case how == freshOne:
 		return 1 - e.offset
 	case how == freshRandom || e.random:
-		v := e.sigma * key.row(root(e.rows, r)).normal(root(e.cols, c), 0)
+		v := e.sigma * key.row(root(e.rows, r)).normal(root(e.cols, c), 0) * e.rows.signAt(r) * e.cols.signAt(c)
 		if e.random {
 			v *= scale(e.rows, r) * scale(e.cols, c)
 		}

@@ -66,6 +66,7 @@ func (r *rules) axis(role arch.Role, use arch.Use, a arch.Axis) axisRule {
 func (r *rules) stream(ax *axisRule, role arch.Role, use arch.Use) {
 	m := ax.m
 	ax.fresh = streamFresh(use, m.Fill)
+	ax.opposed = use == arch.Reads && m.Fill == growth.FillMean
 	write := func(t int) float64 {
 		if m.Write == nil {
 			return 1
@@ -73,6 +74,9 @@ func (r *rules) stream(ax *axisRule, role arch.Role, use arch.Use) {
 		return m.Write[t]
 	}
 	final := role == arch.FinalNorm || role == arch.FinalNorm.Bias()
+	if final && r.plan.Tied && use == arch.Scales && m.Fill == growth.FillMean {
+		ax.fresh = freshZero // the embedding, which holds the mean there, reads what is left of LayerNorm's rounding
+	}
 	switch {
 	case final && r.plan.Tied:
 		ax.scale = r.tiedHead(m, use, write)

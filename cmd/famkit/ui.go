@@ -78,7 +78,7 @@ func (u *ui) observe() job.Observer {
 			u.warn("%s", e.Message.Text(flagText))
 		case job.Progress:
 			if u.bar == nil || u.bar.label != e.Task {
-				u.bar = u.progressBytes(e.Task, e.Total)
+				u.bar = u.progressOf(e.Task, e.Total, !e.Parts)
 			}
 			u.bar.set(e.Done)
 			if e.Done == e.Total {
@@ -155,6 +155,7 @@ type progress struct {
 	mu     sync.Mutex
 	bar    *progressbar.ProgressBar
 	label  string
+	of     string // what the total is, to show
 	total  int64
 	done   int64
 	next   time.Time
@@ -163,10 +164,18 @@ type progress struct {
 
 // progressBytes starts a display for a job of total bytes.
 func (u *ui) progressBytes(label string, total int64) *progress {
+	return u.progressOf(label, total, true)
+}
+
+// progressOf starts a display for a job of total units, which are bytes or are not shown.
+func (u *ui) progressOf(label string, total int64, bytes bool) *progress {
 	p := &progress{u: u, label: label, total: total, next: time.Now().Add(10 * time.Second), silent: u.json || u.quiet}
+	if bytes {
+		p.of = " of " + bytesText(total)
+	}
 	if !p.silent && u.terminal() {
 		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(u.err), progressbar.OptionSetDescription(label),
-			progressbar.OptionShowBytes(true), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
+			progressbar.OptionShowBytes(bytes), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
 			progressbar.OptionFullWidth())
 	}
 	return p
@@ -185,7 +194,7 @@ func (p *progress) set(done int64) {
 		_ = p.bar.Set64(done)
 	case p.total > 0 && time.Now().After(p.next):
 		p.next = time.Now().Add(10 * time.Second)
-		_, _ = fmt.Fprintf(p.u.err, "famkit: %s %d%% of %s\n", p.label, 100*done/p.total, bytesText(p.total))
+		_, _ = fmt.Fprintf(p.u.err, "famkit: %s %d%%%s\n", p.label, 100*done/p.total, p.of)
 	}
 }
 

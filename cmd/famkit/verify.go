@@ -28,7 +28,7 @@ Examples:
    famkit verify small/ others/ --infer --write-proof proof.json
    famkit verify --proof proof.json
 
-Exit status: 0 equal, 1 not equal, 2 wrong usage, 3 input refused, 4 could not finish, 130 interrupted (famkit help exit-codes)`
+Exit status: 0 equal, 1 not equal, 2 wrong usage, 3 input refused, 4 could not finish or could not tell, 130 interrupted (famkit help exit-codes)`
 
 func verifyCommand(u *ui) *cli.Command {
 	return &cli.Command{
@@ -46,6 +46,7 @@ func verifyCommand(u *ui) *cli.Command {
 			&cli.BoolFlag{Name: "infer", Usage: "find out where CHILD's weights come from instead of reading its plan"},
 			&cli.StringFlag{Name: "write-proof", Usage: "write the proof, with the digests of both checkpoints, to `FILE`"},
 			&cli.StringFlag{Name: "proof", Usage: "check the proof in `FILE` again; it names PARENT and CHILD"},
+			&cli.Float64Flag{Name: "max-ulp", Usage: "accept no number that is more than `N` units in the last place off (default: what the growths in between explain)"},
 			&cli.BoolFlag{Name: "allow-inexact", Usage: "exit 0 for a growth whose plan says that it is inexact on purpose, if it follows its plan"},
 			&cli.IntFlag{Name: "threads", Usage: "threads of the cpu engine (default: one per processor)"},
 		},
@@ -81,28 +82,35 @@ func recheckProof(u *ui, c *cli.Context) error {
 	if c.NArg() > 0 {
 		return fault.Usagef("--proof names PARENT and CHILD itself, %d operands given", c.NArg())
 	}
-	r, err := job.Recheck(c.Context, c.String("proof"), u.observe())
+	r, err := job.Recheck(c.Context, c.String("proof"), c.Float64("max-ulp"), u.observe())
 	if err != nil {
 		return err
 	}
 	return u.verdict(r)
 }
 
-// verdict shows the report; models that are not equal are an error of their own kind.
+// verdict shows the report; models that are not equal are an error of their own kind, and so is an answer that could not
+// be found.
 func (u *ui) verdict(r *verify.Report) error {
 	if err := u.answer(r, func(w io.Writer) { printReport(w, r) }); err != nil {
 		return err
 	}
-	if !r.Equal && !r.Allowed {
-		return &fault.Error{Kind: fault.No, Err: fmt.Errorf("%s and %s are not equal", r.Parent, r.Child)}
+	switch {
+	case r.Equal || r.Allowed:
+		return nil
+	case r.Unsure != "":
+		return fault.Failedf("it cannot be told whether %s and %s are equal: %s", r.Parent, r.Child, r.Unsure)
 	}
-	return nil
+	return &fault.Error{Kind: fault.No, Err: fmt.Errorf("%s and %s are not equal", r.Parent, r.Child)}
 }
 
 func verifyOptions(c *cli.Context) (job.VerifyOptions, error) {
 	o := job.VerifyOptions{IDs: c.String("ids"), Text: c.String("text"), Seed: c.Uint64("seed"), Tokens: c.Int("tokens"),
 		Threads: c.Int("threads"), ProofOnly: c.Bool("proof-only"), Infer: c.Bool("infer"), WriteProof: c.String("write-proof"),
-		AllowInexact: c.Bool("allow-inexact")}
+		AllowInexact: c.Bool("allow-inexact"), MaxULP: c.Float64("max-ulp"), Version: version}
+	if !(o.MaxULP >= 0) || c.IsSet("max-ulp") && o.MaxULP == 0 {
+		return o, fault.Usagef("--max-ulp %v: want a number above 0", o.MaxULP)
+	}
 	switch p := c.String("precision"); p {
 	case "both":
 	case "f64", "f32":

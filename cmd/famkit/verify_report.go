@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 
 	"famkit/internal/verify"
 )
@@ -14,7 +13,10 @@ const shownFindings = 20
 func printReport(w io.Writer, r *verify.Report) {
 	for _, c := range r.Checks {
 		mark := "ok"
-		if !c.Passed {
+		switch {
+		case c.Unsure != "":
+			mark = "UNSURE"
+		case !c.Passed:
 			mark = "FAILED"
 		}
 		_, _ = fmt.Fprintf(w, "%-7s %s: %s\n", mark, c.Name, c.Summary)
@@ -28,6 +30,9 @@ func printReport(w io.Writer, r *verify.Report) {
 		if c.Match != nil {
 			_, _ = fmt.Fprintf(w, "        tolerance: %s\n", c.Match.Why)
 		}
+		if c.Unsure != "" {
+			_, _ = fmt.Fprintf(w, "        cannot tell: %s\n", c.Unsure)
+		}
 	}
 	printLayers(w, r.Layers)
 	for _, why := range r.Inexact {
@@ -37,19 +42,14 @@ func printReport(w io.Writer, r *verify.Report) {
 	switch {
 	case r.Equal && r.Proof != nil:
 		verdict = "equal, " + string(r.Proof.Verdict)
-	case r.Equal && !measured(r):
-		verdict = "as planned, neither proved nor measured"
 	case r.Equal:
-		verdict = "equal"
+		verdict = "equal as far as measured"
+	case r.Unsure != "":
+		verdict = "cannot be told"
 	case r.Allowed:
 		verdict = "not equal, as the plan says"
 	}
 	_, _ = fmt.Fprintf(w, "%s and %s: %s\n", r.Parent, r.Child, verdict)
-}
-
-// measured reports whether both models were run.
-func measured(r *verify.Report) bool {
-	return slices.ContainsFunc(r.Checks, func(c verify.Check) bool { return c.Match != nil })
 }
 
 // printLayers says where the residual streams part.

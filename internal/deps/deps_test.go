@@ -46,6 +46,8 @@ func TestRulesBite(t *testing.T) {
 		{"cgo outside its rooms", "expand may not use cgo", map[string]pkg{"expand": {imports: []string{"C"}}}},
 		{"an engine reached indirectly", "expand reaches internal/engine", map[string]pkg{
 			"expand": {imports: []string{"famkit/format"}}, "format": {imports: []string{"famkit/internal/engine"}}, "internal/engine": {}}},
+		{"a proof that reaches the compiler", "internal/proof reaches expand", map[string]pkg{
+			"internal/proof": {imports: []string{"famkit/internal/arch"}}, "internal/arch": {imports: []string{"famkit/expand"}}, "expand": {}}},
 		{"a module whose name only begins alike", "format may not import github.com/nlpodyssey/safetensorsx", map[string]pkg{"format": {imports: []string{"github.com/nlpodyssey/safetensorsx"}}}},
 	}
 	for _, c := range cases {
@@ -85,6 +87,13 @@ func check(graph map[string]pkg) []string {
 		for _, reached := range reach(graph, dir) {
 			if strings.HasPrefix(reached, "internal/engine") || reached == "internal/decoder" {
 				found = append(found, fmt.Sprintf("%s reaches %s", dir, reached))
+			}
+		}
+	}
+	for dir, judged := range independent {
+		for _, reached := range reach(graph, dir) {
+			if slices.Contains(judged, reached) {
+				found = append(found, fmt.Sprintf("%s reaches %s, which it judges", dir, reached))
 			}
 		}
 	}

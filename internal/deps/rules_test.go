@@ -40,7 +40,12 @@ var mayImport = map[string][]string{
 
 	"internal/tokenizer": {},
 	"internal/decoder":   {"internal/draw", "internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine"},
-	"internal/verify":    {"internal/kern", "internal/runs", "internal/tensor", "format", "internal/arch", "internal/growth", "expand", "internal/engine", "internal/decoder"},
+	// rowsum compares numbers and knows no architecture. proof is independent of what makes children, and of what runs them.
+	"internal/rowsum": {"internal/kern", "internal/tensor"},
+	"internal/proof":  {"internal/strictjson", "internal/runs", "internal/tensor", "internal/arch", "internal/rowsum"},
+	"internal/infer":  {"internal/tensor", "internal/arch", "internal/rowsum", "internal/proof"},
+	"internal/verify": {"internal/draw", "internal/tensor", "format", "internal/arch", "internal/growth", "expand", "internal/engine", "internal/decoder",
+		"internal/rowsum", "internal/proof", "internal/infer"},
 	"train": {"internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine", "internal/tokenizer", "internal/decoder",
 		"internal/corpus", "internal/growth", "internal/smallfile", "internal/trainstate", "internal/units"},
 
@@ -78,4 +83,11 @@ var cgo = []string{"internal/kern", "internal/engine/cpu", "internal/engine/cuda
 
 // engineFree packages never reach an engine or the decoder, however indirectly: inspecting, converting and growing
 // a model needs no arithmetic engine.
-var engineFree = []string{"format", "internal/arch", "convert", "internal/growth", "expand"}
+var engineFree = []string{"format", "internal/arch", "convert", "internal/growth", "expand", "internal/rowsum", "internal/proof", "internal/infer"}
+
+// independent packages never reach what they judge, however indirectly: a proof shares no code with what makes children.
+var independent = map[string][]string{
+	"internal/proof":  {"expand", "internal/growth", "internal/trainstate"},
+	"internal/rowsum": {"expand", "internal/growth", "internal/arch"},
+	"internal/infer":  {"expand", "internal/growth"},
+}

@@ -25,9 +25,10 @@ type Event struct {
 	Kind Kind
 	// Message of a note or a warning.
 	Message fault.Message
-	// Task names what progresses ("expanding"); Done and Total count its bytes.
+	// Task names what progresses ("expanding"); Done and Total count its bytes, or other parts of the work.
 	Task        string
 	Done, Total int64
+	Parts       bool // they are not bytes
 }
 
 // Observer is told the events of a job, by one goroutine at a time. nil: nobody listens.

@@ -7,6 +7,7 @@ import (
 
 	"famkit/format"
 	"famkit/internal/fault"
+	"famkit/internal/proof"
 	"famkit/internal/verify"
 )
 
@@ -29,12 +30,12 @@ func (o *VerifyOptions) writeProof(r *verify.Report, on Observer) error {
 }
 
 // Recheck proves again what the proof in a file says. The proof names parent and child.
-func Recheck(ctx context.Context, file string, on Observer) (*verify.Report, error) {
+func Recheck(ctx context.Context, file string, maxULP float64, on Observer) (*verify.Report, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fault.Inputf("%w", err)
 	}
-	p, err := verify.ParseProof(file, b)
+	p, err := proof.Parse(file, b)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +49,7 @@ func Recheck(ctx context.Context, file string, on Observer) (*verify.Report, err
 		return nil, err
 	}
 	defer func() { _ = child.Close() }()
-	r, err := verify.Recheck(ctx, p, parent, child)
+	r, err := verify.Recheck(ctx, p, parent, child, verify.Options{MaxULP: maxULP, On: on.verification()})
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func Recheck(ctx context.Context, file string, on Observer) (*verify.Report, err
 }
 
 // openNamed opens a checkpoint that a proof names, by a path as seen from the proof.
-func openNamed(file string, n verify.Named, on Observer) (format.Handle, string, error) {
+func openNamed(file string, n proof.Named, on Observer) (format.Handle, string, error) {
 	path := n.Path
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(filepath.Dir(file), path)

@@ -3,9 +3,9 @@ package job
 import (
 	"context"
 	"os"
+	"sync"
 
 	"famkit/format"
-	"famkit/internal/arch"
 	"famkit/internal/fault"
 	"famkit/internal/growth"
 	"famkit/internal/mem"
@@ -33,8 +33,12 @@ type VerifyOptions struct {
 	Infer bool
 	// WriteProof is the file that gets the proof, "" for none.
 	WriteProof string
+	// MaxULP is how far a number may be off, in units in the last place of its type; 0 for what the growths explain.
+	MaxULP float64
 	// AllowInexact lets growths pass whose plan says that they are inexact on purpose.
 	AllowInexact bool
+	// Version is the program's, for the proof.
+	Version string
 }
 
 // Verify compares a grown checkpoint with its parent. Models that are not equal are a report, not an error.
@@ -60,12 +64,17 @@ func Verify(ctx context.Context, o VerifyOptions, on Observer) (*verify.Report, 
 	defer func() { _ = parent.Close() }()
 	how := verify.Options{Seed: o.Seed, Tokens: o.Tokens, Precisions: o.Precisions, Threads: o.Threads,
 		Available: mem.Available(), ProofOnly: o.ProofOnly, AllowInexact: o.AllowInexact, Digests: o.WriteProof != "",
-		Note: func(s string) { on.note("%s", s) }}
-	plan, err := o.claim(ctx, parent, child, lineage, &how, on)
+		MaxULP: o.MaxULP, Version: o.Version, On: on.verification()}
+	var plan *growth.Plan
+	if o.Infer {
+		how.Claim, err = verify.Infer(ctx, parent, child)
+	} else {
+		plan, err = lineage.Claim(o.Parent, parent, &how)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if plan == nil && how.Claim == nil {
+	if plan == nil && how.Claim == nil && lineage.Unread == nil {
 		on.note("%s has no plan: only form and logits are compared; %v looks for a proof", o.Child,
 			fault.Arg("infer"))
 	}
@@ -80,33 +89,18 @@ func Verify(ctx context.Context, o VerifyOptions, on Observer) (*verify.Report, 
 	return r, o.writeProof(r, on)
 }
 
-// claim settles what the proof starts from: the child's own plan, the plans from a parent of its parent down, or what the
-// weights themselves show. The plan is given back where the child is directly made by it.
-func (o *VerifyOptions) claim(ctx context.Context, parent, child format.Source, l *verify.Lineage, how *verify.Options,
-	on Observer) (*growth.Plan, error) {
-	ck, err := arch.Bind(parent)
-	if o.Infer {
-		if err != nil {
-			return nil, err
+// verification passes the events of a verification on, one at a time.
+func (o Observer) verification() func(verify.Event) {
+	var mu sync.Mutex
+	return func(e verify.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		if e.Note != "" {
+			o.note("%s", e.Note)
+			return
 		}
-		grown, err := arch.Bind(child)
-		if err != nil {
-			return nil, err
-		}
-		how.Claim, err = verify.Infer(ctx, ck, grown)
-		return nil, err
+		o.tell(Event{Kind: Progress, Task: e.Stage, Done: e.Done, Total: e.Total, Parts: !e.Bytes})
 	}
-	plans, err := l.From(o.Parent, ck) // who compares says what is wrong with a parent that cannot be bound
-	if err != nil || len(plans) == 0 {
-		return nil, err
-	}
-	if len(plans) == 1 {
-		return plans[0], nil
-	}
-	on.note("%d growths lie between %s and the child: their plans are followed one after the other",
-		len(plans), o.Parent)
-	how.Claim, err = verify.Chain(plans)
-	return nil, err
 }
 
 // ids reads the token ids to measure on; nil for seeded ones.

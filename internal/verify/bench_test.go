@@ -14,6 +14,8 @@ import (
 	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
+	"famkit/internal/proof"
+	"famkit/internal/rowsum"
 	"famkit/internal/tensor"
 )
 
@@ -41,22 +43,22 @@ func BenchmarkProve(b *testing.B) {
 		plan, grown := grow(b, parent, c.r)
 		child := onDisk(b, filepath.Join(dir, c.name), grown.Source)
 		b.Run(c.name, func(b *testing.B) {
-			var proof, read time.Duration
+			var proving, read time.Duration
 			var bytes int64
 			for b.Loop() {
 				start := time.Now()
-				p, err := Prove(context.Background(), plan, parent, child)
+				p, err := proof.Prove(context.Background(), ClaimOf(plan), parent, child, proof.Options{})
 				if err != nil || !p.Holds() {
 					b.Fatal(err, p)
 				}
-				proof += time.Since(start)
+				proving += time.Since(start)
 				bytes = p.Bytes
 				start = time.Now()
 				readAll(b, parent, child)
 				read += time.Since(start)
 			}
-			b.ReportMetric(float64(bytes)*float64(b.N)/1e9/proof.Seconds(), "GB/s")
-			b.ReportMetric(read.Seconds()/proof.Seconds(), "x-read")
+			b.ReportMetric(float64(bytes)*float64(b.N)/1e9/proving.Seconds(), "GB/s")
+			b.ReportMetric(read.Seconds()/proving.Seconds(), "x-read")
 		})
 	}
 }
@@ -85,15 +87,15 @@ func readAll(b *testing.B, all ...*arch.Checkpoint) {
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
-			buf := make([]byte, blockBytes)
+			buf := make([]byte, rowsum.BlockBytes)
 			for {
 				i := int(next.Add(1) - 1)
 				if i >= len(list) {
 					return
 				}
 				size := list[i].Info().Size()
-				for off := int64(0); off < size; off += blockBytes {
-					if err := tensor.ReadFull(list[i].Tensor, buf[:min(blockBytes, size-off)], off); err != nil {
+				for off := int64(0); off < size; off += rowsum.BlockBytes {
+					if err := tensor.ReadFull(list[i].Tensor, buf[:min(rowsum.BlockBytes, size-off)], off); err != nil {
 						bad.Add(1)
 					}
 				}

@@ -13,12 +13,13 @@ import (
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
 	"famkit/internal/growth"
+	"famkit/internal/proof"
 	"famkit/internal/tensor"
 )
 
 // spoil changes a claim at random, also into what no growth could be.
-func (c *Claim) spoil(rng *rand.Rand) *Claim {
-	out := &Claim{Layers: slices.Clone(c.Layers), Maps: maps.Clone(c.Maps), Shards: c.Shards, Inside: maps.Clone(c.Inside)}
+func spoilClaim(c *proof.Claim, rng *rand.Rand) *proof.Claim {
+	out := &proof.Claim{Layers: slices.Clone(c.Layers), Maps: maps.Clone(c.Maps), Shards: c.Shards, Inside: maps.Clone(c.Inside)}
 	axes := []arch.Axis{arch.Hidden, arch.FFN, arch.KV, arch.Group, arch.HeadDim, arch.Vocab, arch.Pos, arch.Experts, arch.ExpertFFN, "nonsense"}
 	wild := func() int32 { return []int32{-1, 0, 1, 2, 5, math.MaxInt32, math.MinInt32, -7}[rng.IntN(8)] }
 	switch rng.IntN(8) {
@@ -35,7 +36,7 @@ func (c *Claim) spoil(rng *rand.Rand) *Claim {
 	default:
 		a := axes[rng.IntN(len(axes))]
 		m := out.Maps[a]
-		m.Src, m.Write = slices.Clone(m.Src), slices.Clone(m.Write)
+		m.Src, m.Scale = slices.Clone(m.Src), slices.Clone(m.Scale)
 		switch {
 		case len(m.Src) == 0 || rng.IntN(8) == 0:
 			m.Src = nil
@@ -57,13 +58,13 @@ func (c *Claim) spoil(rng *rand.Rand) *Claim {
 			if out.Inside[layer] != nil {
 				out.Inside[layer] = maps.Clone(out.Inside[layer])
 			}
-			out.inside(layer, a, m)
+			out.Set(layer, a, m)
 			break
 		}
 		if rng.IntN(4) == 0 {
-			m.Write = nil
+			m.Scale = nil
 			for range m.Src {
-				m.Write = append(m.Write, []float64{1, 2, 0.5, 0, -1, math.NaN(), math.Inf(1), 1e308, math.Sqrt2}[rng.IntN(9)])
+				m.Scale = append(m.Scale, []float64{1, 2, 0.5, 0, -1, math.NaN(), math.Inf(1), 1e308, math.Sqrt2}[rng.IntN(9)])
 			}
 		}
 		out.Maps[a] = m
@@ -91,12 +92,12 @@ func TestHostileClaims(t *testing.T) {
 			n++
 			c := claim
 			for range 1 + rng.IntN(3) {
-				c = c.spoil(rng)
+				c = spoilClaim(c, rng)
 			}
-			if _, err := ProveClaim(context.Background(), c, s.parent, s.child); err != nil {
+			if _, err := proof.Prove(context.Background(), c, s.parent, s.child, proof.Options{}); err != nil {
 				t.Fatal(err)
 			}
-			p, err := ProveClaim(context.Background(), c, s.parent, damaged)
+			p, err := proof.Prove(context.Background(), c, s.parent, damaged, proof.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -140,18 +141,18 @@ func TestChains(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := ProveClaim(context.Background(), claim, first.parent, ck)
+		p, err := proof.Prove(context.Background(), claim, first.parent, ck, proof.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		exact := !slices.ContainsFunc(plans, func(p *growth.Plan) bool { return !p.Exact() })
-		if exact && p.Verdict != Exact {
-			t.Errorf("%s, then %d %v %v: %s:\n%s", first.what, len(plans)-1, plans[len(plans)-1].Methods, plans[len(plans)-1].To, p.Verdict, p)
+		if exact && p.Verdict != proof.Exact {
+			t.Errorf("%s, then %d %v %v: %s:\n%s", first.what, len(plans)-1, plans[len(plans)-1].Methods, plans[len(plans)-1].To, p.Verdict, text(p))
 		}
 		if !p.Holds() {
-			t.Errorf("%s, then %d %v %v: %s:\n%s", first.what, len(plans)-1, plans[len(plans)-1].Methods, plans[len(plans)-1].To, p.Verdict, p)
+			t.Errorf("%s, then %d %v %v: %s:\n%s", first.what, len(plans)-1, plans[len(plans)-1].Methods, plans[len(plans)-1].To, p.Verdict, text(p))
 		}
-		if p.Verdict == Rounded {
+		if p.Verdict == proof.Rounded {
 			rounded++
 		}
 	}
@@ -179,34 +180,36 @@ func TestRecheck(t *testing.T) {
 		t.Fatal(err, r)
 	}
 	r.Proof.Parent.Path, r.Proof.Child.Path = "a", "b"
-	p, err := ParseProof("proof.json", r.Proof.JSON())
+	p, err := proof.Parse("proof.json", r.Proof.JSON())
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := Recheck(context.Background(), p, ck.Source, child.Source)
+	again, err := Recheck(context.Background(), p, ck.Source, child.Source, Options{})
 	if err != nil || !again.Equal {
 		t.Fatal(err, fmt.Sprintf("%+v", again.Checks))
 	}
 	other := random(t, 2, archtest.Configs["qwen3"], tensor.BF16)
-	if again, err = Recheck(context.Background(), p, other.Source, child.Source); err != nil || again.Equal {
+	if again, err = Recheck(context.Background(), p, other.Source, child.Source, Options{}); err != nil || again.Equal {
 		t.Error("a proof of another parent is accepted:", err)
 	}
 	config := setKeys(t, ck, map[string]any{"bos_token_id": 7}) // means nothing to the function, but is another file
 	same := bind(t, spoiled(t, ck, nil, config))
-	if again, err = Recheck(context.Background(), p, same.Source, child.Source); err != nil || again.Equal {
+	if again, err = Recheck(context.Background(), p, same.Source, child.Source, Options{}); err != nil || again.Equal {
 		t.Error("a proof of another config.json is accepted:", err)
 	}
-	for what, change := range map[string]func(*Proof){
-		"verdict":      func(p *Proof) { p.Verdict = Rounded },
-		"a condition":  func(p *Proof) { p.Conditions[2].Verdict = Rounded },
-		"one too many": func(p *Proof) { p.Conditions = append(p.Conditions, Condition{Name: "another", Verdict: Exact}) },
+	for what, change := range map[string]func(*proof.Stored){
+		"verdict":     func(p *proof.Stored) { p.Verdict = proof.Rounded },
+		"a condition": func(p *proof.Stored) { p.Conditions[2].Verdict = proof.Rounded },
+		"one too many": func(p *proof.Stored) {
+			p.Conditions = append(p.Conditions, proof.Condition{Name: "another", Verdict: proof.Exact})
+		},
 	} {
-		changed, err := ParseProof("proof.json", r.Proof.JSON())
+		changed, err := proof.Parse("proof.json", r.Proof.JSON())
 		if err != nil {
 			t.Fatal(err)
 		}
 		change(changed)
-		if again, err = Recheck(context.Background(), changed, ck.Source, child.Source); err != nil || again.Equal {
+		if again, err = Recheck(context.Background(), changed, ck.Source, child.Source, Options{}); err != nil || again.Equal {
 			t.Errorf("a proof that says something else is accepted: %s: %v", what, err)
 		}
 	}

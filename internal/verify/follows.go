@@ -12,6 +12,7 @@ import (
 	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/growth"
+	"famkit/internal/rowsum"
 	"famkit/internal/tensor"
 )
 
@@ -20,7 +21,7 @@ const chunkBytes = 1 << 20
 
 // Follows checks that the child is what the plan makes of the parent: the config says the planned sizes, there is no
 // tensor more or less, and every byte is equal. It returns the bytes compared.
-func Follows(ctx context.Context, p *growth.Plan, parent, child *arch.Checkpoint) ([]Finding, int64, error) {
+func Follows(ctx context.Context, p *growth.Plan, parent, child *arch.Checkpoint, progress func(done, total int64)) ([]Finding, int64, error) {
 	if p.Parent.Digest != "" {
 		digest, err := digestOf(ctx, parent.Source)
 		if err != nil {
@@ -38,7 +39,7 @@ func Follows(ctx context.Context, p *growth.Plan, parent, child *arch.Checkpoint
 	found := configFollows(p, parent, child)
 	names, missing := planned(want, child.Source)
 	found = append(found, missing...)
-	more, n, err := compareAll(ctx, names, want, child.Source)
+	more, n, err := compareAll(ctx, names, want, child.Source, progress)
 	return append(found, more...), n, err
 }
 
@@ -62,7 +63,7 @@ func configFollows(p *growth.Plan, parent, child *arch.Checkpoint) []Finding {
 	}
 	var out []Finding
 	for _, d := range modelDifferences(want, child.Model) {
-		out = append(out, faultf(expand.ConfigFile, "%s", d))
+		out = append(out, faultf(configFile, "%s", d))
 	}
 	return out
 }
@@ -90,7 +91,11 @@ func planned(want, got format.Source) (both []string, out []Finding) {
 }
 
 // compareAll compares tensors side by side. Findings come in the order of names.
-func compareAll(ctx context.Context, names []string, want, got format.Source) ([]Finding, int64, error) {
+func compareAll(ctx context.Context, names []string, want, got format.Source, progress func(done, total int64)) ([]Finding, int64, error) {
+	whole, err := format.Bytes(got)
+	if err != nil {
+		return nil, 0, err
+	}
 	results := make([][]Finding, len(names))
 	errs := make([]error, len(names))
 	var next, total atomic.Int64
@@ -105,7 +110,7 @@ func compareAll(ctx context.Context, names []string, want, got format.Source) ([
 				}
 				var n int64
 				results[i], n, errs[i] = compare(ctx, names[i], want, got, a, b)
-				total.Add(n)
+				progress(total.Add(n), whole)
 			}
 		})
 	}
@@ -173,7 +178,7 @@ func (d *diff) chunk(want, got []byte, off int64) {
 		}
 		if d.differ == 0 {
 			d.first = off/int64(size) + int64(i)
-			d.want, d.got = element(want, i, d.dtype), element(got, i, d.dtype)
+			d.want, d.got = rowsum.Element(want, i, d.dtype), rowsum.Element(got, i, d.dtype)
 		}
 		d.differ++
 	}

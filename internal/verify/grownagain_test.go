@@ -13,6 +13,7 @@ import (
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
 	"famkit/internal/growth"
+	"famkit/internal/proof"
 	"famkit/internal/tensor"
 )
 
@@ -51,13 +52,13 @@ func twice(t testing.TB, ck *arch.Checkpoint, r [2]expand.Request) (plans []*gro
 	return plans, cks, true
 }
 
-func proveChain(t testing.TB, plans []*growth.Plan, parent, child *arch.Checkpoint) *Proof {
+func proveChain(t testing.TB, plans []*growth.Plan, parent, child *arch.Checkpoint) *proof.Proof {
 	t.Helper()
 	claim, err := Chain(plans)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := ProveClaim(context.Background(), claim, parent, child)
+	p, err := proof.Prove(context.Background(), claim, parent, child, proof.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,10 @@ func TestGrownAgain(t *testing.T) {
 		for _, name := range sorted(archtest.Configs) {
 			config := archtest.Configs[name]
 			for i, split := range growth.Splits {
-				d := []tensor.DType{tensor.F32, tensor.F64}[i%2]
+				d := tensor.F32
+				if split == growth.SplitChoice && i%2 == 0 || split == growth.SplitEven {
+					d = tensor.F64 // transformers 4 rounds it unless told, so that shares add up only nearly
+				}
 				r[0].Split, r[1].Split = split, split
 				ck := random(t, 8, config, d)
 				plans, cks, ok := twice(t, ck, r)
@@ -80,11 +84,11 @@ func TestGrownAgain(t *testing.T) {
 				}
 				n++
 				if p := prove(t, plans[1], cks[0], cks[1]); !p.Holds() {
-					t.Errorf("%s %s, %s, %s: the second growth is refused:\n%s", name, d, what, split, p)
+					t.Errorf("%s %s, %s, %s: the second growth is refused:\n%s", name, d, what, split, text(p))
 				}
 				p := proveChain(t, plans, ck, cks[1])
-				if exact := plans[0].Exact() && plans[1].Exact(); !p.Holds() || exact && p.Verdict != Exact {
-					t.Errorf("%s %s, %s, %s: %s:\n%s", name, d, what, split, p.Verdict, p)
+				if exact := plans[0].Exact() && plans[1].Exact(); !p.Holds() || exact && p.Verdict != proof.Exact {
+					t.Errorf("%s %s, %s, %s: %s:\n%s", name, d, what, split, p.Verdict, text(p))
 				}
 				if far := distance(t, ck, cks[1]); d == tensor.F64 && !(far <= tolerance64) {
 					t.Errorf("%s, %s, %s: logits differ by %.1e of the largest", name, what, split, far)
@@ -108,24 +112,24 @@ func TestPartsThatAreNone(t *testing.T) {
 	same := func(string, tensor.Info, []float64) {}
 	for what, c := range map[string]struct {
 		plans  int
-		claim  func(c *Claim)
+		claim  func(c *proof.Claim)
 		damage func(name string, info tensor.Info, v []float64)
 		from   string // experts that take the place of those of odd number
 	}{
-		"one part twice": {1, func(c *Claim) {
-			c.Maps[arch.FFN] = growth.AxisMap{Src: slices.Concat(upTo(10), upTo(10))}
+		"one part twice": {1, func(c *proof.Claim) {
+			c.Maps[arch.FFN] = proof.Map{Src: slices.Concat(upTo(10), upTo(10))}
 		}, same, "the one before"},
-		"a new neuron of the second part is read": {2, func(*Claim) {}, func(name string, _ tensor.Info, v []float64) {
+		"a new neuron of the second part is read": {2, func(*proof.Claim) {}, func(name string, _ tensor.Info, v []float64) {
 			if strings.Contains(name, "layers.0.") && strings.HasSuffix(name, "experts.3.w2.weight") {
 				v[len(v)-1] += 1
 			}
 		}, ""},
-		"scores": {1, func(*Claim) {}, func(name string, info tensor.Info, v []float64) {
+		"scores": {1, func(*proof.Claim) {}, func(name string, info tensor.Info, v []float64) {
 			if strings.HasSuffix(name, "gate.weight") {
 				v[3*info.Shape[1]] += 0.5
 			}
 		}, ""},
-		"two copies of one score": {1, func(*Claim) {}, func(name string, info tensor.Info, v []float64) {
+		"two copies of one score": {1, func(*proof.Claim) {}, func(name string, info tensor.Info, v []float64) {
 			if w := info.Shape[len(info.Shape)-1]; strings.HasSuffix(name, "gate.weight") {
 				copy(v[2*w:4*w], v[:2*w])
 			}
@@ -148,16 +152,16 @@ func TestPartsThatAreNone(t *testing.T) {
 				}
 				c.damage(name, info, v)
 			}, nil))
-			if p, err := ProveClaim(context.Background(), claim, ck, child); err != nil || !p.Holds() {
-				t.Fatalf("the sound one: %v\n%s", err, p)
+			if p, err := proof.Prove(context.Background(), claim, ck, child, proof.Options{}); err != nil || !p.Holds() {
+				t.Fatalf("the sound one: %v\n%s", err, text(p))
 			}
 			claim.Maps = maps.Clone(claim.Maps) // they are the plan's
 			c.claim(claim)
 			if d := distance(t, ck, bad); what != "two copies of one score" && what != "scores" && !(d > 1e-6) {
 				t.Errorf("the logits differ by only %.1e of the largest", d)
 			}
-			if p, err := ProveClaim(context.Background(), claim, ck, bad); err != nil || p.Holds() {
-				t.Errorf("proved: %v\n%s", err, p)
+			if p, err := proof.Prove(context.Background(), claim, ck, bad, proof.Options{}); err != nil || p.Holds() {
+				t.Errorf("proved: %v\n%s", err, text(p))
 			}
 		})
 	}
@@ -185,7 +189,7 @@ func TestPairsOfHeadsThatDiffer(t *testing.T) {
 	k := fmt.Sprintf("model.layers.%d.self_attn.k_proj.weight", layer)
 	fresh := slices.Index(plans[1].Maps[arch.HeadDim].Src, growth.Fresh)
 	sourced := slices.IndexFunc(plans[1].Maps[arch.HeadDim].Src, func(s int32) bool { return s >= 0 })
-	add := func(tensorName string, element int) *Proof {
+	add := func(tensorName string, element int) *proof.Proof {
 		bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
 			if name == tensorName {
 				v[(hd+element)*info.Shape[1]] += 0.5
@@ -194,7 +198,7 @@ func TestPairsOfHeadsThatDiffer(t *testing.T) {
 		return proveChain(t, plans, ck, bad)
 	}
 	if p := add(name, fresh); !p.Holds() {
-		t.Errorf("an element of q that no score sees is asked for:\n%s", p)
+		t.Errorf("an element of q that no score sees is asked for:\n%s", text(p))
 	}
 	if p := add(name, sourced); p.Holds() {
 		t.Error("heads of a pair with different rows of q are proved to cancel")
@@ -215,7 +219,7 @@ func TestMutationsOfGrownAgain(t *testing.T) {
 		r[0].Split, r[1].Split = growth.Splits[rng.IntN(4)], growth.Splits[rng.IntN(4)]
 		ck := random(t, rng.Uint64(), archtest.Configs[names[rng.IntN(len(names))]], []tensor.DType{tensor.F32, tensor.F64}[rng.IntN(2)])
 		plans, cks, ok := twice(t, ck, r)
-		if !ok || proveChain(t, plans, ck, cks[1]).Verdict != Exact {
+		if !ok || proveChain(t, plans, ck, cks[1]).Verdict != proof.Exact {
 			continue // rounding is judged elsewhere
 		}
 		s := &subject{parent: ck, child: cks[1], stored: store(t, cks[1]), ids: SeededIDs(rng.Uint64(), 2, 9, ck.Model.Vocab)}

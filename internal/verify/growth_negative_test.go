@@ -96,8 +96,8 @@ func TestRulesLeftOut(t *testing.T) {
 			if d := distance(t, ck, bad); !hit || !(d > 1e-6) {
 				t.Errorf("the rule is left out (%v), and the logits differ by only %.1e", hit, d)
 			}
-			if proof := prove(t, p, ck, bad); proof.Holds() {
-				t.Errorf("the rule is left out, and the proof holds:\n%s", proof)
+			if judged := prove(t, p, ck, bad); judged.Holds() {
+				t.Errorf("the rule is left out, and the proof holds:\n%s", text(judged))
 			}
 		})
 	}

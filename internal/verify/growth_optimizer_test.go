@@ -233,18 +233,18 @@ func TestUpcycledGradients(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole, total := map[slotKey][]float64{}, map[slotKey][]float64{}
-	largest, parts := map[slotKey]float64{}, map[slotKey]float64{}
+	whole, total := map[arch.Key][]float64{}, map[arch.Key][]float64{}
+	largest, parts := map[arch.Key]float64{}, map[arch.Key]float64{}
 	for _, b := range ck.Tensors {
 		g := before[b.Info().Name]
-		whole[keyOf(b)], total[keyOf(b)] = g, make([]float64, len(g))
-		largest[keyOf(b)] = maxAbs(g)
+		whole[b.Key()], total[b.Key()] = g, make([]float64, len(g))
+		largest[b.Key()] = maxAbs(g)
 		for i, x := range g {
-			total[keyOf(b)][i] = -x
+			total[b.Key()][i] = -x
 		}
 	}
 	for _, b := range child.Tensors {
-		k, g := keyOf(b), after[b.Info().Name]
+		k, g := b.Key(), after[b.Info().Name]
 		if b.Spec.Role == arch.Router && maxAbs(g) > 1e-12 {
 			t.Errorf("%s: the router's gradient is %.1e, though all experts give the same", b.Info().Name, maxAbs(g))
 		}
@@ -254,7 +254,7 @@ func TestUpcycledGradients(t *testing.T) {
 		if m := values(t, moments, "exp_avg."+b.Info().Name); maxAbs(m) != 0 {
 			t.Errorf("%s: a new expert has a moment of %g", b.Info().Name, maxAbs(m))
 		}
-		k.expert = -1
+		k.Expert = -1
 		for i, x := range g {
 			parts[k] = math.Max(parts[k], math.Abs(x-whole[k][i]/4)/largest[k])
 			total[k][i] += x
@@ -265,10 +265,10 @@ func TestUpcycledGradients(t *testing.T) {
 	}
 	for k, part := range parts {
 		if sum := maxAbs(total[k]) / largest[k]; !(sum < 1e-10) {
-			t.Errorf("layer %d, %s: the experts' gradients add up to another than the MLP's by %.1e", k.layer, k.role, sum)
+			t.Errorf("layer %d, %s: the experts' gradients add up to another than the MLP's by %.1e", k.Layer, k.Role, sum)
 		}
 		if !(part > 1e-2) {
-			t.Errorf("layer %d, %s: every expert has a quarter of the MLP's gradient to %.1e", k.layer, k.role, part)
+			t.Errorf("layer %d, %s: every expert has a quarter of the MLP's gradient to %.1e", k.Layer, k.Role, part)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -12,7 +11,6 @@ import (
 	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
-	"famkit/internal/engine"
 	_ "famkit/internal/engine/ref"
 	"famkit/internal/growth"
 	"famkit/internal/tensor"
@@ -76,11 +74,11 @@ func grow(t testing.TB, ck *arch.Checkpoint, r expand.Request) (*growth.Plan, *a
 func distance(t testing.TB, a, b *arch.Checkpoint) float64 {
 	t.Helper()
 	ids := SeededIDs(3, 2, 9, a.Model.Vocab)
-	x, spec, err := logits(context.Background(), "ref", engine.Options{}, a, ids)
-	if err != nil || spec.Act != engine.F64 {
-		t.Fatal("ref in float64:", spec.Act, err)
+	x, err := run64(a, ids)
+	if err != nil {
+		t.Fatal(err)
 	}
-	y, _, err := logits(context.Background(), "ref", engine.Options{}, b, ids)
+	y, err := run64(b, ids)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,17 +7,19 @@ import (
 	"famkit/expand"
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
+	"famkit/internal/infer"
+	"famkit/internal/proof"
 	"famkit/internal/tensor"
 )
 
 // inferred proves a child by the maps that are found in the weights.
-func inferred(t *testing.T, parent, child *arch.Checkpoint) *Proof {
+func inferred(t *testing.T, parent, child *arch.Checkpoint) *proof.Proof {
 	t.Helper()
-	claim, err := Infer(context.Background(), parent, child)
+	claim, err := infer.Claim(context.Background(), parent, child)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := ProveClaim(context.Background(), claim, parent, child)
+	p, err := proof.Prove(context.Background(), claim, parent, child, proof.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +53,7 @@ func TestInfer(t *testing.T) {
 				plan, child := grow(t, ck, r)
 				p := inferred(t, ck, child)
 				if want := prove(t, plan, ck, child).Verdict; p.Verdict != want {
-					t.Errorf("%s %s, %s %+v: %s, with the plan %s:\n%s", name, d, what, r, p.Verdict, want, p)
+					t.Errorf("%s %s, %s %+v: %s, with the plan %s:\n%s", name, d, what, r, p.Verdict, want, text(p))
 				}
 				done++
 			}

@@ -8,13 +8,13 @@ import (
 	"famkit/expand"
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
+	"famkit/internal/proof"
 	"famkit/internal/tensor"
 )
 
 // reorder puts the neurons, kv heads or experts of one layer in another order: a child whose layers differ in their maps, as
 // other tools make them.
 func (s *stored) reorder(ck *arch.Checkpoint, layer int, axis arch.Axis, perm []int) {
-	p := &prover{child: ck, parent: ck}
 	was := s.clone()
 	for _, b := range ck.Tensors {
 		if b.Layer != layer {
@@ -37,14 +37,18 @@ func (s *stored) reorder(ck *arch.Checkpoint, layer int, axis arch.Axis, perm []
 			if parts == nil {
 				parts = []arch.Part{{Role: b.Spec.Role, Axes: d.Axes}}
 			}
-			at := p.childPlaces(b.Spec.Role, d)
+			at := proof.Places(ck.Model, b.Spec.Role, d)
 			for _, part := range parts {
 				if len(part.Axes) == 0 || part.Axes[0] != axis {
 					continue
 				}
 				old := s.data[name]
 				raw := slices.Clone(old)
-				places := at[part.Role]
+				role := part.Role
+				if b.Spec.Role.IsBias() && !role.IsBias() {
+					role = role.Bias()
+				}
+				places := at[role]
 				each := len(places) / len(perm)
 				for t := range places {
 					to, from := int(places[t]), int(places[perm[t/each]*each+t%each])
@@ -99,9 +103,9 @@ func TestInferEachLayer(t *testing.T) {
 				}
 				p := inferred(t, ck, other)
 				if want := prove(t, plan, ck, child).Verdict; p.Verdict != want {
-					t.Errorf("%s %s, %s: %s, with the plan %s before:\n%s", name, d, what, p.Verdict, want, p)
+					t.Errorf("%s %s, %s: %s, with the plan %s before:\n%s", name, d, what, p.Verdict, want, text(p))
 				}
-				if prove(t, plan, ck, other).Verdict == Different {
+				if prove(t, plan, ck, other).Verdict == proof.Different {
 					moved++
 				}
 				done++
@@ -145,7 +149,7 @@ func TestInferSigns(t *testing.T) {
 			}
 			p := inferred(t, ck, other)
 			if !p.Holds() {
-				t.Errorf("%s, hidden %s:\n%s", name, hidden, p)
+				t.Errorf("%s, hidden %s:\n%s", name, hidden, text(p))
 			}
 			done++
 		}
@@ -158,7 +162,7 @@ func TestInferSigns(t *testing.T) {
 func (s *stored) turn(ck *arch.Checkpoint, turned []bool) {
 	for _, b := range ck.Tensors {
 		name, e := b.Info().Name, b.Info().DType.Bits()/8
-		role := trimBias(b.Spec.Role)
+		role := b.Spec.Role.Weight()
 		for i, d := range b.Spec.Dims {
 			if !slices.Equal(d.Axes, []arch.Axis{arch.Hidden}) {
 				continue

@@ -72,7 +72,8 @@ func TestOtherLayouts(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s, parent %s, child %s: %v", name, what, how, err)
 				}
-				if !report.Equal {
+				// transformers 4 cannot load a head that stands for the embedding: a child must not be the first to need it
+				if report.Equal != (how != "head" || what != "bare") {
 					t.Errorf("%s, parent %s, child %s: %+v", name, what, how, report.Checks)
 				}
 				seen[what]++

@@ -12,6 +12,7 @@ import (
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
 	"famkit/internal/growth"
+	"famkit/internal/proof"
 	"famkit/internal/tensor"
 )
 
@@ -167,7 +168,7 @@ func TestMagnifiedPairs(t *testing.T) {
 		}
 	}, nil))
 	claim := ClaimOf(plan)
-	claim.Roundings = 1
+	claim.Rounded = rounds(1)
 	mustRefuse(t, claim, ck, bad)
 }
 
@@ -203,23 +204,23 @@ func TestClaimedRoundingsOfProof(t *testing.T) {
 			v[i] *= 1.2
 		}
 	}, nil))
-	claim := &Claim{Roundings: 64}
+	claim := &proof.Claim{Rounded: rounds(64)}
 	for i := range ck.Model.Layers {
 		claim.Layers = append(claim.Layers, i)
 	}
-	p, err := ProveClaim(context.Background(), claim, ck, bad)
+	p, err := proof.Prove(context.Background(), claim, ck, bad, proof.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.sign(context.Background(), ck.Source, bad.Source); err != nil {
+	if err := sign(context.Background(), p, ck.Source, bad.Source); err != nil {
 		t.Fatal(err)
 	}
 	p.Parent.Path, p.Child.Path = "a", "b"
-	q, err := ParseProof("x", p.JSON())
+	q, err := proof.Parse("x", p.JSON())
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Recheck(context.Background(), q, ck.Source, bad.Source)
+	r, err := Recheck(context.Background(), q, ck.Source, bad.Source, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,15 +237,24 @@ func TestNaNInParent(t *testing.T) {
 			v[0] = math.NaN()
 		}
 	}, nil))
-	claim := &Claim{}
+	claim := &proof.Claim{}
 	for i := range ck.Model.Layers {
 		claim.Layers = append(claim.Layers, i)
 	}
-	p, err := ProveClaim(context.Background(), claim, parent, ck)
+	p, err := proof.Prove(context.Background(), claim, parent, ck, proof.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if p.Holds() {
-		t.Errorf("proved:\n%s", p)
+		t.Errorf("proved:\n%s", text(p))
 	}
+}
+
+// rounds are n claimed roundings, of growths that are not named.
+func rounds(n int) []proof.Step {
+	var out []proof.Step
+	for range n {
+		out = append(out, proof.Step{Roundings: 1})
+	}
+	return out
 }

@@ -2,31 +2,17 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"famkit/internal/arch"
 	"famkit/internal/decoder"
 	"famkit/internal/engine"
+	"famkit/internal/fault"
 	"famkit/internal/tensor"
 )
-
-// IDs are token ids of Batch sequences of Seq tokens.
-type IDs struct {
-	Batch, Seq int
-	Data       []int32 // row-major [Batch, Seq]
-	From       string  // where they come from, to show
-}
-
-// SeededIDs draws token ids below vocab.
-func SeededIDs(seed uint64, batch, seq, vocab int) IDs {
-	ids := IDs{batch, seq, make([]int32, batch*seq), fmt.Sprintf("seed %d", seed)}
-	for i := range ids.Data {
-		u := (signed(seed*0x2545f4914f6cdd1d+uint64(i)) + 1) / 2
-		ids.Data[i] = int32(min(int(u*float64(vocab)), vocab-1))
-	}
-	return ids
-}
 
 // Match is what running both models shows, over all positions of the ids.
 type Match struct {
@@ -36,15 +22,38 @@ type Match struct {
 	IDs       string  `json:"ids"`
 	MaxDelta  float64 `json:"max_delta"` // largest |logit of parent - logit of child|
 	MaxLogit  float64 `json:"max_logit"` // largest |logit| of the parent
-	MeanKL    float64 `json:"mean_kl"`   // mean over positions of KL(parent || child), nats
-	Top1      float64 `json:"top1"`      // share of positions with the same most likely token
+	// Spread is how far the parent's logits lie apart at a position: largest less smallest, the median over positions.
+	Spread float64 `json:"spread"`
+	MeanKL float64 `json:"mean_kl"` // mean over positions of KL(parent || child), nats
+	Top1   float64 `json:"top1"`    // share of positions with the same most likely token
+	// Prefixes are the lengths on which the child was run by itself, as generation grows a text token by token; MaxDelta
+	// counts them.
+	Prefixes []int `json:"prefixes,omitempty"`
 	// Tolerance is the largest MaxDelta that rounding explains; Why says how it was derived.
 	Tolerance float64 `json:"tolerance"`
 	Why       string  `json:"tolerance_why"`
 }
 
-// Equal reports whether rounding explains all of the difference.
-func (m *Match) Equal() bool { return m.MaxDelta <= m.Tolerance }
+// unsureShare is how much of the spread of the logits a tolerance may be. Beyond that, models that differ and models that
+// are rounded look alike.
+const unsureShare = 0.25
+
+// unsure says why the measurement can tell neither way, "" where it can.
+func (m *Match) unsure() string {
+	switch {
+	case math.IsNaN(m.Tolerance) || math.IsInf(m.Tolerance, 0):
+		return "moving the parent's weights by their rounding makes its logits infinite or no numbers"
+	case !(m.Tolerance <= unsureShare*m.Spread):
+		return fmt.Sprintf("moving the parent's weights by their rounding alone moves its logits by up to %.2g, and they lie only %.2g apart", m.Tolerance/slack, m.Spread)
+	}
+	return ""
+}
+
+// small reports whether the logits of both models hardly differ, whatever the tolerance.
+func (m *Match) small() bool { return m != nil && m.MaxDelta <= unsureShare*m.Spread/slack }
+
+// Equal reports whether rounding explains all of the difference, where that can be told.
+func (m *Match) Equal() bool { return m.unsure() == "" && m.MaxDelta <= m.Tolerance }
 
 // slack covers that the tolerance is measured with random perturbations: the largest difference that rounding makes
 // in the child is a draw from the same distribution, not the same draw.
@@ -64,90 +73,227 @@ func longestSum(m *arch.Model) int { return max(m.Hidden, m.FFN, m.Heads*m.HeadD
 func storedRounding(types []tensor.DType) float64 {
 	worst := 0.0
 	for _, d := range types {
-		worst = max(worst, unitRoundoff(d))
+		worst = max(worst, d.Unit())
 	}
 	return worst
 }
 
-func unitRoundoff(d tensor.DType) float64 {
-	switch d {
-	case tensor.BF16:
-		return 0x1p-8
-	case tensor.F16:
-		return 0x1p-11
-	case tensor.F32:
-		return 0x1p-24
-	}
-	return 0x1p-53
-}
-
 // unitOf is the unit roundoff of an engine's activations.
 func unitOf(s engine.Spec) float64 {
-	return unitRoundoff(map[engine.Type]tensor.DType{engine.BF16: tensor.BF16, engine.F32: tensor.F32, engine.F64: tensor.F64}[s.Act])
+	return map[engine.Type]tensor.DType{engine.BF16: tensor.BF16, engine.F32: tensor.F32, engine.F64: tensor.F64}[s.Act].Unit()
 }
 
-// Measure runs both models on ids by the named engine and compares their logits.
-func Measure(ctx context.Context, engineName string, o engine.Options, parent, child *arch.Checkpoint, ids IDs, stored float64) (*Match, error) {
-	want, spec, err := logits(ctx, engineName, o, parent, ids)
+// meter measures in one precision.
+type meter struct {
+	engine string
+	o      engine.Options
+	ids    IDs
+	ran    func(*arch.Model) // told of each model that was run
+}
+
+// measure adds one check for each precision. Where none was asked for and memory does not allow one, it is left out and
+// said so.
+func (r *Report) measure(ctx context.Context, parent, child *arch.Checkpoint, stored float64, o Options) error {
+	asked := o.Precisions
+	if len(asked) == 0 {
+		asked = []string{"f64", "f32"}
+	}
+	if o.Tokens > mostTokens {
+		return fault.Usagef("%d tokens to measure on: at most %d", o.Tokens, mostTokens)
+	}
+	done := 0
+	for _, p := range asked {
+		m, err := o.meter(p, parent.Model, child.Model)
+		if err != nil {
+			return err
+		}
+		if m == nil {
+			continue
+		}
+		if err := r.measureBy(ctx, m, parent, child, stored); err != nil {
+			return err
+		}
+		done++
+	}
+	if done == 0 {
+		return fault.Failedf("the models could not be measured in any precision")
+	}
+	return nil
+}
+
+// meter prepares to measure in a precision; nil where it is left out.
+func (o *Options) meter(precision string, parent, child *arch.Model) (*meter, error) {
+	if precision != "f64" && precision != "f32" {
+		return nil, fault.Usagef("precision %q: want f64 or f32", precision)
+	}
+	how, err := engine.For(engine.Auto, engine.Precision(precision))
+	if err != nil {
+		return nil, err
+	}
+	if how.Unusable != "" && len(o.Precisions) == 0 {
+		o.note("not measured in %s: engine %s cannot run here: %s", precision, how.Name, how.Unusable)
+		return nil, nil
+	}
+	ids := o.ids(parent, child, precision)
+	if need := MemoryNeed(child, how.Spec, ids); o.Available > 0 && need > o.Available {
+		if len(o.Precisions) > 0 {
+			return nil, fault.Failedf("measuring in %s takes %d bytes of memory, %d are available", precision, need, o.Available)
+		}
+		o.note("not measured in %s: it takes %d bytes of memory, %d are available", precision, need, o.Available)
+		return nil, nil
+	}
+	total := int64(len(draws)+1)*parent.Params() + child.Params()
+	at, told := int64(0), o.progress("measuring in "+how.Spec.Act.String(), false)
+	told(0, total)
+	return &meter{how.Name, engine.Options{Threads: o.Threads, Precision: how.Spec.Precision}, ids, func(m *arch.Model) {
+		at = min(total, at+m.Params())
+		told(at, total)
+	}}, nil
+}
+
+// measureBy adds the check in one precision, and where the models differ says from which layer on.
+func (r *Report) measureBy(ctx context.Context, e *meter, parent, child *arch.Checkpoint, stored float64) error {
+	m, err := e.match(ctx, parent, child, stored)
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("measuring by %s: %w", e.engine, err)
+	}
+	r.add(Check{Name: "measured in " + m.Precision, Passed: m.Equal(), Unsure: m.unsure(), Match: m, Summary: matchSummary(m)})
+	if m.Equal() || r.Layers != nil {
+		return nil
+	}
+	rel := relativeError(0, 0, stored)
+	if r.Layers, err = e.layers(ctx, parent, child, r.claimed(child.Model), rel); err != nil {
+		return fmt.Errorf("comparing layers by %s: %w", e.engine, err)
+	}
+	return nil
+}
+
+func matchSummary(m *Match) string {
+	return fmt.Sprintf("max |delta logit| %.2g (tolerance %.2g), mean KL %.2g, same top-1 %.1f%%, %d tokens (%s)",
+		m.MaxDelta, m.Tolerance, m.MeanKL, 100*m.Top1, m.Tokens, m.IDs)
+}
+
+// match runs both models on the ids and compares their logits.
+func (e *meter) match(ctx context.Context, parent, child *arch.Checkpoint, stored float64) (*Match, error) {
+	want, spec, err := e.logits(ctx, parent)
 	if err != nil {
 		return nil, fmt.Errorf("running the parent: %w", err)
 	}
-	unit, name := unitOf(spec), spec.Act.String()
-	m := &Match{Engine: engineName, Precision: name, Tokens: len(ids.Data), IDs: ids.From, MaxLogit: maxAbs(want)}
+	m := &Match{Engine: e.engine, Precision: spec.Act.String(), Tokens: len(e.ids.Data), IDs: e.ids.From, MaxLogit: maxAbs(want),
+		Spread: spread(want, parent.Model.Vocab)}
 	longest := max(longestSum(parent.Model), longestSum(child.Model))
-	rel := relativeError(unit, longest, stored)
+	rel := relativeError(unitOf(spec), longest, stored)
 	for i := range draws {
 		moved, err := perturb(parent, rel, uint64(i))
 		if err != nil {
 			return nil, err
 		}
-		shaken, _, err := logits(ctx, engineName, o, moved, ids)
+		shaken, _, err := e.logits(ctx, moved)
 		if err != nil {
 			return nil, fmt.Errorf("running the perturbed parent: %w", err)
 		}
 		m.Tolerance = math.Max(m.Tolerance, slack*maxDelta(want, shaken))
 	}
-	m.Why = fmt.Sprintf("%d x what moving every weight of the parent by %.1e of itself does: sums of %d terms in %s", slack, rel, longest, name)
+	m.Why = fmt.Sprintf("%d times what the parent's logits move when each of its weights is moved by %.1e of itself, as far as the rounding of %s sums of %d numbers goes",
+		slack, rel, m.Precision, longest)
 	if stored > 0 {
-		m.Why += fmt.Sprintf(", and stored numbers rounded to %.1e", stored)
+		m.Why += fmt.Sprintf(" and of numbers that the growth stored to %.1e of themselves", stored)
 	}
-	got, _, err := logits(ctx, engineName, o, child, ids)
-	if err != nil {
-		return nil, fmt.Errorf("running the child: %w", err)
-	}
-	m.compare(want, got, parent.Model.Vocab, child.Model.Vocab)
-	return m, nil
+	return m, e.compare(ctx, m, want, child, parent.Model.Vocab)
 }
 
-// logits runs a model once, in a fresh engine that is closed again: only one model is in memory at a time.
-func logits(ctx context.Context, engineName string, o engine.Options, ck *arch.Checkpoint, ids IDs) ([]float64, engine.Spec, error) {
-	e, err := engine.New(engineName, o)
+// compare runs the child: on all ids at once, and on some prefixes by themselves.
+func (e *meter) compare(ctx context.Context, m *Match, want []float64, child *arch.Checkpoint, vocab int) error {
+	run, err := e.load(ctx, child)
+	if err != nil {
+		return fmt.Errorf("running the child: %w", err)
+	}
+	defer run.close()
+	got, err := run.logits(e.ids.Batch, e.ids.Seq, e.ids.Data)
+	if err != nil {
+		return fmt.Errorf("running the child: %w", err)
+	}
+	m.compare(want, got, vocab, child.Model.Vocab)
+	for n := 1; n < e.ids.Seq; n = 2*n + 1 {
+		got, err := run.logits(1, n, e.ids.Data[:n])
+		if err != nil {
+			return fmt.Errorf("running the child on %d tokens: %w", n, err)
+		}
+		c := child.Model.Vocab
+		m.MaxDelta = math.Max(m.MaxDelta, maxDelta(want[(n-1)*vocab:n*vocab], got[(n-1)*c:(n-1)*c+min(c, vocab)]))
+		m.Prefixes = append(m.Prefixes, n)
+	}
+	e.ran(child.Model)
+	return nil
+}
+
+// logits runs a model once.
+func (e *meter) logits(ctx context.Context, ck *arch.Checkpoint) ([]float64, engine.Spec, error) {
+	run, err := e.load(ctx, ck)
 	if err != nil {
 		return nil, engine.Spec{}, err
 	}
-	defer func() { _ = e.Close() }()
-	d, err := decoder.New(e, ck.Model, decoder.Options{Batch: ids.Batch, SeqLen: ids.Seq})
+	defer run.close()
+	out, err := run.logits(e.ids.Batch, e.ids.Seq, e.ids.Data)
+	e.ran(ck.Model)
+	return out, run.e.Spec(), err
+}
+
+// running is a model in a fresh engine, which is closed before another is opened: only one is in memory at a time.
+type running struct {
+	ctx context.Context
+	e   engine.Engine
+	d   *decoder.Decoder
+}
+
+func (e *meter) load(ctx context.Context, ck *arch.Checkpoint) (*running, error) {
+	eng, err := engine.New(e.engine, e.o)
 	if err != nil {
-		return nil, engine.Spec{}, err
+		return nil, err
 	}
-	if err := d.Load(ck); err != nil {
-		return nil, engine.Spec{}, err
+	d, err := decoder.New(eng, ck.Model, decoder.Options{Batch: e.ids.Batch, SeqLen: e.ids.Seq})
+	if err == nil {
+		err = d.Load(ck)
 	}
-	v := ck.Model.Vocab
-	out := make([]float64, ids.Batch*ids.Seq*v)
+	if err != nil {
+		_ = eng.Close()
+		return nil, err
+	}
+	return &running{ctx, eng, d}, nil
+}
+
+func (r *running) close() { _ = r.e.Close() }
+
+func (r *running) logits(batch, seq int, ids []int32) ([]float64, error) {
+	v := r.d.Model().Vocab
+	out := make([]float64, batch*seq*v)
 	var raw []byte
-	err = d.Logits(ids.Batch, ids.Seq, ids.Data, func(first, rows int, l engine.Buf) error {
+	err := r.d.Logits(batch, seq, ids, func(first, rows int, l engine.Buf) error {
 		if n := 8 * rows * v; cap(raw) < n {
 			raw = make([]byte, n)
 		}
 		raw = raw[:8*rows*v]
-		if err := e.Download(raw, tensor.F64, l); err != nil {
+		if err := r.e.Download(raw, tensor.F64, l); err != nil {
 			return err
 		}
 		tensor.Decode(out[first*v:(first+rows)*v], raw, tensor.F64)
-		return ctx.Err()
+		return r.ctx.Err()
 	})
-	return out, e.Spec(), err
+	return out, err
+}
+
+// spread is the median over positions of how far the logits lie apart.
+func spread(logits []float64, vocab int) float64 {
+	var apart []float64
+	for at := 0; at+vocab <= len(logits); at += vocab {
+		row := logits[at : at+vocab]
+		apart = append(apart, slices.Max(row)-slices.Min(row))
+	}
+	slices.Sort(apart)
+	return apart[len(apart)/2]
 }
 
 // compare fills in what the two rows of logits show. A child with more tokens is compared on the parent's.

@@ -18,6 +18,7 @@ import (
 	"famkit/internal/arch/archtest"
 	"famkit/internal/engine"
 	"famkit/internal/growth"
+	"famkit/internal/proof"
 	"famkit/internal/tensor"
 )
 
@@ -143,7 +144,7 @@ func (s *stored) damage(rng *rand.Rand) string {
 // damageConfig changes one value of config.json.
 func (s *stored) damageConfig(rng *rand.Rand) string {
 	var c map[string]any
-	if err := json.Unmarshal(s.files[expand.ConfigFile], &c); err != nil {
+	if err := json.Unmarshal(s.files[configFile], &c); err != nil {
 		panic(err)
 	}
 	keys := slices.Sorted(maps.Keys(c))
@@ -190,7 +191,7 @@ func (s *stored) damageConfig(rng *rand.Rand) string {
 	if err != nil {
 		panic(err)
 	}
-	s.files[expand.ConfigFile] = b
+	s.files[configFile] = b
 	return "config.json: " + k + " " + string(b)
 }
 
@@ -239,7 +240,11 @@ func newSubject(t testing.TB, rng *rand.Rand, requests []expand.Request) *subjec
 }
 
 func run64(ck *arch.Checkpoint, ids IDs) ([]float64, error) {
-	out, _, err := logits(context.Background(), "ref", engine.Options{}, ck, ids)
+	m := &meter{"ref", engine.Options{}, ids, func(*arch.Model) {}}
+	out, spec, err := m.logits(context.Background(), ck)
+	if err == nil && spec.Act != engine.F64 {
+		err = fmt.Errorf("ref computes in %s", spec.Act)
+	}
 	return out, err
 }
 
@@ -253,11 +258,11 @@ func (s *subject) measure(t testing.TB, seed uint64) {
 	}
 	s.want = want
 	s.tolerance = 1e-11 * maxAbs(want)
-	if prove(t, s.plan, s.parent, s.child).Verdict == Exact {
+	if prove(t, s.plan, s.parent, s.child).Verdict == proof.Exact {
 		return
 	}
 	for i := range draws {
-		moved, err := perturb(s.parent, 2*unitRoundoff(s.parent.DType()), uint64(i))
+		moved, err := perturb(s.parent, 2*s.parent.DType().Unit(), uint64(i))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -295,7 +300,7 @@ func (s *subject) shaky(t testing.TB, child *arch.Checkpoint, far float64) bool 
 	}
 	worst := 0.0
 	for i := range draws {
-		moved, err := perturb(child, relativeError(unitRoundoff(tensor.F64), longestSum(child.Model), 0), uint64(i))
+		moved, err := perturb(child, relativeError(tensor.F64.Unit(), longestSum(child.Model), 0), uint64(i))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -324,7 +329,7 @@ func TestMutationsAreRefused(t *testing.T) {
 		subjects++
 		if p := prove(t, s.plan, s.parent, s.child); !p.Holds() {
 			falsely++
-			t.Errorf("%s: sound, but refused:\n%s", s.what, p)
+			t.Errorf("%s: sound, but refused:\n%s", s.what, text(p))
 			continue
 		}
 		if far := s.far(s.child); far > 1 {

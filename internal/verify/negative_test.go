@@ -90,7 +90,7 @@ func TestNegativeControls(t *testing.T) {
 		{"eps wrong", "llama", map[string]string{"hidden": "2x"}, func(t *testing.T, _, child *arch.Checkpoint) format.Source {
 			cfg := child.Config.Clone()
 			cfg.Set("rms_norm_eps", child.Model.Eps/2)
-			return spoiled(t, child, nil, map[string][]byte{expand.ConfigFile: cfg.Bytes()})
+			return spoiled(t, child, nil, map[string][]byte{configFile: cfg.Bytes()})
 		}},
 		{"tied head not compensated", "llama-tied-bias", map[string]string{"hidden": "2x"}, func(t *testing.T, _, child *arch.Checkpoint) format.Source {
 			return spoiled(t, child, scaleRole("model.norm.weight", 2), nil)

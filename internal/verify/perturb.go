@@ -9,6 +9,7 @@ import (
 
 	"famkit/format"
 	"famkit/internal/arch"
+	"famkit/internal/draw"
 	"famkit/internal/tensor"
 )
 
@@ -72,17 +73,8 @@ func (p perturbedTensor) ReadAt(b []byte, off int64) (int, error) {
 	vals := make([]float64, n)
 	tensor.Decode(vals, raw, info.DType)
 	for i := range vals {
-		vals[i] += math.Copysign(vals[i]*p.rel, signed(p.key+uint64(first)+uint64(i)))
+		vals[i] += math.Copysign(vals[i]*p.rel, draw.Signed(p.key+uint64(first)+uint64(i)))
 	}
 	tensor.Encode(b, vals, tensor.F64)
 	return n * 8, nil
-}
-
-// signed is a number in [-1, 1) that depends on x alone (splitmix64's finaliser).
-func signed(x uint64) float64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	x ^= x >> 31
-	return float64(int64(x)) / (1 << 63)
 }

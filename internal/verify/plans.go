@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -8,11 +9,12 @@ import (
 	"strings"
 	"syscall"
 
-	"famkit/expand"
 	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/fault"
 	"famkit/internal/growth"
+	"famkit/internal/infer"
+	"famkit/internal/proof"
 )
 
 // Lineage is what lies beside a child: the plan of the growth that made it.
@@ -48,7 +50,7 @@ func FindPlan(path string, child format.Source) (*Lineage, error) {
 		}
 	}
 	bind := arch.Bind
-	if _, ok := format.ReadFile(child, expand.ConfigFile); !ok {
+	if _, ok := format.ReadFile(child, configFile); !ok {
 		bind = arch.BindLone
 	}
 	ck, err := bind(child)
@@ -112,7 +114,7 @@ func (l *Lineage) From(ancestor string, ck *arch.Checkpoint) ([]*growth.Plan, er
 	if ck != nil {
 		if err := l.Plan.StartsFrom(ck.Model); err != nil {
 			return nil, fault.Hint(fault.Inputf("%s and %s: %w; the plans that would lead there, from %s on, are not all here",
-				l.File, ancestor, err, l.Plan.Parent.Path), "verify each growth by itself, or --infer")
+				l.File, ancestor, err, l.Plan.Parent.Path), "verify each growth by itself, or %v", fault.Arg("infer"))
 		}
 	}
 	return []*growth.Plan{l.Plan}, nil
@@ -125,4 +127,36 @@ func samePath(a, b string) bool {
 	}
 	y, err := os.Stat(b)
 	return err == nil && os.SameFile(x, y)
+}
+
+// Claim settles what the proof starts from: the child's own plan, which is given back where the child is directly made by it,
+// or the plans from a parent of its parent down, which become a claim.
+func (l *Lineage) Claim(parentPath string, parent format.Source, o *Options) (*growth.Plan, error) {
+	ck, err := arch.Bind(parent)
+	if err != nil {
+		ck = nil // who compares says what is wrong with it
+	}
+	plans, err := l.From(parentPath, ck)
+	if err != nil || len(plans) == 0 {
+		return nil, err
+	}
+	if len(plans) == 1 {
+		return plans[0], nil
+	}
+	o.note("%d growths lie between %s and the child: their plans are followed one after the other", len(plans), parentPath)
+	o.Claim, err = Chain(plans)
+	return nil, err
+}
+
+// Infer finds a claim in the weights of both.
+func Infer(ctx context.Context, parent, child format.Source) (*proof.Claim, error) {
+	a, err := arch.Bind(parent)
+	if err != nil {
+		return nil, err
+	}
+	b, err := arch.Bind(child)
+	if err != nil {
+		return nil, err
+	}
+	return infer.Claim(ctx, a, b)
 }

@@ -1,292 +1,175 @@
 package verify
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"runtime"
-	"slices"
-	"sync"
-	"sync/atomic"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 
+	"famkit/format"
 	"famkit/internal/arch"
-	"famkit/internal/growth"
+	"famkit/internal/proof"
 )
 
-// Prove shows from the stored numbers whether the child gives the parent's logits for every input, over the reals. plan is
-// a claim about where the child's indices come from; it is not trusted.
-func Prove(ctx context.Context, plan *growth.Plan, parent, child *arch.Checkpoint) (*Proof, error) {
-	return ProveClaim(ctx, ClaimOf(plan), parent, child)
-}
-
-// ProveClaim is Prove for any claim. An error means that the files could not be read; a difference is no error.
-func ProveClaim(ctx context.Context, claim *Claim, parent, child *arch.Checkpoint) (*Proof, error) {
-	p := &prover{ledger: newLedger(), claim: claim, parent: parent, child: child, bound: map[slotKey]arch.Bound{}}
-	for _, b := range parent.Tensors {
-		p.bound[keyOf(b)] = b
+// prove adds the proof of a claim to the report.
+func (r *Report) prove(ctx context.Context, claim *proof.Claim, parent, child *arch.Checkpoint, o Options) error {
+	p, err := proof.Prove(ctx, claim, parent, child, proof.Options{Progress: o.progress("proving", true)})
+	if err != nil {
+		return err
 	}
-	if p.facts() {
-		if err := p.numbers(ctx); err != nil {
-			return nil, err
+	if o.Digests {
+		if err := sign(ctx, p, parent.Source, child.Source); err != nil {
+			return err
 		}
 	}
-	return p.proof(claim), nil
-}
-
-// slotKey names a tensor by what it is for.
-type slotKey struct {
-	role          arch.Role
-	layer, expert int
-}
-
-func keyOf(b arch.Bound) slotKey { return slotKey{b.Spec.Role, b.Layer, b.Expert} }
-
-// prover is a proof on its way.
-type prover struct {
-	*ledger
-	claim         *Claim
-	parent, child *arch.Checkpoint
-	bound         map[slotKey]arch.Bound // of the parent
-
-	axes   map[arch.Axis]*relation
-	inside []map[arch.Axis]*relation // by layer, what is claimed of it alone
-	stream *relation
-	rho    float64 // mean square of the child's stream over the parent's
-	even   bool    // rho and the write scales are exact
-	embed  []float64
-	kappa  float64 // of q: what makes up for another score factor
-	layers []*layerState
-}
-
-// facts judges what needs no weights. Weights are only looked at where it holds.
-func (p *prover) facts() bool {
-	if n := p.claim.Roundings; n < 0 || n > mostRoundings {
-		p.refusef(condConfig, 0, "", "%d roundings of each number are claimed, at most %d can be", n, mostRoundings)
+	p.Version = o.Version
+	r.Proof = p
+	c := Check{Name: provedCheck, Passed: p.Holds(), Findings: broken(p), Summary: p.Summary()}
+	for _, n := range p.Notes {
+		c.Findings = append(c.Findings, notef("", "%s", n))
 	}
-	p.config()
-	p.keptLayers()
-	p.relations()
-	if p.refused() {
-		return false
+	if ulp, where := p.WorstULP(); o.MaxULP > 0 && ulp > o.MaxULP {
+		c.Findings = append(c.Findings, faultf(where, "a number is %.2f ulp off, more than the %g that are allowed", ulp, o.MaxULP))
 	}
-	p.streamNorm()
-	p.rotary()
-	return !p.refused()
-}
-
-// job checks one tensor of the child.
-type job func(w *worker) error
-
-// numbers checks every tensor.
-func (p *prover) numbers(ctx context.Context) error {
-	p.layers = make([]*layerState, p.child.Model.Layers)
-	for i := range p.layers {
-		p.layers[i] = newLayerState()
-	}
-	order := make([]int, len(p.child.Tensors))
-	for i := range order {
-		order[i] = i
-	}
-	// the largest first, so that none is left to one processor at the end
-	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Compare(p.child.Tensors[b].Info().Size(), p.child.Tensors[a].Info().Size())
-	})
-	var jobs []job
-	for _, i := range order {
-		jobs = append(jobs, p.job(i, p.child.Tensors[i]))
-	}
-	if err := runJobs(ctx, jobs); err != nil {
-		return err
-	}
-	if err := p.judgeLayers(ctx); err != nil {
-		return err
-	}
-	p.magnified()
+	r.add(c)
+	r.add(comparedCheck(p.Compared))
 	return nil
 }
 
-// job says how a tensor of the child is checked; order is its place, for the first counterexample.
-func (p *prover) job(order int, b arch.Bound) job {
-	from := b.Layer
-	if b.Layer >= 0 {
-		from = p.claim.Layers[b.Layer]
-		if from == noSource {
-			return func(w *worker) error { return p.silentTensor(w, order, b) }
-		}
-	}
-	source, ok := p.source(b, from)
-	if !ok {
-		return func(w *worker) error { return p.sourceless(w, order, b) }
-	}
-	if use := b.Spec.Dims[0].Use; use == arch.Scales || use == arch.Shifts {
-		return func(w *worker) error { return p.norm(w, order, b, source) }
-	}
-	if b.Spec.Role == arch.Router && !p.axis(b.Layer, arch.Experts).same() {
-		return func(w *worker) error {
-			return errors.Join(p.distinct(w, order, source), p.matrix(w, order, b, source))
-		}
-	}
-	return func(w *worker) error { return p.matrix(w, order, b, source) }
-}
-
-// runJobs runs all jobs on all processors; the first error ends it.
-func runJobs(ctx context.Context, jobs []job) error {
-	var next atomic.Int64
-	var once sync.Once
-	var failed error
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), max(1, len(jobs))) {
-		wg.Go(func() {
-			w := &worker{ctx: ctx}
-			for {
-				i := int(next.Add(1) - 1)
-				if i >= len(jobs) || ctx.Err() != nil {
-					return
-				}
-				if err := jobs[i](w); err != nil {
-					once.Do(func() { failed = err })
-					cancel(err)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if failed != nil {
-		return failed
-	}
-	return ctx.Err()
-}
-
-// keptLayers: every layer of the parent stands in the child once, in order.
-func (p *prover) keptLayers() {
-	next, from := 0, p.parent.Model.Layers
-	if len(p.claim.Layers) != p.child.Model.Layers {
-		p.refusef(condLayers, 0, "", "sources are given for %d layers, the child has %d", len(p.claim.Layers), p.child.Model.Layers)
-		return
-	}
-	for i, l := range p.claim.Layers {
-		switch {
-		case l == noSource:
-		case l != next || l >= from:
-			p.refusef(condLayers, i, "", "layer %d computes the parent's layer %d, wanted %d: each once, in order", i, l, next)
-			return
-		default:
-			next++
-		}
-	}
-	if next != from {
-		p.refusef(condLayers, next, "", "the parent's layers from %d of %d on are lost", next, from)
-		return
-	}
-	p.hold(condLayers)
-}
-
-// relations reads the maps of all axes, and compares what must keep its order.
-func (p *prover) relations() {
-	p.axes = map[arch.Axis]*relation{}
-	for _, a := range claimable {
-		if !p.uses(a) || a == arch.Experts && p.parent.Model.MoE == nil {
+// broken are the counterexamples of a proof as findings.
+func broken(p *proof.Proof) []Finding {
+	var out []Finding
+	for _, c := range p.Conditions {
+		if c.Counter == nil {
 			continue
 		}
-		r, err := p.claim.axis(p.sizes(a))
-		if err != nil {
-			p.refusef(condConfig, 1, "", "%v", err)
-			return
+		where := c.Counter.Where
+		if len(c.Counter.Index) > 0 {
+			where += fmt.Sprint(" ", c.Counter.Index)
 		}
-		if a == arch.Vocab || a == arch.Pos {
-			for s := range r.from {
-				if s >= r.to() || int(r.src[s]) != s {
-					p.refusef(condConfig, 2, "", "axis %s: index %d of the parent is not index %d of the child", a, s, s)
-					return
-				}
-			}
-			for t := r.from; t < r.to(); t++ {
-				r.src[t] = noSource
-			}
-		}
-		p.axes[a] = r
-	}
-	p.stream = p.axes[arch.Hidden]
-	p.insideLayers()
-	p.wholeParts()
-	p.copiedExperts()
-}
-
-// ownAxes are those whose indices mean nothing outside their layer, so that each layer may have maps of its own.
-var ownAxes = []arch.Axis{arch.KV, arch.Group, arch.FFN, arch.Experts, arch.ExpertFFN}
-
-// insideLayers reads the maps that are claimed of single layers.
-func (p *prover) insideLayers() {
-	p.inside = make([]map[arch.Axis]*relation, p.child.Model.Layers)
-	for layer, maps := range p.claim.Inside {
-		if layer < 0 || layer >= len(p.inside) {
-			p.refusef(condConfig, 3, "", "maps are given for layer %d, the child has %d layers", layer, len(p.inside))
-			return
-		}
-		p.inside[layer] = map[arch.Axis]*relation{}
-		for a, m := range maps {
-			whole, ok := p.axes[a]
-			if !ok || !slices.Contains(ownAxes, a) {
-				p.refusef(condConfig, 3, "", "layer %d: axis %s is not one of a single layer", layer, a)
-				return
-			}
-			r, err := relationOf(m, a, whole.from, whole.to())
-			if err != nil {
-				p.refusef(condConfig, 3, "", "layer %d: %v", layer, err)
-				return
-			}
-			p.inside[layer][a] = r
-		}
-	}
-}
-
-// axis is the relation of an axis in a layer of the child.
-func (p *prover) axis(layer int, a arch.Axis) *relation {
-	if layer >= 0 && layer < len(p.inside) {
-		if r, ok := p.inside[layer][a]; ok {
-			return r
-		}
-	}
-	return p.axes[a]
-}
-
-// everywhere gives the relations of an axis in all layers, each once.
-func (p *prover) everywhere(a arch.Axis) []*relation {
-	var out []*relation
-	if r, ok := p.axes[a]; ok {
-		out = append(out, r)
-	}
-	for _, layer := range p.inside {
-		if r, ok := layer[a]; ok {
-			out = append(out, r)
-		}
+		out = append(out, faultf(where, "%s: %s", c.Name, c.Counter.Text))
 	}
 	return out
 }
 
-// sizes gives an axis's length in both. The neurons of experts come from the dense MLP where the parent has no mixture.
-func (p *prover) sizes(a arch.Axis) (axis arch.Axis, from, to int) {
-	if p.parent.Model.MoE == nil && a == arch.ExpertFFN {
-		return arch.FFN, p.parent.Model.FFN, p.child.Model.MoE.FFN * p.shards()
+// comparedCheck says what was compared beside the tensors: keys that differ, and files.
+func comparedCheck(facts []arch.Fact) Check {
+	c := Check{Name: "compared beside the tensors", Passed: true}
+	keys, differ := 0, 0
+	for _, f := range facts {
+		if f.Key != "" {
+			keys++
+		}
+		if !f.Differs() {
+			continue
+		}
+		differ++
+		name := f.File
+		if f.Key != "" {
+			name += ": " + f.Key
+		}
+		c.Findings = append(c.Findings, notef(name, "%s in the parent, %s in the child: %s", shown(f.Parent), shown(f.Child), f.Why))
 	}
-	return a, p.parent.Model.Size(a), p.child.Model.Size(a)
+	c.Summary = fmt.Sprintf("%d keys of config.json, generation_config.json and the weights' types, %d other files; %d differ where they may",
+		keys, len(facts)-keys, differ)
+	return c
 }
 
-// uses reports whether weights of the child run over an axis.
-func (p *prover) uses(a arch.Axis) bool {
-	for _, b := range p.child.Tensors {
-		for _, d := range b.Spec.Dims {
-			if slices.Contains(d.Axes, a) {
-				return true
-			}
-			for _, q := range d.Parts {
-				if slices.Contains(q.Axes, a) {
-					return true
-				}
+func shown(value string) string {
+	if value == "" {
+		return "nothing"
+	}
+	return value
+}
+
+// sign writes down which checkpoints the proof is about.
+func sign(ctx context.Context, p *proof.Proof, parent, child format.Source) error {
+	for _, side := range []struct {
+		of  *proof.Named
+		src format.Source
+	}{{&p.Parent, parent}, {&p.Child, child}} {
+		digest, err := digestOf(ctx, side.src)
+		if err != nil {
+			return err
+		}
+		side.of.Digest, side.of.Config = digest, fileDigest(side.src, configFile)
+		side.of.Files = map[string]string{}
+		for _, name := range signedFiles {
+			if sum := fileDigest(side.src, name); sum != "" {
+				side.of.Files[name] = sum
 			}
 		}
 	}
-	return false
+	return nil
+}
+
+// configFile is the name of a model's configuration.
+const configFile = "config.json"
+
+// signedFiles are those beside the weights that say what texts become, and what is made of logits.
+var signedFiles = []string{
+	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
+	"tokenizer.model", "generation_config.json",
+}
+
+// fileDigest is the SHA-256 of a side file, "" where there is none.
+func fileDigest(src format.Source, name string) string {
+	data, ok := format.ReadFile(src, name)
+	if !ok {
+		return ""
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+// Recheck proves the claim of a stored proof again, and compares what it said with what the files say now.
+func Recheck(ctx context.Context, stored *proof.Stored, parent, child format.Source, o Options) (*Report, error) {
+	r := &Report{Schema: 1}
+	pck, cck, ok := r.wellFormed(parent, child)
+	if !ok || r.incomparable(pck, cck) {
+		r.settle()
+		return r, nil
+	}
+	claim, err := stored.Claimed(pck.Model, cck.Model)
+	if err != nil {
+		return nil, err
+	}
+	o.Digests = true
+	if err := r.prove(ctx, claim, pck, cck, o); err != nil {
+		return nil, err
+	}
+	r.add(Check{Name: "as written", Passed: true, Findings: unlike(stored, r.Proof), Summary: fmt.Sprintf("%d conditions compared", len(stored.Conditions))})
+	r.settle()
+	return r, nil
+}
+
+// unlike says in what a proof differs from a stored one.
+func unlike(stored *proof.Stored, now *proof.Proof) []Finding {
+	var out []Finding
+	for _, side := range []struct {
+		what     string
+		was, now proof.Named
+	}{{"parent", stored.Parent, now.Parent}, {"child", stored.Child, now.Child}} {
+		if side.was.Digest != side.now.Digest || side.was.Config != side.now.Config {
+			out = append(out, faultf(side.what, "weights %s and config %s are not those of the proof, %s and %s",
+				side.now.Digest, side.now.Config, side.was.Digest, side.was.Config))
+		}
+		for _, name := range signedFiles {
+			if side.was.Files[name] != side.now.Files[name] {
+				out = append(out, notef(side.what, "%s is not the file that the proof was written beside", name))
+			}
+		}
+	}
+	if stored.Verdict != now.Verdict {
+		out = append(out, faultf("", "the proof says %s, the files say %s", stored.Verdict, now.Verdict))
+	}
+	for i, c := range stored.Conditions {
+		if i >= len(now.Conditions) || now.Conditions[i].Name != c.Name || now.Conditions[i].Verdict != c.Verdict {
+			out = append(out, faultf(c.Name, "the proof says %s, which the files do not bear out", c.Verdict))
+		}
+	}
+	if len(stored.Conditions) != len(now.Conditions) {
+		out = append(out, faultf("", "the proof speaks of %d conditions, there are %d", len(stored.Conditions), len(now.Conditions)))
+	}
+	return out
 }

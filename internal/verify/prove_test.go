@@ -10,19 +10,26 @@ import (
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
 	"famkit/internal/growth"
+	"famkit/internal/proof"
 	"famkit/internal/tensor"
 )
 
-func prove(t testing.TB, plan *growth.Plan, parent, child *arch.Checkpoint) *Proof {
+func prove(t testing.TB, plan *growth.Plan, parent, child *arch.Checkpoint) *proof.Proof {
 	t.Helper()
-	p, err := Prove(context.Background(), plan, parent, child)
+	return judged(t, ClaimOf(plan), parent, child)
+}
+
+func judged(t testing.TB, claim *proof.Claim, parent, child *arch.Checkpoint) *proof.Proof {
+	t.Helper()
+	p, err := proof.Prove(context.Background(), claim, parent, child, proof.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-func (p *Proof) String() string {
+// text lists what a proof says of each condition.
+func text(p *proof.Proof) string {
 	var b strings.Builder
 	for _, c := range p.Conditions {
 		fmt.Fprintf(&b, "%s: %s (%d), %.2f ulp at %s", c.Name, c.Verdict, c.Checked, c.WorstULP, c.Where)
@@ -31,7 +38,7 @@ func (p *Proof) String() string {
 		}
 		b.WriteString("\n")
 	}
-	return b.String()
+	return b.String() + strings.Join(p.Notes, "\n")
 }
 
 // TestProveGrowths: every growth of every architecture is proved, exactly where its plan says that nothing is rounded.
@@ -49,11 +56,11 @@ func TestProveGrowths(t *testing.T) {
 				plan, child := grow(t, ck, r)
 				p := prove(t, plan, ck, child)
 				if !p.Holds() {
-					t.Errorf("%s %s %v: refused:\n%s", name, d, sizes, p)
+					t.Errorf("%s %s %v: refused:\n%s", name, d, sizes, text(p))
 					continue
 				}
-				if plan.Exact() != (p.Verdict == Exact) {
-					t.Errorf("%s %s %v: %s, but the plan rounds %v:\n%s", name, d, sizes, p.Verdict, plan.Rounding, p)
+				if plan.Exact() != (p.Verdict == proof.Exact) {
+					t.Errorf("%s %s %v: %s, but the plan rounds %v:\n%s", name, d, sizes, p.Verdict, plan.Rounding, text(p))
 				}
 				n++
 			}
@@ -100,10 +107,10 @@ func TestProveEveryMethod(t *testing.T) {
 				plan, child := grow(t, ck, r)
 				p := prove(t, plan, ck, child)
 				if !p.Holds() {
-					t.Errorf("%s %s, %s, %s: refused:\n%s", name, d, what, r.Split, p)
+					t.Errorf("%s %s, %s, %s: refused:\n%s", name, d, what, r.Split, text(p))
 				}
-				if plan.Exact() && p.Verdict != Exact {
-					t.Errorf("%s %s, %s, %s: %s, but the plan rounds nothing:\n%s", name, d, what, r.Split, p.Verdict, p)
+				if plan.Exact() && p.Verdict != proof.Exact {
+					t.Errorf("%s %s, %s, %s: %s, but the plan rounds nothing:\n%s", name, d, what, r.Split, p.Verdict, text(p))
 				}
 				done++
 			}
@@ -137,7 +144,7 @@ func TestProveRefusesInexact(t *testing.T) {
 		ck := random(t, 4, archtest.Configs[model], tensor.F64)
 		plan, child := grow(t, ck, r)
 		if p := prove(t, plan, ck, child); p.Holds() {
-			t.Errorf("%s: %s:\n%s", what, p.Verdict, p)
+			t.Errorf("%s: %s:\n%s", what, p.Verdict, text(p))
 		}
 	}
 }

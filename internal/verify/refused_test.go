@@ -14,14 +14,15 @@ import (
 	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
-	"famkit/internal/growth"
+	"famkit/internal/proof"
+	"famkit/internal/rowsum"
 	"famkit/internal/tensor"
 )
 
 // mustRefuse: a child that computes something else is not proved.
-func mustRefuse(t *testing.T, claim *Claim, parent, child *arch.Checkpoint) {
+func mustRefuse(t *testing.T, claim *proof.Claim, parent, child *arch.Checkpoint) {
 	t.Helper()
-	p, err := ProveClaim(context.Background(), claim, parent, child)
+	p, err := proof.Prove(context.Background(), claim, parent, child, proof.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +31,7 @@ func mustRefuse(t *testing.T, claim *Claim, parent, child *arch.Checkpoint) {
 		t.Fatalf("the test itself moves the logits by only %.1e of the largest", d)
 	}
 	if p.Holds() {
-		t.Errorf("%s, though the logits differ by %.3g of the largest:\n%s", p.Verdict, d, p)
+		t.Errorf("%s, though the logits differ by %.3g of the largest:\n%s", p.Verdict, d, text(p))
 	}
 }
 
@@ -77,7 +78,7 @@ func build(t *testing.T, files map[string][]byte, d tensor.DType, f func(s arch.
 func numbers(t *testing.T, ck *arch.Checkpoint) map[string][]float64 {
 	out := map[string][]float64{}
 	for _, b := range ck.Tensors {
-		v, err := vector(b.Tensor)
+		v, err := (&rowsum.Worker{Ctx: context.Background()}).Vector(b.Tensor)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -226,7 +227,7 @@ func TestElementsTwice(t *testing.T) {
 		}
 	}, nil))
 	claim := ClaimOf(plan)
-	claim.Maps[arch.HeadDim] = growth.AxisMap{Src: src}
+	claim.Maps[arch.HeadDim] = proof.Map{Src: src}
 	mustRefuse(t, claim, ck, bad)
 }
 
@@ -261,7 +262,7 @@ func TestElementsLost(t *testing.T) {
 	}, nil))
 	src := upTo(int32(m.HeadDim))
 	src[0], src[half] = -1, -1
-	claim := &Claim{Maps: map[arch.Axis]growth.AxisMap{arch.HeadDim: {Src: src}}}
+	claim := &proof.Claim{Maps: map[arch.Axis]proof.Map{arch.HeadDim: {Src: src}}}
 	for i := range m.Layers {
 		claim.Layers = append(claim.Layers, i)
 	}
@@ -330,11 +331,11 @@ func TestFreshHeadsUnderFullNorm(t *testing.T) {
 			kv[i] = -1
 		}
 	}
-	hidden := growth.AxisMap{Src: upTo(int32(m.Hidden))}
+	hidden := proof.Map{Src: upTo(int32(m.Hidden))}
 	for range m.Hidden {
-		hidden.Write = append(hidden.Write, 0.5)
+		hidden.Scale = append(hidden.Scale, 0.5)
 	}
-	claim := &Claim{Maps: map[arch.Axis]growth.AxisMap{arch.KV: {Src: kv}, arch.Hidden: hidden}}
+	claim := &proof.Claim{Maps: map[arch.Axis]proof.Map{arch.KV: {Src: kv}, arch.Hidden: hidden}}
 	for i := range m.Layers {
 		claim.Layers = append(claim.Layers, i)
 	}
@@ -387,7 +388,7 @@ func TestPermutedTies(t *testing.T) {
 		}, nil))
 		src := upTo(int32(n))
 		slices.Reverse(src)
-		claim := &Claim{Maps: map[arch.Axis]growth.AxisMap{arch.Experts: {Src: src}}}
+		claim := &proof.Claim{Maps: map[arch.Axis]proof.Map{arch.Experts: {Src: src}}}
 		for i := range m.Layers {
 			claim.Layers = append(claim.Layers, i)
 		}
@@ -424,16 +425,16 @@ func TestConfigsThatDiffer(t *testing.T) {
 		keys   map[string]any
 		want   string
 	}{
-		{"llama", map[string]any{"hidden_act": "gelu"}, condConfig},
-		{"llama", map[string]any{"rms_norm_eps": 0.002}, condStream},
-		{"llama", map[string]any{"dtype": "bfloat16"}, condConfig},
-		{"llama-yarn", rope("attention_factor", 1.7), condHeads},
-		{"llama-yarn", rope("original_max_position_embeddings", 32), condHeads},
-		{"llama-yarn", rope("factor", 2.0), condHeads},
-		{"mixtral", map[string]any{"num_experts_per_tok": 1}, condExperts},
-		{"qwen3_moe", map[string]any{"norm_topk_prob": false}, condExperts},
-		{"gemma2", map[string]any{"final_logit_softcapping": 9.0}, condConfig},
-		{"gemma2", map[string]any{"query_pre_attn_scalar": 7}, condReaders},
+		{"llama", map[string]any{"hidden_act": "gelu"}, "config"},
+		{"llama", map[string]any{"rms_norm_eps": 0.002}, "residual stream"},
+		{"llama", map[string]any{"dtype": "bfloat16"}, "norms"},
+		{"llama-yarn", rope("attention_factor", 1.7), "heads and rotary pairs"},
+		{"llama-yarn", rope("original_max_position_embeddings", 32), "heads and rotary pairs"},
+		{"llama-yarn", rope("factor", 2.0), "heads and rotary pairs"},
+		{"mixtral", map[string]any{"num_experts_per_tok": 1}, "experts"},
+		{"qwen3_moe", map[string]any{"norm_topk_prob": false}, "experts"},
+		{"gemma2", map[string]any{"final_logit_softcapping": 9.0}, "config"},
+		{"gemma2", map[string]any{"query_pre_attn_scalar": 7}, "readers"},
 		{"gpt2", map[string]any{"scale_attn_by_inverse_layer_idx": true}, ""},
 	} {
 		ck := random(t, 8, archtest.Configs[c.config], tensor.F32)
@@ -448,12 +449,12 @@ func TestConfigsThatDiffer(t *testing.T) {
 		p := prove(t, plan, ck, bad)
 		broken := ""
 		for _, k := range p.Conditions {
-			if k.Verdict == Different && broken == "" {
+			if k.Verdict == proof.Different && broken == "" {
 				broken = k.Name
 			}
 		}
 		if broken != c.want {
-			t.Errorf("%s %v: broken is %q, wanted %q:\n%s", c.config, c.keys, broken, c.want, p)
+			t.Errorf("%s %v: broken is %q, wanted %q:\n%s", c.config, c.keys, broken, c.want, text(p))
 		}
 	}
 }
@@ -463,5 +464,5 @@ func TestTiedChild(t *testing.T) {
 	ck := random(t, 8, archtest.Configs["llama"], tensor.F32)
 	was := numbers(t, ck)
 	child := build(t, setKeys(t, ck, map[string]any{"tie_word_embeddings": true}), tensor.F32, func(s arch.Slot) []float64 { return was[s.Name] })
-	mustRefuse(t, &Claim{Layers: []int{0, 1, 2}[:ck.Model.Layers]}, ck, child)
+	mustRefuse(t, &proof.Claim{Layers: []int{0, 1, 2}[:ck.Model.Layers]}, ck, child)
 }

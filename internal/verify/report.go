@@ -1,8 +1,17 @@
-// Package verify shows whether a grown checkpoint computes the same function as its parent: it is well-formed, it
-// follows its plan byte for byte, and its logits, measured on given or seeded tokens, agree within a derived tolerance.
+// Package verify answers whether a child computes its parent's function: whether both are well-formed and can be compared,
+// whether the child follows its plan byte for byte, whether it is proved for every input (package proof), and what both
+// give on some tokens. It finds the plans between two checkpoints and turns them into claims.
+//
+// To read: verify.go (the order of the checks), report.go (the answer), events.go (what happens meanwhile); then the
+// checks: wellformed.go, comparable.go, follows.go, prove.go, measure.go with perturb.go and tokens.go, layers.go;
+// plans.go and claims.go for where the child comes from.
 package verify
 
-import "fmt"
+import (
+	"fmt"
+
+	"famkit/internal/proof"
+)
 
 // Level of a finding.
 type Level string
@@ -48,42 +57,73 @@ func faults(fs []Finding) int {
 
 // Check is one of the checks that make up a verification.
 type Check struct {
-	Name     string    `json:"name"`
-	Passed   bool      `json:"passed"`
+	Name   string `json:"name"`
+	Passed bool   `json:"passed"`
+	// Unsure says why the check can tell neither way; "" where it can. Passed is then false.
+	Unsure   string    `json:"unsure,omitempty"`
 	Summary  string    `json:"summary"`
 	Findings []Finding `json:"findings,omitempty"`
 	Match    *Match    `json:"match,omitempty"`
 }
 
-// Report is the outcome. Equal means that every check passed.
+// Report is the outcome. Equal means that the answer is yes: nothing speaks against it, and it was proved or, where there
+// was nothing to prove it by, measured. Unsure says why the answer is neither yes nor no.
 type Report struct {
 	Schema int     `json:"schema"`
 	Parent string  `json:"parent"`
 	Child  string  `json:"child"`
 	Equal  bool    `json:"equal"`
+	Unsure string  `json:"unsure,omitempty"`
 	Checks []Check `json:"checks"`
 	// Inexact is why the plan says that the child's function is another; Allowed that this was asked for, and that nothing
 	// else is wrong.
-	Inexact []string `json:"inexact,omitempty"`
-	Allowed bool     `json:"allowed,omitempty"`
-	Proof   *Proof   `json:"proof,omitempty"`
+	Inexact []string     `json:"inexact,omitempty"`
+	Allowed bool         `json:"allowed,omitempty"`
+	Proof   *proof.Proof `json:"proof,omitempty"`
 	// Layers compares the residual streams, where the models differ.
 	Layers []LayerMatch `json:"layers,omitempty"`
 }
 
 func (r *Report) add(c Check) {
-	c.Passed = c.Passed && faults(c.Findings) == 0
+	c.Passed = c.Passed && faults(c.Findings) == 0 && c.Unsure == ""
 	r.Checks = append(r.Checks, c)
 }
 
-// settle sets Equal from the checks.
-func (r *Report) settle() {
-	r.Equal, r.Allowed = len(r.Checks) > 0, r.Allowed && len(r.Inexact) > 0
+// failed reports whether some check says no.
+func (r *Report) failed() bool {
 	for _, c := range r.Checks {
-		r.Equal = r.Equal && c.Passed
+		if !c.Passed && c.Unsure == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// settle sets the answer from the checks. A proof that holds carries a measurement that cannot tell, as long as that does
+// not see the logits move; without one nothing carries it.
+func (r *Report) settle() {
+	proved := r.Proof != nil && r.Proof.Holds()
+	measured, unsure := false, ""
+	for _, c := range r.Checks {
+		switch {
+		case c.Unsure != "" && !(proved && c.Match.small()):
+			unsure = c.Unsure
+		case c.Match != nil && c.Passed:
+			measured = true
+		}
+	}
+	r.Equal = !r.failed() && unsure == "" && (proved || measured)
+	if !r.Equal && !r.failed() {
+		r.Unsure = unsure
+	}
+	r.Allowed = r.Allowed && len(r.Inexact) > 0
+	for _, c := range r.Checks {
 		r.Allowed = r.Allowed && (c.Passed || c.Match != nil || c.Name == provedCheck)
 	}
 }
 
-// provedCheck is the name of the check that is a proof.
-const provedCheck = "proved"
+// The names of checks that are asked for by name.
+const (
+	provedCheck = "proved"
+	planCheck   = "follows its plan"
+)

@@ -121,13 +121,13 @@ func TestPairsOfAScaledStream(t *testing.T) {
 		}
 	}, setKeys(t, child, map[string]any{"rms_norm_eps": ck.Model.Eps * k * k})))
 	claim := ClaimOf(plan)
-	m := plan.Maps[arch.Hidden]
-	m.Write = nil
+	m := claim.Maps[arch.Hidden]
+	m.Scale = nil
 	for range m.Src {
-		m.Write = append(m.Write, k)
+		m.Scale = append(m.Scale, k)
 	}
 	claim.Maps[arch.Hidden] = m
-	claim.Roundings = 1
+	claim.Rounded = rounds(1)
 	mustRefuse(t, claim, ck, bad)
 }
 
@@ -315,10 +315,10 @@ func TestTinyScales(t *testing.T) {
 		}
 	}, setKeys(t, child, map[string]any{"rms_norm_eps": ck.Model.Eps * k * k})))
 	claim := ClaimOf(plan)
-	m := plan.Maps[arch.Hidden]
-	m.Write = nil
+	m := claim.Maps[arch.Hidden]
+	m.Scale = nil
 	for range m.Src {
-		m.Write = append(m.Write, k)
+		m.Scale = append(m.Scale, k)
 	}
 	claim.Maps[arch.Hidden] = m
 	mustRefuse(t, claim, ck, bad)
@@ -389,7 +389,7 @@ func TestPairsAtTheLimit(t *testing.T) {
 		}
 	}, nil))
 	claim := ClaimOf(plan)
-	claim.Roundings = 1
+	claim.Rounded = rounds(1)
 	mustRefuse(t, claim, ck, bad)
 }
 
@@ -418,7 +418,7 @@ func TestRoundingsOfWideSums(t *testing.T) {
 			}
 		}, nil))
 		claim := ClaimOf(plan)
-		claim.Roundings = n
+		claim.Rounded = rounds(n)
 		mustRefuse(t, claim, ck, bad)
 	}
 }
@@ -453,17 +453,5 @@ func TestWideMeans(t *testing.T) {
 			}, nil))
 			mustRefuse(t, ClaimOf(plan), ck, bad)
 		})
-	}
-}
-
-// TestProofOfSigns: a stored claim may have scales of either sign.
-func TestProofOfSigns(t *testing.T) {
-	ck := random(t, 9, archtest.Configs["mistral"], tensor.F32)
-	m := growth.AxisMap{Src: []int32{0, 1}, Write: []float64{1, -1}}
-	_ = ck
-	p := &Proof{Schema: ProofSchema, Claim: &Claim{Maps: map[arch.Axis]growth.AxisMap{arch.Hidden: m}}}
-	p.Parent.Path, p.Child.Path = "a", "b"
-	if _, err := ParseProof("x", p.JSON()); err != nil {
-		t.Error(err)
 	}
 }
