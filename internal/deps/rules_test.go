@@ -53,7 +53,7 @@ var mayImport = map[string][]string{
 
 	// job does what commands do; whoever runs several of them in one process imports it.
 	"internal/job": {"internal/mem", "internal/tensor", "internal/units", "format", "internal/arch", "convert", "internal/growth", "expand",
-		"internal/engine", "internal/decoder", "internal/tokenizer", "internal/verify", "internal/corpus", "internal/trainstate", "train"},
+		"internal/engine", "internal/decoder", "internal/tokenizer", "internal/proof", "internal/verify", "internal/corpus", "internal/trainstate", "train"},
 
 	"expand/expandtest":      {"internal/arch", "internal/growth", "expand"},
 	"internal/arch/archtest": {"internal/tensor", "format", "internal/arch"},
