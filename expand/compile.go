@@ -133,7 +133,8 @@ func (c *compiler) sourceOf(s slot) (b, next arch.Bound, ok bool) {
 func (c *compiler) expr(s slot) (*Expr, error) {
 	b, next, ok := c.sourceOf(s)
 	name := s.spec.FullName(s.layer, s.expert)
-	e := &Expr{rows: &gather{from: 1, to: 1}, factor: 1, split: c.plan.Split, sigma: c.plan.InitRange, choice: newChoice(c.plan.Seed, name)}
+	e := &Expr{rows: &gather{from: 1, to: 1}, factor: 1, split: c.plan.Split, sigma: c.plan.InitRange, choice: newChoice(c.plan.Seed, name),
+		shareAlike: s.spec.Role == arch.Router}
 	e.Info = tensor.Info{Shape: s.shape, DType: c.dtype}
 	switch {
 	case ok:

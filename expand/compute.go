@@ -9,7 +9,7 @@ import (
 // row of Expr.Next.
 func (g *grown) compute(out, in, next []byte, r int) {
 	e, n := g.e, g.e.cols.from
-	c := rowMaker{grown: g, r: r, scale: e.factor * e.rows.scaleAt(r), fresh: e.rows.freshAt(r), key: e.choice.row(r),
+	c := rowMaker{grown: g, r: r, scale: e.factor * e.rows.scaleAt(r), fresh: e.rows.freshAt(r), key: e.shareKey(r),
 		draw: e.choice.row(e.rows.rootOf(r))}
 	if c.fresh == freshZero && !e.Zero {
 		clear(out)
@@ -119,7 +119,7 @@ func (c *rowMaker) shared(w float64, s int32, t int) float64 {
 		nth, n = e.cols.nth[t], e.cols.count[s]
 	case e.rows.shared && e.rows.nth != nil && c.fresh == sourced: // stored [in, out]: the column is the output
 		of = int32(e.rows.source(c.r))
-		key, nth, n = e.choice.row(t), e.rows.nth[c.r], e.rows.count[of]
+		key, nth, n = e.shareKey(t), e.rows.nth[c.r], e.rows.count[of]
 	}
 	colScale := e.cols.scaleAt(t)
 	if n == 1 {

@@ -25,10 +25,20 @@ type Expr struct {
 	rows, cols     *gather
 	factor, offset float64
 	split          growth.Split
-	choice         choice
-	random         bool    // every element is drawn
-	sigma          float64 // standard deviation of what is drawn
-	redraw         *redraw // drop-upcycling: the neurons drawn anew
+	// shareAlike: all rows share what they read the same way. Scores that choose experts must stay equal where they are.
+	shareAlike bool
+	choice     choice
+	random     bool    // every element is drawn
+	sigma      float64 // standard deviation of what is drawn
+	redraw     *redraw // drop-upcycling: the neurons drawn anew
+}
+
+// shareKey is what row r's shares are drawn by.
+func (e *Expr) shareKey(r int) choice {
+	if e.shareAlike {
+		r = 0
+	}
+	return e.choice.row(r)
 }
 
 // plainCopy reports whether the bytes are the parent's as they stand.

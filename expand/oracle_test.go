@@ -113,6 +113,9 @@ func oracleElement(e *RoleExpr, src []float64, seed uint64, r, c int) float64 {
 func oracleShare(e *RoleExpr, key choice, r, c int) float64 {
 	share := 1.0
 	take := func(g *gather, t, other int) {
+		if e.Role == arch.Router { // all experts share alike
+			other = 0
+		}
 		if !g.shared || g.nth == nil || g.src[t] == growth.Fresh || g.count[g.src[t]] == 1 {
 			return
 		}

@@ -179,7 +179,7 @@ func (g *grown) row(out, in []byte, r int) {
 		}
 		return
 	}
-	g.e.cols.choose(out, in, g.esize, g.e.choice.row(r))
+	g.e.cols.choose(out, in, g.esize, g.e.shareKey(r))
 }
 
 var (

@@ -13,7 +13,7 @@ import (
 // slowly makes a row element by element.
 func (g *grown) slowly(in []byte, r int) []byte {
 	e := g.e
-	c := rowMaker{grown: g, r: r, scale: e.factor * e.rows.scaleAt(r), fresh: e.rows.freshAt(r), key: e.choice.row(r),
+	c := rowMaker{grown: g, r: r, scale: e.factor * e.rows.scaleAt(r), fresh: e.rows.freshAt(r), key: e.shareKey(r),
 		draw: e.choice.row(e.rows.rootOf(r)), src: make([]float64, e.cols.from)}
 	if in != nil {
 		tensor.Decode(c.src, in, e.Info.DType)

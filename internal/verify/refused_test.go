@@ -427,7 +427,7 @@ func TestConfigsThatDiffer(t *testing.T) {
 	}{
 		{"llama", map[string]any{"hidden_act": "gelu"}, "config"},
 		{"llama", map[string]any{"rms_norm_eps": 0.002}, "residual stream"},
-		{"llama", map[string]any{"dtype": "bfloat16"}, "norms"},
+		{"llama", map[string]any{"dtype": "bfloat16"}, "config"},
 		{"llama-yarn", rope("attention_factor", 1.7), "heads and rotary pairs"},
 		{"llama-yarn", rope("original_max_position_embeddings", 32), "heads and rotary pairs"},
 		{"llama-yarn", rope("factor", 2.0), "heads and rotary pairs"},
