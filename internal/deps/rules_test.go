@@ -55,7 +55,9 @@ var mayImport = map[string][]string{
 	"internal/job": {"internal/mem", "internal/tensor", "internal/units", "format", "internal/arch", "convert", "internal/growth", "expand",
 		"internal/engine", "internal/decoder", "internal/tokenizer", "internal/proof", "internal/verify", "internal/corpus", "internal/trainstate", "train"},
 
-	"expand/expandtest":      {"internal/arch", "internal/growth", "expand"},
+	"expand/expandtest": {"internal/arch", "internal/growth", "expand"},
+	"internal/proof/prooftest": {"internal/draw", "internal/tensor", "format", "internal/arch", "internal/arch/archtest", "internal/growth", "expand",
+		"internal/engine", "internal/engine/ref", "internal/decoder", "internal/proof"},
 	"internal/arch/archtest": {"internal/tensor", "format", "internal/arch"},
 	"internal/gguftest":      {"internal/tensor"},
 	"internal/demo/...":      {"internal/report"},

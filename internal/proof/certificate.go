@@ -138,16 +138,6 @@ func (s *Stored) Claimed(parent, child *arch.Model) (*Claim, error) {
 	return c, nil
 }
 
-// bound says in words how far numbers may be from what they should be.
-func (p *Proof) bound(s *space) {
-	p.Roundings = max(1, s.roundings)
-	times := "one rounding"
-	if p.Roundings > 1 {
-		times = fmt.Sprintf("%d roundings", p.Roundings)
-	}
-	p.Bound = fmt.Sprintf("%s of each number to its type: at most %.3g of it", times, p.Relative)
-}
-
 // Summary says the verdict in a line, with the worst rounding where there is any.
 func (p *Proof) Summary() string {
 	n := 0
@@ -164,7 +154,7 @@ func (p *Proof) Summary() string {
 	case Rounded:
 		s := fmt.Sprintf("within rounding for every input, %d conditions on %d bytes; %s", n, p.Bytes, p.Bound)
 		if ulp, where := p.WorstULP(); ulp > 0 {
-			s += fmt.Sprintf(", worst %.2f ulp in %s", ulp, where)
+			s += fmt.Sprintf("; the worst is off by %.2g, or %.2f ulp, in %s", p.Moved, ulp, where)
 		}
 		return s
 	}

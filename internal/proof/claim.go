@@ -35,11 +35,11 @@ type Map struct {
 }
 
 // Step is a growth in between that rounds: any number once, or twice where it also shares evenly what it has rounded.
+// From and To are the widths that it started from and led to.
 type Step struct {
-	Roundings int `json:"roundings"`
-	// From and To are the widths that it started from and led to, nil where they are not known.
-	From *Widths `json:"from,omitempty"`
-	To   *Widths `json:"to,omitempty"`
+	Roundings int    `json:"roundings"`
+	From      Widths `json:"from"`
+	To        Widths `json:"to"`
 }
 
 // Widths are the sizes whose growth can round. Neurons are those of the dense MLP or of all experts of a layer together.
@@ -60,52 +60,74 @@ func WidthsOf(m *arch.Model) Widths {
 	return w
 }
 
-func (w Widths) list() []int { return []int{w.Hidden, w.Heads, w.KVHeads, w.HeadDim, w.Neurons} }
+// sizes are the widths by the axis of tensors that they are of. Group stands for the number of query heads.
+func (w Widths) sizes() map[arch.Axis]int {
+	return map[arch.Axis]int{arch.Hidden: w.Hidden, arch.Group: w.Heads, arch.KV: w.KVHeads, arch.HeadDim: w.HeadDim, arch.FFN: w.Neurons}
+}
 
-// upTo reports whether no width is above to's, and by how much to is wider in all.
-func (w Widths) upTo(to Widths) (ok bool, more int) {
-	b := to.list()
-	for i, n := range w.list() {
-		if n > b[i] {
-			return false, 0
+// upTo reports whether no width is above to's.
+func (w Widths) upTo(to Widths) bool {
+	most := to.sizes()
+	for a, n := range w.sizes() {
+		if n > most[a] {
+			return false
 		}
-		more += b[i] - n
 	}
-	return true, more
+	return true
+}
+
+// touches reports whether a growth from widths w to others may round numbers of a tensor: those that write the residual
+// stream, or scale it, where that grows; those that are shared by what reads an axis that grows; those of q, which make up
+// for another head_dim.
+func (w Widths) touches(to Widths, t *arch.TensorSpec) bool {
+	was, is := w.sizes(), to.sizes()
+	for _, d := range t.Dims {
+		for _, a := range axesOf(d) {
+			if a == arch.ExpertFFN || a == arch.Experts {
+				a = arch.FFN
+			}
+			rounds := d.Use == arch.Reads || a == arch.Hidden || a == arch.HeadDim
+			if rounds && was[a] != is[a] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // MostRoundings bounds what a claim may ask for: eight roundings to bfloat16 are three percent already.
 const MostRoundings = 8
 
-// roundings is how often any number may have been rounded, whatever its scale: as often as the growths in between round.
-// A growth makes some width larger and none smaller, so a claim can list no more of them than there is room for between
-// the two models.
-func (c *Claim) roundings(parent, child Widths) (int, error) {
+// checkRounded judges the growths that a claim lists: each widens something and narrows nothing, so that there can be no more
+// of them than there is room for between the two models, and rounds twice only what a wider stream has it scale.
+func (c *Claim) checkRounded(parent, child Widths) error {
 	total, at := 0, parent
-	unknown := 0
 	for i, s := range c.Rounded {
-		if s.Roundings < 1 || s.Roundings > 2 {
-			return 0, fmt.Errorf("growth %d is claimed to round %d times: a growth rounds once, or twice where it shares evenly", i, s.Roundings)
+		most := 1
+		if s.From.Hidden != s.To.Hidden || s.From.Neurons != s.To.Neurons {
+			most = 2
 		}
-		if total += s.Roundings; total > MostRoundings {
-			return 0, fmt.Errorf("%d roundings of each number are claimed, at most %d can be", total, MostRoundings)
+		switch total += s.Roundings; {
+		case s.Roundings < 1 || s.Roundings > most:
+			return fmt.Errorf("growth %d is claimed to round %d times: this one rounds at most %d times", i, s.Roundings, most)
+		case total > MostRoundings:
+			return fmt.Errorf("%d roundings of each number are claimed, at most %d can be", total, MostRoundings)
+		case !at.upTo(s.From):
+			return fmt.Errorf("growth %d is claimed to start from %s, which is narrower than %s", i, s.From, at)
+		case s.From == s.To || !s.From.upTo(s.To):
+			return fmt.Errorf("growth %d is claimed to round, and to lead from %s to %s", i, s.From, s.To)
 		}
-		if s.From == nil || s.To == nil {
-			unknown++
-			continue
-		}
-		if ok, _ := at.upTo(*s.From); !ok {
-			return 0, fmt.Errorf("growth %d is claimed to start from %+v, which is narrower than %+v", i, *s.From, at)
-		}
-		if ok, more := s.From.upTo(*s.To); !ok || more == 0 {
-			return 0, fmt.Errorf("growth %d is claimed to round, and to lead from %+v to %+v", i, *s.From, *s.To)
-		}
-		at = *s.To
+		at = s.To
 	}
-	if ok, more := at.upTo(child); !ok || unknown > more {
-		return 0, fmt.Errorf("growths that round are claimed up to %+v, the child has %+v", at, child)
+	if !at.upTo(child) {
+		return fmt.Errorf("growths that round are claimed up to %s, the child has %s", at, child)
 	}
-	return total, nil
+	return nil
+}
+
+// String says the widths in words.
+func (w Widths) String() string {
+	return fmt.Sprintf("hidden %d, heads %d of %d, kv heads %d, ffn %d", w.Hidden, w.Heads, w.HeadDim, w.KVHeads, w.Neurons)
 }
 
 // The scales that a growth may write the stream with: those of equal copies are near 1, those of padding its square root.

@@ -32,13 +32,25 @@ var conditionOrder = []string{
 
 // ledger gathers what is found about the conditions.
 type ledger struct {
-	mu       sync.Mutex
-	conds    map[string]*Condition
-	notes    []string
-	bytes    int64
-	moved    float64 // the largest relative change of a number
-	relative float64 // and how large it may be
-	wide     []wideSum
+	mu    sync.Mutex
+	conds map[string]*Condition
+	notes []string
+	bytes int64
+	moved moves
+	wide  []wideSum
+}
+
+// moves is how far numbers are from what they should be.
+type moves struct {
+	most      float64 // the largest change of a number, relative to it
+	allowed   float64 // and how large it may be
+	roundings int     // since it may have been rounded so often
+	small     bool    // but for numbers near the smallest of their type
+}
+
+// with is the larger of two, field by field.
+func (m moves) with(o moves) moves {
+	return moves{max(m.most, o.most), max(m.allowed, o.allowed), max(m.roundings, o.roundings), m.small || o.small}
 }
 
 // wideSum is a sum whose terms are larger than it is. It is as it should be where all that it adds up are exact copies;
@@ -111,7 +123,7 @@ func (l *ledger) judge(name string, order int, tensor string, o *rowsum.Outcome)
 	l.mu.Lock()
 	l.bytes += o.Bytes
 	if o.Rounded {
-		l.moved, l.relative = max(l.moved, o.Moved), max(l.relative, o.Allowed)
+		l.moved = l.moved.with(moves{o.Moved, o.Allowed, o.Roundings, o.Small})
 	}
 	if o.Wide != nil {
 		l.wide = append(l.wide, wideSum{name, order, o.Wide})
@@ -156,7 +168,7 @@ func (l *ledger) oneSign() {
 
 // proof sums up.
 func (l *ledger) proof(claim *Claim) *Proof {
-	p := &Proof{Schema: Schema, Verdict: Exact, Claim: claim, Bytes: l.bytes, Notes: l.notes, Bound: "every number is exactly what it should be"}
+	p := &Proof{Schema: Schema, Verdict: Exact, Claim: claim, Bytes: l.bytes, Notes: l.notes, Bound: "no number is rounded"}
 	for _, name := range conditionOrder {
 		c, ok := l.conds[name]
 		if !ok {
@@ -170,8 +182,24 @@ func (l *ledger) proof(claim *Claim) *Proof {
 			p.Verdict = Rounded
 		}
 	}
-	if p.Verdict == Rounded {
-		p.Moved, p.Relative = l.moved, l.relative
+	switch p.Verdict {
+	case Rounded:
+		p.Roundings, p.Relative, p.Moved, p.Bound = max(1, l.moved.roundings), l.moved.allowed, l.moved.most, l.moved.bound()
+	case Different:
+		p.Bound = "none"
 	}
 	return p
+}
+
+// bound says in words how far numbers may be from what they should be.
+func (m moves) bound() string {
+	times := "once"
+	if m.roundings > 1 {
+		times = fmt.Sprintf("up to %d times", m.roundings)
+	}
+	s := fmt.Sprintf("each number is rounded %s to its type, which moves it by at most %.2g of itself", times, m.allowed)
+	if m.small {
+		s += " (those near the smallest of their type by more, in all no more than what they are summed with)"
+	}
+	return s
 }

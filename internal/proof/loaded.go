@@ -52,7 +52,7 @@ func (s *space) absorb(v loaded) {
 			s.refuse(c.Name, c.order, &bad)
 		case c.Verdict == Rounded && !v.both:
 			s.round(c.Name, c.Where, c.WorstULP)
-			s.moved, s.relative = max(s.moved, v.view.moved), max(s.relative, v.view.relative)
+			s.moved = s.moved.with(v.view.moved)
 		}
 	}
 	s.ledger.bytes += v.view.ledger.bytes

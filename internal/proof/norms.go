@@ -23,6 +23,11 @@ func (p *pass) norm(w *rowsum.Worker, order int, b, source arch.Bound) error {
 		return err
 	}
 	p.judge(condNorms, order, b.Info().Name, o)
+	if o.Excess != nil && o.Bad == nil {
+		p.mu.Lock()
+		p.offsets = append(p.offsets, offsetGain{order, b, o.Excess, o.Allowed})
+		p.mu.Unlock()
+	}
 	return nil
 }
 

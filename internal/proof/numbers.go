@@ -69,6 +69,8 @@ type pass struct {
 	ctx    context.Context
 	read   func(bytes int)
 	layers []*layerState
+	// offsets are the gains whose stored numbers were moved by more than a rounding of the gains; see offsets.go.
+	offsets []offsetGain
 	// same are the classes of channels of the stream that always hold the same; see alike.go.
 	same rowsum.Classes
 }
@@ -197,6 +199,9 @@ func (p *pass) judgeLayers() error {
 		if err := p.parts(i); err != nil {
 			return err
 		}
+	}
+	if err := p.judgeOffsets(); err != nil {
+		return err
 	}
 	return p.padding()
 }

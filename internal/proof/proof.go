@@ -116,8 +116,5 @@ func Prove(ctx context.Context, claim *Claim, parent, child *arch.Checkpoint, o 
 	}
 	p := l.proof(claim)
 	p.Compared = compared
-	if s != nil && p.Verdict == Rounded {
-		p.bound(s)
-	}
 	return p, nil
 }

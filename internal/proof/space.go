@@ -24,9 +24,8 @@ type space struct {
 	even      bool      // rho and the stream's scales are exact
 	embed     []float64 // what the embedding's columns are written with; nil: 1
 	kappa     float64   // what q is multiplied by to make up for another score factor
-	mayRound  bool      // some width has grown
-	roundings int       // of any number, whatever its scale
-	onLoading int       // more of them, where a loader rounds both models
+	was, is   Widths
+	onLoading int // how often a loader rounds, more than growths did: both models
 }
 
 // newSpace reads the claim. What needs no weights and stands in the way of everything else is judged here; nil where it
@@ -42,29 +41,26 @@ func newSpace(l *ledger, claim *Claim, parent, child *arch.Checkpoint) *space {
 }
 
 // grown settles what may have been rounded: nothing where no width has grown; any number as often as the growths in
-// between round, where the claim lists them; else only what the scales and shares of one growth make it round.
+// between that touch its tensor round, where the claim lists them; else only what the scales and shares of one growth make
+// it round.
 func (s *space) grown() {
-	was, is := WidthsOf(s.parent.Model), WidthsOf(s.child.Model)
-	var err error
-	if s.roundings, err = s.claim.roundings(was, is); err != nil {
+	s.was, s.is = WidthsOf(s.parent.Model), WidthsOf(s.child.Model)
+	if err := s.claim.checkRounded(s.was, s.is); err != nil {
 		s.refusef(condConfig, 0, "", "%v", err)
 	}
-	s.mayRound = was != is
 }
 
-// rounds tells how often numbers of a tensor may have been rounded: not at all where none of its axes has grown.
+// rounds tells whether numbers of a tensor may have been rounded, and how often whatever their scale.
 func (s *space) rounds(t *arch.TensorSpec) (mayRound bool, roundings int) {
-	if s.onLoading > 0 {
-		return true, max(1, s.roundings) + s.onLoading
-	}
-	for _, d := range t.Dims {
-		for _, a := range axesOf(d) {
-			if grows := s.parent.Model.Size(a) != s.child.Model.Size(a); grows && a != arch.Vocab && a != arch.Pos {
-				return s.mayRound, s.roundings
-			}
+	for _, step := range s.claim.Rounded {
+		if step.From.touches(step.To, t) {
+			roundings += step.Roundings
 		}
 	}
-	return false, 0
+	if s.onLoading > 0 {
+		return true, max(1, roundings) + s.onLoading
+	}
+	return s.was.touches(s.is, t), roundings
 }
 
 // axesOf lists the axes that a dimension runs along.

@@ -1,9 +1,7 @@
 package proof
 
 import (
-	"crypto/sha256"
 	"fmt"
-	"math"
 	"slices"
 
 	"famkit/internal/arch"
@@ -11,45 +9,205 @@ import (
 )
 
 // A router chooses experts by their scores, so the function jumps where two scores are equal, and which of two equals is
-// chosen is the machine's affair. Where that happens for single inputs parent and child are left to it alike. It must not
-// be so for inputs in general: experts whose scores are always, or mostly, equal are tied.
+// chosen is the machine's affair. For single inputs that is so in any mixture, and said. It must not be so for inputs in
+// general: experts whose scores are always, or mostly, equal are tied.
 
-// ties: experts of the parent that are tied are used all or none, or are alike, or have equal rows in both models under
-// the same numbers, so that any machine that goes by scores and numbers chooses alike in both.
+// routing is a router in both models, as numbers.
+type routing struct {
+	was, is  [][]float64      // rows by expert
+	experts  *rowsum.Relation // of the child's experts
+	from, to arch.Bound
+}
+
+// ties: scores that are equal in the parent because what they add up is equal are so in the child, number by number:
+// wherever two experts of the parent read a channel with one number, their copies read each copy of the channel with one
+// number. No two experts have equal rows in the child that have none in the parent. Experts of the parent that are tied
+// are used all or none, or are alike, or have equal rows, dead channels left out, and keep their numbers: then any
+// machine that goes by scores and numbers chooses alike in both.
 func (p *pass) ties(w *rowsum.Worker, order int, b, source arch.Bound) error {
-	m := p.parent.Model.MoE
+	r, err := p.routing(w, b, source)
+	if err != nil {
+		return err
+	}
+	name := b.Info().Name
+	if bad := r.sharedUnlike(p.stream); bad != "" {
+		p.refusef(condExperts, order, name, "%s", bad)
+		return nil
+	}
+	if e, f := r.fallenTogether(); e != f {
+		p.refusef(condExperts, order, name, "experts %d and %d have equal scores, their sources have not", e, f)
+		return nil
+	}
 	tied, err := p.tied(w, p.parent, source)
 	if err != nil {
 		return err
 	}
-	if usedWhole(tied, m.TopK) {
-		p.note("which of several experts is used, should their scores be equal for some input, is left to the machine, as in the parent")
+	if usedWhole(tied, p.parent.Model.MoE.TopK) {
+		p.noteTies(r.experts)
 		return nil
 	}
 	if same, err := p.sameExperts(w, source.Layer, tied); same || err != nil {
 		return err
 	}
-	r, err := p.axis(b.Layer, arch.Experts)
-	if err != nil {
-		return err
-	}
-	bad, err := p.equalRows(w, source, tied)
-	if err == nil && bad == "" && r.Same() {
-		bad, err = p.equalRows(w, b, tied)
-	}
-	if err != nil || bad == "" && r.Same() {
-		return err
-	}
-	if bad == "" {
-		bad = "their numbers change"
+	why := "their numbers change"
+	if r.experts.Same() {
+		if why, err = p.apart(w, source, r.was, tied); err != nil || why == "" {
+			return err
+		}
 	}
 	x, y := pairOf(tied)
-	p.refusef(condExperts, order, source.Info().Name, "experts %d and %d of the parent have the same score for most inputs, and are not alike: which is used is the machine's choice, and %s", x, y, bad)
+	p.refusef(condExperts, order, source.Info().Name,
+		"experts %d and %d of the parent have the same score for most inputs, and are not alike: which is used is the machine's choice, and %s", x, y, why)
 	return nil
 }
 
+// noteTies says what is left to the machine.
+func (s *space) noteTies(experts *rowsum.Relation) {
+	if experts.Same() {
+		s.note("should the scores of two experts be equal for some input, which is used is left to the machine, as in the parent")
+		return
+	}
+	s.note("should the scores of two experts be equal for some input, which is used is left to the machine, as in the parent; " +
+		"the child may then use copies of both")
+}
+
+// routing reads a router of both models.
+func (p *pass) routing(w *rowsum.Worker, b, source arch.Bound) (*routing, error) {
+	r := &routing{from: source, to: b}
+	var err error
+	if r.experts, err = p.axis(b.Layer, arch.Experts); err != nil {
+		return nil, err
+	}
+	if r.was, err = matrixOf(w, source); err != nil {
+		return nil, err
+	}
+	r.is, err = matrixOf(w, b)
+	return r, err
+}
+
+// matrixOf reads the rows of a router, one of each expert.
+func matrixOf(w *rowsum.Worker, b arch.Bound) ([][]float64, error) {
+	if b.Spec.Dims[0].Use != arch.Writes {
+		return nil, fmt.Errorf("%s: a router stored by channel", b.Info().Name)
+	}
+	v, err := w.Vector(b.Tensor)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([][]float64, b.Info().Shape[0])
+	n := b.Info().Shape[1]
+	for e := range rows {
+		rows[e] = v[e*n : (e+1)*n]
+	}
+	return rows, nil
+}
+
+// sharedUnlike says where two experts read a channel with one number, and copies of them a copy of it with two.
+func (r *routing) sharedUnlike(stream *rowsum.Relation) string {
+	order := make([]int, len(r.is))
+	for t, s := range stream.Src {
+		if s < 0 {
+			continue
+		}
+		for e := range order {
+			order[e] = e
+		}
+		was := func(e int) float64 { return r.was[r.experts.Src[e]][s] }
+		slices.SortFunc(order, func(a, b int) int {
+			switch x, y := was(a), was(b); {
+			case x < y:
+				return -1
+			case x > y:
+				return 1
+			}
+			return 0
+		})
+		for i := 1; i < len(order); i++ {
+			e, f := order[i-1], order[i]
+			if was(e) == was(f) && r.is[e][t] != r.is[f][t] {
+				return fmt.Sprintf("experts %d and %d read channel %d with %v and %v, their sources its source, channel %d, with one number, %v: "+
+					"scores that are equal would differ by the order of their sums", e, f, t, r.is[e][t], r.is[f][t], s, was(e))
+			}
+		}
+	}
+	return ""
+}
+
+// fallenTogether gives two experts of the child with equal rows whose sources have none, 0 and 0 where there are none.
+func (r *routing) fallenTogether() (e, f int) {
+	first := map[string]int{}
+	for e, row := range r.is {
+		d := rowsum.NewDigests(1)[0]
+		for _, x := range row {
+			d.Add(x)
+		}
+		f, ok := first[d.Key()]
+		if !ok {
+			first[d.Key()] = e
+			continue
+		}
+		if !slices.Equal(r.was[r.experts.Src[e]], r.was[r.experts.Src[f]]) {
+			return f, e
+		}
+	}
+	return 0, 0
+}
+
+// apart says what keeps the rows of tied experts of the parent from being the same, number by number. Channels that are
+// dead, since nothing writes them or the gain before the router is zero, add nothing to any score.
+func (p *pass) apart(w *rowsum.Worker, b arch.Bound, rows [][]float64, first []int) (string, error) {
+	var dead []bool
+	for e, f := range first {
+		for c, x := range rows[e] {
+			if x == rows[f][c] {
+				continue
+			}
+			if dead == nil {
+				var err error
+				if dead, err = p.dead(w, p.parent, b.Layer); err != nil {
+					return "", err
+				}
+			}
+			if !dead[c] {
+				return fmt.Sprintf("their rows of %s are not the same numbers", b.Info().Name), nil
+			}
+		}
+	}
+	return "", nil
+}
+
+// dead tells which channels of the stream are always zero where a layer's router reads them: the gain before it is zero, or
+// no tensor writes them.
+func (p *pass) dead(w *rowsum.Worker, ck *arch.Checkpoint, layer int) ([]bool, error) {
+	gains, biases, err := p.gainAt(w, ck, arch.MLPNorm, layer)
+	if err != nil {
+		return nil, err
+	}
+	dead := make([]bool, ck.Model.Hidden)
+	for c := range dead {
+		dead[c] = len(biases) == 0 && !ck.Model.LayerNorm
+	}
+	for _, b := range ck.Tensors {
+		if !b.Spec.WritesStream() {
+			continue
+		}
+		if err := w.Unwritten(b.Tensor, writtenAlong(b), dead); err != nil {
+			return nil, err
+		}
+	}
+	for c := range gains {
+		dead[c] = dead[c] || gains[c] == 0 && len(biases) == 0
+	}
+	return dead, nil
+}
+
+// writtenAlong is the dimension along which a tensor writes the stream.
+func writtenAlong(b arch.Bound) int {
+	return slices.IndexFunc(b.Spec.Dims, func(d arch.Dim) bool { return d.Use == arch.Writes && slices.Contains(d.Axes, arch.Hidden) })
+}
+
 // newRouter judges the router of experts that a dense MLP became. Where every expert is the whole MLP it may choose in any
-// way. What holds of a router of parts is judged with its layer; see parts.
+// way, as long as its scores are numbers. What holds of a router of parts is judged with its layer; see parts.
 func (p *pass) newRouter(w *rowsum.Worker, order int, b arch.Bound) error {
 	return p.finiteOnly(w, condExperts, order, b)
 }
@@ -83,196 +241,4 @@ func (p *pass) parts(layer int) error {
 		p.refusef(condExperts, layer, b.Info().Name, "experts %d and %d have the same score for most inputs, and perhaps not both are used", x, y)
 	}
 	return nil
-}
-
-// The search for ties goes by the embeddings of some tokens, which the stream at any layer contains. Scores count as equal
-// where they differ by less than sameScore of what is added up to them, experts as tied where that is so for more than
-// tiedTokens of the tokens.
-const (
-	tokenSample = 512
-	sameScore   = 0x1p-17
-	tiedTokens  = 1.0 / 16
-)
-
-// tied gives for each expert of a layer the first expert that it is tied with.
-func (p *pass) tied(w *rowsum.Worker, ck *arch.Checkpoint, b arch.Bound) ([]int, error) {
-	rows, err := p.routerRows(w, ck, b)
-	if err != nil {
-		return nil, err
-	}
-	tokens, err := centredTokens(w, ck)
-	if err != nil {
-		return nil, err
-	}
-	n := len(rows)
-	equal := make([]int, n*n)
-	scores, sizes := make([]float64, n), make([]float64, n)
-	for _, x := range tokens {
-		for e, row := range rows {
-			scores[e], sizes[e] = 0, 0
-			for i, v := range row {
-				scores[e] += v * x[i]
-				sizes[e] += math.Abs(v * x[i])
-			}
-		}
-		for e := range rows {
-			for f := range e {
-				if math.Abs(scores[e]-scores[f]) <= sameScore*(sizes[e]+sizes[f]) {
-					equal[e*n+f]++
-				}
-			}
-		}
-	}
-	first := make([]int, n)
-	for e := range rows {
-		first[e] = e
-		for f := range e {
-			if float64(equal[e*n+f]) > tiedTokens*float64(len(tokens)) {
-				merge(first[:e+1], first[f], first[e])
-			}
-		}
-	}
-	return first, nil
-}
-
-// merge puts two sets of tied experts together.
-func merge(first []int, a, b int) {
-	for i, x := range first {
-		if x == a || x == b {
-			first[i] = min(a, b)
-		}
-	}
-}
-
-// routerRows reads a router's rows, each number times the gain through which it reads.
-func (p *pass) routerRows(w *rowsum.Worker, ck *arch.Checkpoint, b arch.Bound) ([][]float64, error) {
-	gains, _, err := p.gainAt(w, ck, arch.MLPNorm, b.Layer)
-	if err != nil {
-		return nil, err
-	}
-	rows := make([][]float64, b.Info().Shape[0])
-	for e := range rows {
-		if rows[e], err = w.Row(b.Tensor, e); err != nil {
-			return nil, err
-		}
-		for i := range gains {
-			rows[e][i] *= gains[i]
-		}
-	}
-	return rows, nil
-}
-
-// centredTokens reads the embeddings of a sample of tokens, less their mean: a part that all tokens share may be taken
-// away again by a bias.
-func centredTokens(w *rowsum.Worker, ck *arch.Checkpoint) ([][]float64, error) {
-	embed, ok := ck.At(arch.Key{Role: arch.Embed, Layer: -1, Expert: -1})
-	if !ok {
-		return nil, fmt.Errorf("no embedding")
-	}
-	vocab := embed.Info().Shape[0]
-	n := min(vocab, tokenSample)
-	mean := make([]float64, embed.Info().Shape[1])
-	out := make([][]float64, n)
-	for i := range out {
-		row, err := w.Row(embed.Tensor, i*vocab/n)
-		if err != nil {
-			return nil, err
-		}
-		for c, x := range row {
-			mean[c] += x / float64(n)
-		}
-		out[i] = row
-	}
-	for _, row := range out {
-		for c := range row {
-			row[c] -= mean[c]
-		}
-	}
-	return out, nil
-}
-
-// usedWhole reports whether sets of tied experts are used all or none: they have one size, of which the number used is a
-// multiple, or all experts are used.
-func usedWhole(first []int, used int) bool {
-	size := map[int]int{}
-	for _, f := range first {
-		size[f]++
-	}
-	if used == len(first) {
-		return true
-	}
-	n := size[first[0]]
-	for _, k := range size {
-		if k != n {
-			return false
-		}
-	}
-	return used%n == 0
-}
-
-// pairOf gives two experts that are tied.
-func pairOf(first []int) (int, int) {
-	for e, f := range first {
-		if e != f {
-			return f, e
-		}
-	}
-	return 0, 0
-}
-
-// sameExperts reports whether experts that are tied are the same numbers, so that it does not matter which is used.
-func (p *pass) sameExperts(w *rowsum.Worker, layer int, first []int) (bool, error) {
-	sums := map[int]string{}
-	sumOf := func(e int) (string, error) {
-		if s, ok := sums[e]; ok {
-			return s, nil
-		}
-		h := sha256.New()
-		for _, b := range p.parent.Layer(layer) {
-			if b.Expert != e {
-				continue
-			}
-			v, err := w.Vector(b.Tensor)
-			if err != nil {
-				return "", err
-			}
-			_, _ = fmt.Fprintln(h, b.Spec.Role, v)
-		}
-		sums[e] = string(h.Sum(nil))
-		return sums[e], nil
-	}
-	for e, f := range first {
-		if e == f {
-			continue
-		}
-		a, err := sumOf(e)
-		if err != nil {
-			return false, err
-		}
-		if b, err := sumOf(f); err != nil || a != b {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
-// equalRows says what keeps the rows of tied experts from being the same, number by number.
-func (p *pass) equalRows(w *rowsum.Worker, b arch.Bound, first []int) (string, error) {
-	for e, f := range first {
-		if e == f {
-			continue
-		}
-		one, err := w.Row(b.Tensor, f)
-		if err != nil {
-			return "", err
-		}
-		other, err := w.Row(b.Tensor, e)
-		if err != nil {
-			return "", err
-		}
-		if !slices.Equal(one, other) {
-			return fmt.Sprintf("their rows of %s are not the same numbers", b.Info().Name), nil
-		}
-	}
-	return "", nil
 }

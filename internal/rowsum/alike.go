@@ -161,3 +161,35 @@ func (c Classes) split(sums []sum) Classes {
 	by.N = len(number)
 	return c.Meet(by)
 }
+
+// Unwritten keeps in dead only what a tensor holds nothing but zeros at, along dim.
+func (w *Worker) Unwritten(t tensor.Tensor, dim int, dead []bool) error {
+	info := t.Info()
+	if len(info.Shape) == 1 {
+		v, err := w.Vector(t)
+		for i, x := range v {
+			dead[i] = dead[i] && x == 0
+		}
+		return err
+	}
+	for r := range info.Shape[0] {
+		if dim == 0 && !dead[r] {
+			continue
+		}
+		row, err := w.Row(t, r)
+		if err != nil {
+			return err
+		}
+		for c, x := range row {
+			if x == 0 {
+				continue
+			}
+			if dim == 0 {
+				dead[r] = false
+				break
+			}
+			dead[c] = false
+		}
+	}
+	return nil
+}

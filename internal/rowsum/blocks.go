@@ -28,8 +28,31 @@ func (c *comparing) sourced() error {
 		if c.compareRows(s, n, at); c.out.Bad != nil {
 			return nil
 		}
+		if c.lost(s, n); c.out.Bad != nil {
+			return nil
+		}
 	}
 	return nil
+}
+
+// lost looks at rows and columns of the parent, of n rows from s on in parentRows, that no number of the child was compared
+// with: the child leaves out what counts nothing, and what is no number counts.
+func (c *comparing) lost(s, n int) {
+	width := c.Cols.From * c.size
+	for i := range n {
+		row := c.parentRows[i*width : (i+1)*width]
+		if !c.Rows.Reads && c.rowStart[s+i] == c.rowStart[s+i+1] && tensor.NonFinite(row, c.d) > 0 {
+			c.out.Bad = &Counterexample{Where: c.Parent.Info().Name, Index: []int{s + i}, Text: "has no copy, and is no number"}
+			return
+		}
+		for _, col := range c.lostCols {
+			if at := row[col*c.size : (col+1)*c.size]; tensor.NonFinite(at, c.d) > 0 {
+				c.out.Bad = &Counterexample{Where: c.Parent.Info().Name, Index: []int{s + i, col},
+					Text: "has no copy, and is " + Element(at, 0, c.d)}
+				return
+			}
+		}
+	}
 }
 
 // children reads the child's rows that come from the parent's rows s to s+n into childRows. at gives, by place in rowList

@@ -56,15 +56,28 @@ type Outcome struct {
 	// stored type, Moved the same relative to the number.
 	Rounded    bool
 	ULP, Moved float64
-	// Allowed is the relative distance that was allowed.
-	Allowed float64
+	// Roundings is how often a number may have been rounded, Allowed the relative distance that explains.
+	Roundings int
+	Allowed   float64
+	// Small: numbers near the smallest of their type were moved by more than that; see budget.go.
+	Small bool
 	Bad     *Counterexample
 	// Wide is the first sum whose terms are larger than it is, which would magnify what copies differ by.
 	Wide *Counterexample
+	// Excess is, of gains that are stored less an offset, how far each was moved beyond what rounding it with the offset
+	// counted would have moved it; nil where none was.
+	Excess []float64
 	// RowSet and ColSet tell, where the rule is Noted, which fresh rows and columns are not zero.
 	RowSet, ColSet []bool
 	// Bytes were read of both.
 	Bytes int64
+}
+
+// allow notes that a number of type d may have been rounded n times.
+func (o *Outcome) allow(n int, d tensor.DType) {
+	if n > o.Roundings {
+		o.Roundings, o.Allowed = n, float64(n)*relativeBound(d)
+	}
 }
 
 // Counterexample is the first number that breaks a condition.
@@ -150,6 +163,7 @@ type comparing struct {
 	compared          []rowsOf      // of the block
 	colStart, colList []int32       // child columns of each source, where they are asked for
 	noCols, noRows    []bool        // sources that stand elsewhere
+	lostCols          []int         // the parent's columns that no column of the child is written from
 	colExact          []bool        // for each place of the domain: its scales are powers of two
 	freshCols         []stretch     // columns without a source
 	domain            int           // places that a row's sums are compared at: the parent's columns where read, else the child's
@@ -204,7 +218,7 @@ func (c *comparing) unexplained() *Counterexample {
 func (c *comparing) prepare() {
 	c.size = c.d.Bits() / 8
 	c.times = float64(max(1, c.Roundings))
-	c.out.Allowed = c.times * c.d.Unit()
+	c.out.allow(max(1, c.Roundings), c.d)
 	c.rowStart, c.rowList = c.Rows.invert()
 	c.domain = c.Cols.To()
 	if c.Cols.Reads {
@@ -213,6 +227,13 @@ func (c *comparing) prepare() {
 	c.exactness()
 	if c.Cols.Partial {
 		c.noCols = c.Cols.lacking()
+	}
+	if !c.Cols.Reads && !c.Cols.Partial {
+		for s, none := range c.Cols.lacking() {
+			if none {
+				c.lostCols = append(c.lostCols, s)
+			}
+		}
 	}
 	if c.Rows.Partial && c.Rows.Reads {
 		c.noRows = c.Rows.lacking()

@@ -33,7 +33,8 @@ func (w *Worker) Gains(g *Gains) (*Outcome, error) {
 		return nil, err
 	}
 	p, c := g.Parent.Info(), g.Child.Info()
-	o := &Outcome{Bytes: p.Size() + c.Size(), Allowed: float64(max(1, g.Roundings)) * c.DType.Unit()}
+	o := &Outcome{Bytes: p.Size() + c.Size()}
+	o.allow(max(1, g.Roundings), c.DType)
 	switch {
 	case c.DType != p.DType:
 		o.Bad = &Counterexample{Where: c.Name, Text: fmt.Sprintf("is %s, its source is %s", c.DType, p.DType)}
@@ -49,7 +50,7 @@ func (w *Worker) Gains(g *Gains) (*Outcome, error) {
 	return o, nil
 }
 
-// element judges one number, and says what is wrong with it.
+// element judges one number, and says what is wrong with it. A gain that is zero, offset counted, stays zero.
 func (g *Gains) element(o *Outcome, t int, was []float64, is float64) string {
 	d, s := g.Child.Info().DType, g.Rel.Src[t]
 	switch {
@@ -75,7 +76,7 @@ func (g *Gains) element(o *Outcome, t int, was []float64, is float64) string {
 	rough := g.MayRound && g.Roundings > 0
 	// an offset may round once more in float64
 	sure := IsPower(f) && !rough && !(g.Offset != 0 && d == tensor.F64)
-	if !g.MayRound || want.zero() || sure && !want.lossy && representable(h, l, d) {
+	if !g.MayRound || want.zero() || was[s]+g.Offset == 0 || sure && !want.lossy && representable(h, l, d) {
 		return text
 	}
 	size := math.Max(math.Abs(want.hi), math.Abs(is))
@@ -91,5 +92,11 @@ func (g *Gains) element(o *Outcome, t int, was []float64, is float64) string {
 	o.Rounded = true
 	o.ULP = math.Max(o.ULP, diff/ulpOf(size, d))
 	o.Moved = math.Max(o.Moved, diff/math.Max(size, math.Abs(g.Offset)))
+	if over := diff - times*relativeBound(d)*math.Abs(f*(was[s]+g.Offset)); g.Offset != 0 && over > 0 {
+		if o.Excess == nil {
+			o.Excess = make([]float64, g.Rel.To())
+		}
+		o.Excess[t] = over
+	}
 	return ""
 }

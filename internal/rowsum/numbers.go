@@ -108,6 +108,7 @@ func (r *sumRow) agrees(i, from int, scale float64, want sum, exact bool) bool {
 		}
 		if equal && !exact && shares > 1 {
 			fair *= 2 // the scaled number, and its shares
+			c.out.allow(2*max(1, c.Roundings), c.d)
 		}
 		if diff > fair+want.slack+c.times*c.least(i, scale, r.list, r.rows) || math.IsNaN(diff) {
 			return false
@@ -117,6 +118,7 @@ func (r *sumRow) agrees(i, from int, scale float64, want sum, exact bool) bool {
 	c.moved(diff, size)
 	if over := diff - fair - want.slack; over > 0 {
 		r.excess += over
+		c.out.Small = true
 		c.exceeds(i, over)
 	}
 	return true
@@ -203,9 +205,13 @@ func (c *comparing) foldRow(row int, k float64) {
 			if c.vals[t] == 0 {
 				continue
 			}
-			if c.Cols.Fresh == Noted {
+			switch {
+			case c.Cols.Fresh == Noted && !c.Cols.Reads && math.Abs(c.vals[t]) >= 1<<MostUnread:
+				c.refuse(row, t, "%s", unread(fmt.Sprint(c.vals[t])))
+				return
+			case c.Cols.Fresh == Noted:
 				c.out.ColSet[t] = true
-			} else if c.Cols.Reads {
+			case c.Cols.Reads:
 				c.refuse(row, t, "wanted 0 as nothing of the parent stands behind it, found %v", c.vals[t])
 				return
 			}

@@ -42,7 +42,13 @@ func (w *Worker) RowIsZero(t tensor.Tensor, r int) (bool, error) {
 	return allZero(w.childRows), nil
 }
 
-// Scan reads a tensor through: the first number that is not finite, and the first that is not zero.
+// MostUnread is the exponent of two that no number reaches where nothing of the parent stands. What such numbers make
+// counts nothing over the reals; in float32 it would not where it overflows, since infinity times zero is no number. Of
+// 2^17 such numbers and inputs of 2^24 a product of two sums is below 2^112.
+const MostUnread = 15
+
+// Scan reads through a tensor that nothing of the parent stands behind: the first number that is not finite, or too large
+// for arithmetic, and the first that is not zero.
 func (w *Worker) Scan(t tensor.Tensor) (bad, first *Counterexample, err error) {
 	info := t.Info()
 	e, size := info.DType.Bits()/8, info.Size()
@@ -58,15 +64,15 @@ func (w *Worker) Scan(t tensor.Tensor) (bad, first *Counterexample, err error) {
 		if err := w.fill(t, b, off); err != nil {
 			return nil, nil, err
 		}
-		sound := tensor.NonFinite(b, info.DType) == 0
+		sound := !tensor.Reaches(b, info.DType, MostUnread)
 		if sound && (first != nil || allZero(b)) {
 			continue
 		}
 		for i := 0; i < len(b) && (!sound && bad == nil || first == nil); i += e {
 			at := (off + int64(i)) / int64(e)
 			text := Element(b[i:], 0, info.DType)
-			if !sound && bad == nil && tensor.NonFinite(b[i:i+e], info.DType) > 0 {
-				bad = &Counterexample{Where: info.Name, Index: index(at), Text: "found " + text}
+			if !sound && bad == nil && tensor.Reaches(b[i:i+e], info.DType, MostUnread) {
+				bad = &Counterexample{Where: info.Name, Index: index(at), Text: unread(text)}
 			}
 			var v [1]float64
 			if tensor.Decode(v[:], b[i:i+e], info.DType); first == nil && v[0] != 0 {
@@ -75,6 +81,11 @@ func (w *Worker) Scan(t tensor.Tensor) (bad, first *Counterexample, err error) {
 		}
 	}
 	return bad, first, nil
+}
+
+// unread says what is wrong with a number that nothing of the parent stands behind.
+func unread(number string) string {
+	return fmt.Sprintf("found %s where nothing of the parent stands, wanted less than %d, so that no arithmetic overflows", number, 1<<MostUnread)
 }
 
 // Element prints element i of b as a number.

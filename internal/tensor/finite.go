@@ -11,6 +11,28 @@ var exponents = map[DType]struct{ bits, unit, sign uint64 }{
 	F64:  {0x7ff0000000000000, 0x0010000000000000, 0x8000000000000000},
 }
 
+// Reaches reports whether some little-endian element of b is 2^exponent or more in magnitude, or no number at all, at the
+// speed of memory. The exponent is that of a normal number of the type.
+func Reaches(b []byte, d DType, exponent int) bool {
+	e, ok := exponents[d]
+	if !ok {
+		return false
+	}
+	most := e.bits / e.unit // the exponent field of what is no number: all ones
+	from := uint64(exponent) + most/2
+	for len(b) >= 8 {
+		x := b[:min(len(b)&^7, 4096)]
+		b = b[len(x):]
+		// the sign's place is reached where the exponent is from or more
+		if carried(x, e.bits, e.sign-from*e.unit)&e.sign != 0 {
+			return true
+		}
+	}
+	var rest [8]byte
+	copy(rest[:], b)
+	return carried(rest[:], e.bits, e.sign-from*e.unit)&e.sign != 0
+}
+
 // NonFinite counts the NaNs and infinities among the little-endian elements of b; 0 for types that have none. The
 // elements are counted only where there are any, so that a sound tensor is scanned at the speed of memory.
 func NonFinite(b []byte, d DType) int {
@@ -22,7 +44,7 @@ func NonFinite(b []byte, d DType) int {
 	for len(b) >= 8 {
 		x := b[:min(len(b)&^7, 4096)]
 		b = b[len(x):]
-		if anyNonFinite(x, e.bits, e.unit)&e.sign != 0 {
+		if carried(x, e.bits, e.unit)&e.sign != 0 {
 			n += countNonFinite(x, d)
 		}
 	}
@@ -31,7 +53,7 @@ func NonFinite(b []byte, d DType) int {
 
 // anyNonFinite has a sign bit set where an element of x, whole words of 8 bytes, is not finite. Four words at once, so that
 // the additions do not wait for each other.
-func anyNonFinite(x []byte, bits, unit uint64) uint64 {
+func carried(x []byte, bits, unit uint64) uint64 {
 	le := binary.LittleEndian
 	var a, b, c, d uint64
 	for ; len(x) >= 32; x = x[32:] {

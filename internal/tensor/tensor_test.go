@@ -55,6 +55,32 @@ func nearest(v float64, widen func(uint16) float64) uint16 {
 }
 
 // TestRoundingFromFloat64: one rounding to nearest even, also where going through float32 would round twice.
+// TestReaches: the scan of whole words says what each element says, wherever it stands.
+func TestReaches(t *testing.T) {
+	for _, d := range []DType{F16, BF16, F32, F64} {
+		for _, exponent := range []int{-9, 0, 1, 15} {
+			limit := math.Ldexp(1, exponent)
+			for n := 1; n < 40; n += 3 {
+				for at := range n {
+					for _, x := range []float64{0, limit / 2, -limit * 0.99, limit, -limit, limit * 1.5, math.Inf(-1), math.NaN()} {
+						v := make([]float64, n)
+						v[at] = x
+						raw := make([]byte, n*d.Bits()/8)
+						Encode(raw, v, d)
+						Decode(v, raw, d)
+						if got, want := Reaches(raw, d, exponent), !(math.Abs(v[at]) < limit); got != want {
+							t.Fatalf("%s: %v at %d of %d, 2^%d: %v, want %v", d, v[at], at, n, exponent, got, want)
+						}
+					}
+				}
+			}
+		}
+	}
+	if Reaches([]byte{255, 255}, I32, 3) {
+		t.Error("integers reach")
+	}
+}
+
 func TestRoundingFromFloat64(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	half := func(h uint16) float64 { return float64(F16ToF32(h)) }

@@ -15,6 +15,7 @@ import (
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
 	"famkit/internal/proof"
+	pt "famkit/internal/proof/prooftest"
 	"famkit/internal/rowsum"
 	"famkit/internal/tensor"
 )
@@ -36,11 +37,11 @@ func BenchmarkProve(b *testing.B) {
 		name string
 		r    expand.Request
 	}{
-		{"depth", expand.Request{Depth: change(b, "2x")}},
-		{"width", expand.Request{Width: change(b, "2x")}},
-		{"hidden x1.5", expand.Request{Hidden: change(b, "x1.5")}},
+		{"depth", expand.Request{Depth: pt.Size(b, "2x")}},
+		{"width", expand.Request{Width: pt.Size(b, "2x")}},
+		{"hidden x1.5", expand.Request{Hidden: pt.Size(b, "x1.5")}},
 	} {
-		plan, grown := grow(b, parent, c.r)
+		plan, grown := pt.Grow(b, parent, c.r)
 		child := onDisk(b, filepath.Join(dir, c.name), grown.Source)
 		b.Run(c.name, func(b *testing.B) {
 			var proving, read time.Duration
@@ -73,7 +74,7 @@ func onDisk(b *testing.B, path string, src format.Source) *arch.Checkpoint {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = h.Close() })
-	return bind(b, h)
+	return pt.Bind(b, h)
 }
 
 // readAll reads every tensor and does nothing with it.

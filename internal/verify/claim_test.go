@@ -14,6 +14,7 @@ import (
 	"famkit/internal/arch/archtest"
 	"famkit/internal/growth"
 	"famkit/internal/proof"
+	pt "famkit/internal/proof/prooftest"
 	"famkit/internal/tensor"
 )
 
@@ -127,7 +128,7 @@ func TestChains(t *testing.T) {
 				continue
 			}
 			var p *growth.Plan
-			p, ck = grow(t, ck, r)
+			p, ck = pt.Grow(t, ck, r)
 			plans = append(plans, p)
 		}
 		if len(plans) < 2 {
@@ -173,8 +174,8 @@ func cutCopies(plans []*growth.Plan) bool {
 
 // TestRecheck: a stored proof reads back, and says what it said.
 func TestRecheck(t *testing.T) {
-	ck := random(t, 1, archtest.Configs["qwen3"], tensor.BF16)
-	plan, child := grow(t, ck, request(t, 2, expand.Interleave, map[string]string{"width": "2x", "depth": "+1"}))
+	ck := pt.Random(t, 1, archtest.Configs["qwen3"], tensor.BF16)
+	plan, child := pt.Grow(t, ck, request(t, 2, expand.Interleave, map[string]string{"width": "2x", "depth": "+1"}))
 	r, err := Models(context.Background(), ck.Source, child.Source, plan, Options{ProofOnly: true, Digests: true})
 	if err != nil || !r.Equal {
 		t.Fatal(err, r)
@@ -188,12 +189,12 @@ func TestRecheck(t *testing.T) {
 	if err != nil || !again.Equal {
 		t.Fatal(err, fmt.Sprintf("%+v", again.Checks))
 	}
-	other := random(t, 2, archtest.Configs["qwen3"], tensor.BF16)
+	other := pt.Random(t, 2, archtest.Configs["qwen3"], tensor.BF16)
 	if again, err = Recheck(context.Background(), p, other.Source, child.Source, Options{}); err != nil || again.Equal {
 		t.Error("a proof of another parent is accepted:", err)
 	}
-	config := setKeys(t, ck, map[string]any{"bos_token_id": 7}) // means nothing to the function, but is another file
-	same := bind(t, spoiled(t, ck, nil, config))
+	config := pt.SetKeys(t, ck, map[string]any{"bos_token_id": 7}) // means nothing to the function, but is another file
+	same := pt.Bind(t, pt.Spoil(t, ck, nil, config))
 	if again, err = Recheck(context.Background(), p, same.Source, child.Source, Options{}); err != nil || again.Equal {
 		t.Error("a proof of another config.json is accepted:", err)
 	}
@@ -212,5 +213,38 @@ func TestRecheck(t *testing.T) {
 		if again, err = Recheck(context.Background(), changed, ck.Source, child.Source, Options{}); err != nil || again.Equal {
 			t.Errorf("a proof that says something else is accepted: %s: %v", what, err)
 		}
+	}
+}
+
+// TestClaimedRoundingsOfProof: nor does a stored proof that says so.
+func TestClaimedRoundingsOfProof(t *testing.T) {
+	ck := pt.Random(t, 9, archtest.Configs["mistral"], tensor.BF16)
+	bad := pt.Bind(t, pt.Spoil(t, ck, func(name string, info tensor.Info, v []float64) {
+		for i := range v {
+			v[i] *= 1.2
+		}
+	}, nil))
+	claim := &proof.Claim{Rounded: pt.Steps(64, ck.Model, ck.Model)}
+	for i := range ck.Model.Layers {
+		claim.Layers = append(claim.Layers, i)
+	}
+	p, err := proof.Prove(context.Background(), claim, ck, bad, proof.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sign(context.Background(), p, ck.Source, bad.Source); err != nil {
+		t.Fatal(err)
+	}
+	p.Parent.Path, p.Child.Path = "a", "b"
+	q, err := proof.Parse("x", p.JSON())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Recheck(context.Background(), q, ck.Source, bad.Source, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Equal {
+		t.Errorf("accepted, though the logits differ by %.3g of the largest", pt.Distance(t, ck, bad))
 	}
 }

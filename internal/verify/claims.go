@@ -62,8 +62,8 @@ func Chain(plans []*growth.Plan) (*proof.Claim, error) {
 // growth round that widens nothing.
 func stepOf(p *growth.Plan) (proof.Step, bool) {
 	from, to := widthsOf(p.From), widthsOf(p.To)
-	s := proof.Step{Roundings: 1, From: &from, To: &to}
-	if p.Split == growth.SplitEven {
+	s := proof.Step{Roundings: 1, From: from, To: to}
+	if p.Split == growth.SplitEven && (from.Hidden != to.Hidden || from.Neurons != to.Neurons) {
 		s.Roundings = 2
 	}
 	return s, !p.Exact() && from != to

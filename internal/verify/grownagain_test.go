@@ -14,12 +14,13 @@ import (
 	"famkit/internal/arch/archtest"
 	"famkit/internal/growth"
 	"famkit/internal/proof"
+	pt "famkit/internal/proof/prooftest"
 	"famkit/internal/tensor"
 )
 
 // grownAgain are growths of growths whose maps or ties the proof must follow: the first, then the second.
 func grownAgain(t testing.TB) map[string][2]expand.Request {
-	size := func(s string) expand.Change { return change(t, s) }
+	size := func(s string) expand.Change { return pt.Size(t, s) }
 	pairs := expand.Request{Depth: size("2x"), Pairs: true, Width: size("2x")}
 	parts := expand.Request{Experts: size("8"), TopK: size("4"), Shards: 2}
 	return map[string][2]expand.Request{
@@ -46,7 +47,7 @@ func twice(t testing.TB, ck *arch.Checkpoint, r [2]expand.Request) (plans []*gro
 			return nil, nil, false
 		}
 		var p *growth.Plan
-		p, ck = grow(t, ck, r)
+		p, ck = pt.Grow(t, ck, r)
 		plans, cks = append(plans, p), append(cks, ck)
 	}
 	return plans, cks, true
@@ -77,7 +78,7 @@ func TestGrownAgain(t *testing.T) {
 					d = tensor.F64 // transformers 4 rounds it unless told, so that shares add up only nearly
 				}
 				r[0].Split, r[1].Split = split, split
-				ck := random(t, 8, config, d)
+				ck := pt.Random(t, 8, config, d)
 				plans, cks, ok := twice(t, ck, r)
 				if !ok {
 					continue
@@ -90,7 +91,7 @@ func TestGrownAgain(t *testing.T) {
 				if exact := plans[0].Exact() && plans[1].Exact(); !p.Holds() || exact && p.Verdict != proof.Exact {
 					t.Errorf("%s %s, %s, %s: %s:\n%s", name, d, what, split, p.Verdict, text(p))
 				}
-				if far := distance(t, ck, cks[1]); d == tensor.F64 && !(far <= tolerance64) {
+				if far := pt.Distance(t, ck, cks[1]); d == tensor.F64 && !(far <= tolerance64) {
 					t.Errorf("%s, %s, %s: logits differ by %.1e of the largest", name, what, split, far)
 				}
 			}
@@ -104,7 +105,7 @@ func TestGrownAgain(t *testing.T) {
 // TestPartsThatAreNone: neurons that stand in two parts or none, new neurons that are read, parts of one copy with different scores, and
 // equals of which only some are used are refused, whatever is claimed.
 func TestPartsThatAreNone(t *testing.T) {
-	ck := random(t, 8, archtest.Configs["mistral"], tensor.F64)
+	ck := pt.Random(t, 8, archtest.Configs["mistral"], tensor.F64)
 	plans, cks, ok := twice(t, ck, grownAgain(t)["parts, then new neurons"])
 	if !ok {
 		t.Fatal("the model does not grow so")
@@ -142,8 +143,8 @@ func TestPartsThatAreNone(t *testing.T) {
 			}
 			child := cks[c.plans-1]
 			whole := map[string][]float64{}
-			bind(t, spoiled(t, child, func(name string, _ tensor.Info, v []float64) { whole[name] = slices.Clone(v) }, nil))
-			bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+			pt.Bind(t, pt.Spoil(t, child, func(name string, _ tensor.Info, v []float64) { whole[name] = slices.Clone(v) }, nil))
+			bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 				for e := 1; c.from != "" && e < 8; e += 2 {
 					odd := fmt.Sprintf("experts.%d.", e)
 					if strings.Contains(name, odd) {
@@ -157,7 +158,7 @@ func TestPartsThatAreNone(t *testing.T) {
 			}
 			claim.Maps = maps.Clone(claim.Maps) // they are the plan's
 			c.claim(claim)
-			if d := distance(t, ck, bad); what != "two copies of one score" && what != "scores" && !(d > 1e-6) {
+			if d := pt.Distance(t, ck, bad); what != "two copies of one score" && what != "scores" && !(d > 1e-6) {
 				t.Errorf("the logits differ by only %.1e of the largest", d)
 			}
 			if p, err := proof.Prove(context.Background(), claim, ck, bad, proof.Options{}); err != nil || p.Holds() {
@@ -177,7 +178,7 @@ func upTo(n int32) []int32 {
 
 // TestPairsOfHeadsThatDiffer: where a row of q is not multiplied with zero, the heads of a pair must agree in it.
 func TestPairsOfHeadsThatDiffer(t *testing.T) {
-	ck := random(t, 8, archtest.Configs["mistral"], tensor.F64)
+	ck := pt.Random(t, 8, archtest.Configs["mistral"], tensor.F64)
 	plans, cks, ok := twice(t, ck, grownAgain(t)["pairs, then head_dim"])
 	if !ok {
 		t.Fatal("the model does not grow so")
@@ -190,7 +191,7 @@ func TestPairsOfHeadsThatDiffer(t *testing.T) {
 	fresh := slices.Index(plans[1].Maps[arch.HeadDim].Src, growth.Fresh)
 	sourced := slices.IndexFunc(plans[1].Maps[arch.HeadDim].Src, func(s int32) bool { return s >= 0 })
 	add := func(tensorName string, element int) *proof.Proof {
-		bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+		bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 			if name == tensorName {
 				v[(hd+element)*info.Shape[1]] += 0.5
 			}
@@ -217,7 +218,7 @@ func TestMutationsOfGrownAgain(t *testing.T) {
 	for n := mutations(t); done < n; {
 		r := all[kinds[rng.IntN(len(kinds))]]
 		r[0].Split, r[1].Split = growth.Splits[rng.IntN(4)], growth.Splits[rng.IntN(4)]
-		ck := random(t, rng.Uint64(), archtest.Configs[names[rng.IntN(len(names))]], []tensor.DType{tensor.F32, tensor.F64}[rng.IntN(2)])
+		ck := pt.Random(t, rng.Uint64(), archtest.Configs[names[rng.IntN(len(names))]], []tensor.DType{tensor.F32, tensor.F64}[rng.IntN(2)])
 		plans, cks, ok := twice(t, ck, r)
 		if !ok || proveChain(t, plans, ck, cks[1]).Verdict != proof.Exact {
 			continue // rounding is judged elsewhere

@@ -8,22 +8,13 @@ import (
 	"famkit/expand"
 	"famkit/internal/arch/archtest"
 	"famkit/internal/growth"
+	pt "famkit/internal/proof/prooftest"
 	"famkit/internal/tensor"
 )
 
-// change parses a size.
-func change(t testing.TB, s string) expand.Change {
-	t.Helper()
-	c, err := expand.ParseChange(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
 // axisRequests are growths by every exact method.
 func axisRequests(t testing.TB) map[string]expand.Request {
-	size := func(s string) expand.Change { return change(t, s) }
+	size := func(s string) expand.Change { return pt.Size(t, s) }
 	return map[string]expand.Request{
 		"pad":                    {Hidden: size("x1.5"), Methods: []string{"pad"}},
 		"pad by a little":        {Hidden: size("+12"), Methods: []string{"pad"}, Heads: size("2x")},
@@ -69,7 +60,7 @@ func TestEveryMethodKeepsTheFunction(t *testing.T) {
 	done, refused := 0, 0
 	for _, name := range sorted(archtest.Configs) {
 		config := archtest.Configs[name]
-		ck := random(t, 4, config, tensor.F64)
+		ck := pt.Random(t, 4, config, tensor.F64)
 		all := axisRequests(t)
 		for _, what := range sorted(all) {
 			r := all[what]
@@ -84,11 +75,11 @@ func TestEveryMethodKeepsTheFunction(t *testing.T) {
 				}
 				done++
 				t.Run(fmt.Sprint(name, ", ", what, ", ", split), func(t *testing.T) {
-					p, child := grow(t, ck, r)
+					p, child := pt.Grow(t, ck, r)
 					if len(p.Inexact) > 0 {
 						t.Fatal("said to be inexact:", p.Inexact)
 					}
-					if d := distance(t, ck, child); !(d <= tolerance64) {
+					if d := pt.Distance(t, ck, child); !(d <= tolerance64) {
 						t.Errorf("logits differ by %.1e of the largest, want at most %.0e", d, tolerance64)
 					}
 				})
@@ -103,7 +94,7 @@ func TestEveryMethodKeepsTheFunction(t *testing.T) {
 
 // TestInexactGrowthsSaySo: what changes the function says why in its plan, loads, and does change it.
 func TestInexactGrowthsSaySo(t *testing.T) {
-	size := func(s string) expand.Change { return change(t, s) }
+	size := func(s string) expand.Change { return pt.Size(t, s) }
 	for what, r := range map[string]expand.Request{
 		"halve":       {Depth: size("2x"), Methods: []string{"halve"}},
 		"stack":       {Depth: size("2x"), Methods: []string{"stack"}},
@@ -116,12 +107,12 @@ func TestInexactGrowthsSaySo(t *testing.T) {
 		"rope yarn":   {Rope: "yarn:4"},
 		"rope llama3": {Rope: "llama3:8", Positions: size("2x")},
 	} {
-		ck := random(t, 4, archtest.Configs["llama"], tensor.F64)
-		p, child := grow(t, ck, r)
+		ck := pt.Random(t, 4, archtest.Configs["llama"], tensor.F64)
+		p, child := pt.Grow(t, ck, r)
 		if len(p.Inexact) == 0 || p.Exact() {
 			t.Errorf("%s: the plan does not say that it is inexact", what)
 		}
-		d := distance(t, ck, child)
+		d := pt.Distance(t, ck, child)
 		if !(d > 1e-6) {
 			t.Errorf("%s: logits differ by only %.1e of the largest, the plan says that they differ", what, d)
 		}
@@ -131,17 +122,17 @@ func TestInexactGrowthsSaySo(t *testing.T) {
 
 // TestHeadDimUnderHeadNorms: the difference is a term of the epsilon, and refused unless asked for.
 func TestHeadDimUnderHeadNorms(t *testing.T) {
-	r := expand.Request{HeadDim: change(t, "2x")}
+	r := expand.Request{HeadDim: pt.Size(t, "2x")}
 	far := 0.0
 	for _, eps := range []string{"0.001", "0.000001"} {
-		ck := random(t, 4, strings.Replace(archtest.Configs["qwen3"], `"rms_norm_eps":0.001`, `"rms_norm_eps":`+eps, 1), tensor.F64)
+		ck := pt.Random(t, 4, strings.Replace(archtest.Configs["qwen3"], `"rms_norm_eps":0.001`, `"rms_norm_eps":`+eps, 1), tensor.F64)
 		r.AllowInexact = false
 		if _, err := expand.Compile(ck, r); err == nil || !strings.Contains(err.Error(), "all norms share") {
 			t.Fatalf("eps %s: %v, want a refusal", eps, err)
 		}
 		r.AllowInexact = true
-		_, child := grow(t, ck, r)
-		d := distance(t, ck, child)
+		_, child := pt.Grow(t, ck, r)
+		d := pt.Distance(t, ck, child)
 		if !(d < 0.1) || far != 0 && !(d < far/500) {
 			t.Errorf("eps %s: logits differ by %.1e of the largest, before %.1e", eps, d, far)
 		}

@@ -9,6 +9,7 @@ import (
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
 	"famkit/internal/growth"
+	pt "famkit/internal/proof/prooftest"
 	"famkit/internal/tensor"
 )
 
@@ -51,7 +52,7 @@ func gainsAsStored(p *growth.Plan, _ tensor.Info, v []float64) {
 
 // TestRulesLeftOut: each case leaves out one rule of a sound growth; the logits must show it.
 func TestRulesLeftOut(t *testing.T) {
-	size := func(s string) expand.Change { return change(t, s) }
+	size := func(s string) expand.Change { return pt.Size(t, s) }
 	for _, c := range []struct {
 		name, config string
 		r            expand.Request
@@ -81,19 +82,19 @@ func TestRulesLeftOut(t *testing.T) {
 		{"an expert's copy differs", "mixtral", expand.Request{Experts: size("2x"), TopK: size("2x")}, "experts.3.w1", by(1.5)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ck := random(t, 8, archtest.Configs[c.config], tensor.F64)
-			p, child := grow(t, ck, c.r)
-			if d := distance(t, ck, child); !(d <= tolerance64) {
+			ck := pt.Random(t, 8, archtest.Configs[c.config], tensor.F64)
+			p, child := pt.Grow(t, ck, c.r)
+			if d := pt.Distance(t, ck, child); !(d <= tolerance64) {
 				t.Fatalf("the sound child differs by %.1e", d)
 			}
 			hit := false
-			bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+			bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 				if strings.Contains(name, c.where) {
 					hit = true
 					c.how(p, info, v)
 				}
 			}, nil))
-			if d := distance(t, ck, bad); !hit || !(d > 1e-6) {
+			if d := pt.Distance(t, ck, bad); !hit || !(d > 1e-6) {
 				t.Errorf("the rule is left out (%v), and the logits differ by only %.1e", hit, d)
 			}
 			if judged := prove(t, p, ck, bad); judged.Holds() {

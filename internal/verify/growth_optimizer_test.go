@@ -13,6 +13,7 @@ import (
 	"famkit/internal/decoder"
 	"famkit/internal/engine"
 	"famkit/internal/growth"
+	pt "famkit/internal/proof/prooftest"
 	"famkit/internal/tensor"
 )
 
@@ -156,7 +157,7 @@ func stateDistance(t *testing.T, p *growth.Plan, ck, child *arch.Checkpoint, spo
 // TestOptimizerState: with even shares the grown first moments are the gradients of the grown model, the second ones their
 // squares; what is new has none. A wrong factor shows.
 func TestOptimizerState(t *testing.T) {
-	size := func(s string) expand.Change { return change(t, s) }
+	size := func(s string) expand.Change { return pt.Size(t, s) }
 	for what, r := range map[string]expand.Request{
 		"hidden":   {Hidden: size("2x")},
 		"uneven":   {Hidden: size("x1.5")},
@@ -172,7 +173,7 @@ func TestOptimizerState(t *testing.T) {
 	} {
 		for _, name := range sorted(archtest.Configs) {
 			config := archtest.Configs[name]
-			ck := random(t, 6, config, tensor.F64)
+			ck := pt.Random(t, 6, config, tensor.F64)
 			if what == "more" && ck.Model.MoE == nil {
 				continue
 			}
@@ -185,7 +186,7 @@ func TestOptimizerState(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprint(name, ", ", what), func(t *testing.T) {
-				p, child := grow(t, ck, r)
+				p, child := pt.Grow(t, ck, r)
 				if p.Maps[arch.Hidden].Fill == growth.FillMean {
 					return // the random columns of new channels reach the others' gradients through LayerNorm's mean
 				}
@@ -209,13 +210,13 @@ func checkState(t *testing.T, p *growth.Plan, ck, child *arch.Checkpoint) {
 // TestUpcycledState: what a dense model shares with the mixture that it becomes keeps its moments.
 func TestUpcycledState(t *testing.T) {
 	for what, r := range map[string]expand.Request{
-		"whole": {Experts: change(t, "4"), TopK: change(t, "2"), FFN: change(t, "x1.3")},
-		"parts": {Experts: change(t, "8"), TopK: change(t, "4"), Shards: 2, Hidden: change(t, "2x"), KV: change(t, "2x"), Depth: change(t, "+1")},
+		"whole": {Experts: pt.Size(t, "4"), TopK: pt.Size(t, "2"), FFN: pt.Size(t, "x1.3")},
+		"parts": {Experts: pt.Size(t, "8"), TopK: pt.Size(t, "4"), Shards: 2, Hidden: pt.Size(t, "2x"), KV: pt.Size(t, "2x"), Depth: pt.Size(t, "+1")},
 	} {
 		for _, name := range []string{"llama", "mistral", "qwen3"} {
-			ck := random(t, 6, strings.Replace(archtest.Configs[name], `"attention_bias":true`, `"attention_bias":false`, 1), tensor.F64)
+			ck := pt.Random(t, 6, strings.Replace(archtest.Configs[name], `"attention_bias":true`, `"attention_bias":false`, 1), tensor.F64)
 			r.Split = growth.SplitEven
-			p, child := grow(t, ck, r)
+			p, child := pt.Grow(t, ck, r)
 			t.Run(name+", "+what, func(t *testing.T) { checkState(t, p, ck, child) })
 		}
 	}
@@ -224,8 +225,8 @@ func TestUpcycledState(t *testing.T) {
 // TestUpcycledGradients: why experts made of a dense MLP begin without moments. Their gradients add up to the MLP's, but
 // each gets what its tokens give it, no fixed part; the router of whole copies gets none.
 func TestUpcycledGradients(t *testing.T) {
-	ck := random(t, 6, archtest.Configs["mistral"], tensor.F64)
-	p, child := grow(t, ck, expand.Request{Experts: change(t, "4"), TopK: change(t, "2")})
+	ck := pt.Random(t, 6, archtest.Configs["mistral"], tensor.F64)
+	p, child := pt.Grow(t, ck, expand.Request{Experts: pt.Size(t, "4"), TopK: pt.Size(t, "2")})
 	ids, targets := SeededIDs(1, 2, 7, ck.Model.Vocab), SeededIDs(2, 2, 7, ck.Model.Vocab)
 	before := gradients(t, ck, ids.Data, targets.Data, 2)
 	after := gradients(t, child, ids.Data, targets.Data, 2)

@@ -8,11 +8,10 @@ import (
 	"testing"
 
 	"famkit/expand"
-	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
 	_ "famkit/internal/engine/ref"
-	"famkit/internal/growth"
+	pt "famkit/internal/proof/prooftest"
 	"famkit/internal/tensor"
 )
 
@@ -42,51 +41,6 @@ func request(t testing.TB, seed uint64, place expand.Place, sizes map[string]str
 	return r
 }
 
-func random(t testing.TB, seed uint64, config string, d tensor.DType) *arch.Checkpoint {
-	t.Helper()
-	src, err := archtest.Random(seed, config, d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return bind(t, src)
-}
-
-func bind(t testing.TB, src format.Source) *arch.Checkpoint {
-	t.Helper()
-	ck, err := arch.Bind(src)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ck
-}
-
-// grow compiles, applies and binds the child.
-func grow(t testing.TB, ck *arch.Checkpoint, r expand.Request) (*growth.Plan, *arch.Checkpoint) {
-	t.Helper()
-	g, err := expand.Compile(ck, r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return g.Plan, bind(t, g.Apply())
-}
-
-// distance is max |delta logit| over max |logit|, in float64, on the parent's vocabulary.
-func distance(t testing.TB, a, b *arch.Checkpoint) float64 {
-	t.Helper()
-	ids := SeededIDs(3, 2, 9, a.Model.Vocab)
-	x, err := run64(a, ids)
-	if err != nil {
-		t.Fatal(err)
-	}
-	y, err := run64(b, ids)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := &Match{}
-	m.compare(x, y, a.Model.Vocab, b.Model.Vocab)
-	return m.MaxDelta / maxAbs(x)
-}
-
 // growths are the targets that every architecture is grown to.
 var growths = []map[string]string{
 	{"depth": "2x"}, {"depth": "+1"}, {"depth": "7"},
@@ -105,7 +59,7 @@ const tolerance64 = 1e-12
 func TestGrowthsKeepTheFunction(t *testing.T) {
 	n := 0
 	for _, name := range sorted(archtest.Configs) {
-		ck := random(t, 1, archtest.Configs[name], tensor.F64)
+		ck := pt.Random(t, 1, archtest.Configs[name], tensor.F64)
 		for i, sizes := range growths {
 			t.Run(fmt.Sprint(name, sizes), func(t *testing.T) {
 				r := request(t, uint64(i), placeOf(i, sizes), sizes)
@@ -116,8 +70,8 @@ func TestGrowthsKeepTheFunction(t *testing.T) {
 					}
 					return
 				}
-				_, child := grow(t, ck, r)
-				if d := distance(t, ck, child); d > tolerance64 {
+				_, child := pt.Grow(t, ck, r)
+				if d := pt.Distance(t, ck, child); d > tolerance64 {
 					t.Errorf("logits differ by %.1e of the largest, want at most %.0e", d, tolerance64)
 				}
 				if got := child.Model.Layers; got != p.To.Layers {
@@ -140,7 +94,7 @@ func TestRandomGrowths(t *testing.T) {
 	done := 0
 	for trial := 0; trial < 60; trial++ {
 		name := names[rng.IntN(len(names))]
-		ck := random(t, rng.Uint64(), archtest.Configs[name], tensor.F64)
+		ck := pt.Random(t, rng.Uint64(), archtest.Configs[name], tensor.F64)
 		grownOnce, grownTwice := ck, ck
 		for step := range 2 {
 			sizes := map[string]string{}
@@ -153,7 +107,7 @@ func TestRandomGrowths(t *testing.T) {
 			if _, err := expand.Compile(grownTwice, r); err != nil {
 				continue
 			}
-			_, child := grow(t, grownTwice, r)
+			_, child := pt.Grow(t, grownTwice, r)
 			if step == 0 {
 				grownOnce = child
 			}
@@ -161,7 +115,7 @@ func TestRandomGrowths(t *testing.T) {
 			done++
 		}
 		for _, c := range []*arch.Checkpoint{grownOnce, grownTwice} {
-			if d := distance(t, ck, c); d > tolerance64 {
+			if d := pt.Distance(t, ck, c); d > tolerance64 {
 				t.Fatalf("%s, trial %d: logits differ by %.1e of the largest", name, trial, d)
 			}
 		}
@@ -178,7 +132,7 @@ func TestExactGrowthsRoundNothing(t *testing.T) {
 	for _, name := range sorted(archtest.Configs) {
 		config := archtest.Configs[name]
 		for _, d := range []tensor.DType{tensor.BF16, tensor.F16, tensor.F32} {
-			ck := random(t, 5, config, d)
+			ck := pt.Random(t, 5, config, d)
 			if ck.Model.Tied && ck.Model.GainOffset != 0 {
 				continue // the final gain is stored less one, so that even half of it is rounded
 			}
@@ -186,23 +140,23 @@ func TestExactGrowthsRoundNothing(t *testing.T) {
 			if ck.Model.EmbedScale != 1 { // sqrt(hidden) must grow by a power of two
 				width = "4x"
 			}
-			p, child := grow(t, ck, request(t, 1, expand.Interleave, map[string]string{"width": width, "depth": "2x", "ffn": "x4.4"}))
+			p, child := pt.Grow(t, ck, request(t, 1, expand.Interleave, map[string]string{"width": width, "depth": "2x", "ffn": "x4.4"}))
 			shrinks := d == tensor.F16 && (ck.Model.Tied || ck.Model.EmbedScale != 1) // what is halved may be among its smallest numbers
 			if p.Exact() == shrinks {
 				t.Errorf("%s %s: plan says that it rounds %v", name, d, p.Rounding)
 			}
-			if got := distance(t, ck, child); got > tolerance64 {
+			if got := pt.Distance(t, ck, child); got > tolerance64 {
 				t.Errorf("%s %s: logits differ by %.1e of the largest", name, d, got)
 			}
 			r := request(t, 1, expand.Interleave, map[string]string{"hidden": "x1.5"})
 			if _, err := expand.Compile(ck, r); err != nil && refusal(err) {
 				continue
 			}
-			p, child = grow(t, ck, r)
+			p, child = pt.Grow(t, ck, r)
 			if p.Exact() {
 				t.Errorf("%s %s: plan of an uneven hidden size says that nothing is rounded", name, d)
 			}
-			if got := distance(t, ck, child); got < 1e-9 || got > 0.2 {
+			if got := pt.Distance(t, ck, child); got < 1e-9 || got > 0.2 {
 				t.Errorf("%s %s: uneven hidden size: logits differ by %.1e of the largest, which is not rounding", name, d, got)
 			}
 		}

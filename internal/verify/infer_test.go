@@ -9,6 +9,7 @@ import (
 	"famkit/internal/arch/archtest"
 	"famkit/internal/infer"
 	"famkit/internal/proof"
+	pt "famkit/internal/proof/prooftest"
 	"famkit/internal/tensor"
 )
 
@@ -43,14 +44,14 @@ func TestInfer(t *testing.T) {
 	for _, name := range sorted(archtest.Configs) {
 		config := archtest.Configs[name]
 		for _, d := range []tensor.DType{tensor.F32, tensor.BF16} {
-			ck := random(t, 4, config, d)
+			ck := pt.Random(t, 4, config, d)
 			for _, what := range sorted(requests) {
 				r := requests[what]
 				r.Seed = uint64(done)
 				if _, err := expand.Compile(ck, r); err != nil {
 					continue
 				}
-				plan, child := grow(t, ck, r)
+				plan, child := pt.Grow(t, ck, r)
 				p := inferred(t, ck, child)
 				if want := prove(t, plan, ck, child).Verdict; p.Verdict != want {
 					t.Errorf("%s %s, %s %+v: %s, with the plan %s:\n%s", name, d, what, r, p.Verdict, want, text(p))

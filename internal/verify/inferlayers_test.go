@@ -9,6 +9,7 @@ import (
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
 	"famkit/internal/proof"
+	pt "famkit/internal/proof/prooftest"
 	"famkit/internal/tensor"
 )
 
@@ -79,13 +80,13 @@ func TestInferEachLayer(t *testing.T) {
 	for _, name := range sorted(archtest.Configs) {
 		config := archtest.Configs[name]
 		for _, d := range []tensor.DType{tensor.F32, tensor.BF16} {
-			ck := random(t, 4, config, d)
+			ck := pt.Random(t, 4, config, d)
 			for _, what := range sorted(requests) {
 				r := requests[what]
 				if _, err := expand.Compile(ck, r); err != nil {
 					continue
 				}
-				plan, child := grow(t, ck, r)
+				plan, child := pt.Grow(t, ck, r)
 				s := store(t, child)
 				for layer := range child.Model.Layers {
 					for _, axis := range []arch.Axis{arch.FFN, arch.ExpertFFN, arch.KV, arch.Experts} {
@@ -98,7 +99,7 @@ func TestInferEachLayer(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if diff := distance(t, child, other); diff > 1e-12 {
+				if diff := pt.Distance(t, child, other); diff > 1e-12 {
 					t.Fatalf("%s %s: the test itself changes the function by %.1e", name, what, diff)
 				}
 				p := inferred(t, ck, other)
@@ -124,7 +125,7 @@ func TestInferSigns(t *testing.T) {
 	done := 0
 	for _, name := range sorted(archtest.Configs) {
 		config := archtest.Configs[name]
-		ck := random(t, 4, config, tensor.F32)
+		ck := pt.Random(t, 4, config, tensor.F32)
 		if ck.Model.LayerNorm || ck.Model.GainOffset != 0 {
 			continue // the mean has a sign; gains that are stored less one are rounded when they change theirs
 		}
@@ -133,7 +134,7 @@ func TestInferSigns(t *testing.T) {
 			if _, err := expand.Compile(ck, r); err != nil {
 				continue
 			}
-			_, child := grow(t, ck, r)
+			_, child := pt.Grow(t, ck, r)
 			s := store(t, child)
 			turned := make([]bool, child.Model.Hidden)
 			for i := range turned {
@@ -144,7 +145,7 @@ func TestInferSigns(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := distance(t, child, other); diff > 1e-12 {
+			if diff := pt.Distance(t, child, other); diff > 1e-12 {
 				t.Fatalf("%s: the test itself changes the function by %.1e", name, diff)
 			}
 			p := inferred(t, ck, other)

@@ -9,6 +9,7 @@ import (
 	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
+	pt "famkit/internal/proof/prooftest"
 	"famkit/internal/tensor"
 )
 
@@ -56,10 +57,10 @@ func TestOtherLayouts(t *testing.T) {
 	seen := map[string]int{}
 	for _, name := range sorted(archtest.Configs) {
 		config := archtest.Configs[name]
-		ck := random(t, 4, config, tensor.F32)
-		r := expand.Request{Depth: change(t, "+1"), Seed: 1}
+		ck := pt.Random(t, 4, config, tensor.F32)
+		r := expand.Request{Depth: pt.Size(t, "+1"), Seed: 1}
 		for what, parent := range otherLayouts(t, ck) {
-			plan, child := grow(t, bind(t, parent), r)
+			plan, child := pt.Grow(t, pt.Bind(t, parent), r)
 			children := otherLayouts(t, child)
 			children["usual"] = child.Source
 			for how, other := range children {

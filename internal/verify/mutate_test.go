@@ -19,6 +19,7 @@ import (
 	"famkit/internal/engine"
 	"famkit/internal/growth"
 	"famkit/internal/proof"
+	pt "famkit/internal/proof/prooftest"
 	"famkit/internal/tensor"
 )
 
@@ -227,12 +228,12 @@ func newSubject(t testing.TB, rng *rand.Rand, requests []expand.Request) *subjec
 		d := []tensor.DType{tensor.F32, tensor.F32, tensor.BF16, tensor.F64, tensor.F16}[rng.IntN(5)]
 		r := requests[rng.IntN(len(requests))]
 		r.Seed, r.Split = rng.Uint64(), growth.Splits[rng.IntN(len(growth.Splits))]
-		ck := random(t, rng.Uint64(), archtest.Configs[name], d)
+		ck := pt.Random(t, rng.Uint64(), archtest.Configs[name], d)
 		if _, err := expand.Compile(ck, r); err != nil {
 			continue
 		}
 		s := &subject{what: fmt.Sprintf("%s %s %+v", name, d, r), parent: ck}
-		s.plan, s.child = grow(t, ck, r)
+		s.plan, s.child = pt.Grow(t, ck, r)
 		s.stored = store(t, s.child)
 		s.measure(t, rng.Uint64())
 		return s

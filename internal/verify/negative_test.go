@@ -11,39 +11,9 @@ import (
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
 	"famkit/internal/growth"
+	pt "famkit/internal/proof/prooftest"
 	"famkit/internal/tensor"
 )
-
-// spoiled is a child of which some tensors or files have been changed.
-func spoiled(t *testing.T, child *arch.Checkpoint, change func(name string, info tensor.Info, v []float64), files map[string][]byte) format.Source {
-	t.Helper()
-	out := format.FromTensors(nil, nil, nil)
-	for name, data := range child.Source.Files() {
-		out.SetFile(name, data)
-	}
-	for name, data := range files {
-		out.SetFile(name, data)
-	}
-	for _, b := range child.Tensors {
-		raw, err := format.ReadAll(b.Tensor)
-		if err != nil {
-			t.Fatal(err)
-		}
-		info := b.Info()
-		n, err := info.Elems()
-		if err != nil {
-			t.Fatal(err)
-		}
-		v := make([]float64, n)
-		tensor.Decode(v, raw, info.DType)
-		if change != nil {
-			change(info.Name, info, v)
-		}
-		tensor.Encode(raw, v, info.DType)
-		out.AddBytes(info, raw)
-	}
-	return out
-}
 
 func models(t *testing.T, parent, child format.Source, plan *growth.Plan) *Report {
 	t.Helper()
@@ -74,7 +44,7 @@ func TestNegativeControls(t *testing.T) {
 		spoil        func(t *testing.T, parent, child *arch.Checkpoint) format.Source
 	}{
 		{"gain unscaled", "llama", map[string]string{"hidden": "x1.5"}, func(t *testing.T, parent, child *arch.Checkpoint) format.Source {
-			return spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+			return pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 				if !strings.HasSuffix(name, "layers.0.input_layernorm.weight") {
 					return
 				}
@@ -90,22 +60,22 @@ func TestNegativeControls(t *testing.T) {
 		{"eps wrong", "llama", map[string]string{"hidden": "2x"}, func(t *testing.T, _, child *arch.Checkpoint) format.Source {
 			cfg := child.Config.Clone()
 			cfg.Set("rms_norm_eps", child.Model.Eps/2)
-			return spoiled(t, child, nil, map[string][]byte{configFile: cfg.Bytes()})
+			return pt.Spoil(t, child, nil, map[string][]byte{configFile: cfg.Bytes()})
 		}},
 		{"tied head not compensated", "llama-tied-bias", map[string]string{"hidden": "2x"}, func(t *testing.T, _, child *arch.Checkpoint) format.Source {
-			return spoiled(t, child, scaleRole("model.norm.weight", 2), nil)
+			return pt.Spoil(t, child, scaleRole("model.norm.weight", 2), nil)
 		}},
 		{"plain kv tiling under grouped queries", "llama", map[string]string{"heads": "2x", "hidden": "2x"}, func(t *testing.T, parent, child *arch.Checkpoint) format.Source {
 			// The query heads of the whole model one after another, as if each had a kv head of its own.
 			hd, from, to := parent.Model.HeadDim, parent.Model.Heads, child.Model.Heads
-			return spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+			return pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 				if strings.HasSuffix(name, "q_proj.weight") {
 					tileHeads(v, to, from, hd*info.Shape[1])
 				}
 			}, nil)
 		}},
 		{"copied block not muted", "qwen2", map[string]string{"depth": "2x"}, func(t *testing.T, parent, child *arch.Checkpoint) format.Source {
-			return spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+			return pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 				if !strings.HasSuffix(name, "layers.1.mlp.down_proj.weight") {
 					return
 				}
@@ -115,7 +85,7 @@ func TestNegativeControls(t *testing.T) {
 			}, nil)
 		}},
 		{"one flipped bit", "qwen3", map[string]string{"width": "2x"}, func(t *testing.T, _, child *arch.Checkpoint) format.Source {
-			return spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+			return pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 				if strings.HasSuffix(name, "layers.1.mlp.up_proj.weight") {
 					i := slices.IndexFunc(v, func(x float64) bool { return x != 0 })
 					raw := make([]byte, 4)
@@ -127,8 +97,8 @@ func TestNegativeControls(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			ck := random(t, 2, archtest.Configs[c.config], tensor.F32)
-			plan, child := grow(t, ck, request(t, 4, expand.Interleave, c.sizes))
+			ck := pt.Random(t, 2, archtest.Configs[c.config], tensor.F32)
+			plan, child := pt.Grow(t, ck, request(t, 4, expand.Interleave, c.sizes))
 			if r := models(t, ck.Source, child.Source, plan); !r.Equal {
 				t.Fatalf("the sound child is refused: %+v", r.Checks)
 			}
@@ -170,13 +140,13 @@ func tileHeads(v []float64, to, from, width int) {
 
 // TestNaNIsReported: a NaN in the weights makes the answer no, and the tensor is named.
 func TestNaNIsReported(t *testing.T) {
-	ck := random(t, 2, archtest.Configs["llama"], tensor.BF16)
-	bad := bind(t, spoiled(t, ck, func(name string, _ tensor.Info, v []float64) {
+	ck := pt.Random(t, 2, archtest.Configs["llama"], tensor.BF16)
+	bad := pt.Bind(t, pt.Spoil(t, ck, func(name string, _ tensor.Info, v []float64) {
 		if name == "model.layers.1.self_attn.q_proj.weight" {
 			v[3] /= 0 * v[3]
 		}
 	}, nil))
-	plan, child := grow(t, bad, request(t, 1, expand.Interleave, map[string]string{"depth": "2x"}))
+	plan, child := pt.Grow(t, bad, request(t, 1, expand.Interleave, map[string]string{"depth": "2x"}))
 	r := models(t, bad.Source, child.Source, plan)
 	found := false
 	for _, c := range r.Checks {
@@ -191,9 +161,9 @@ func TestNaNIsReported(t *testing.T) {
 
 // TestWrongParent: a plan names its parent by digest.
 func TestWrongParent(t *testing.T) {
-	ck := random(t, 2, archtest.Configs["llama"], tensor.F32)
-	other := random(t, 3, archtest.Configs["llama"], tensor.F32)
-	plan, child := grow(t, ck, request(t, 1, expand.Interleave, map[string]string{"depth": "2x"}))
+	ck := pt.Random(t, 2, archtest.Configs["llama"], tensor.F32)
+	other := pt.Random(t, 3, archtest.Configs["llama"], tensor.F32)
+	plan, child := pt.Grow(t, ck, request(t, 1, expand.Interleave, map[string]string{"depth": "2x"}))
 	digest, err := digestOf(context.Background(), ck.Source)
 	if err != nil {
 		t.Fatal(err)

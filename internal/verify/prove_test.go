@@ -11,6 +11,7 @@ import (
 	"famkit/internal/arch/archtest"
 	"famkit/internal/growth"
 	"famkit/internal/proof"
+	pt "famkit/internal/proof/prooftest"
 	"famkit/internal/tensor"
 )
 
@@ -47,13 +48,13 @@ func TestProveGrowths(t *testing.T) {
 	for _, name := range sorted(archtest.Configs) {
 		config := archtest.Configs[name]
 		for _, d := range []tensor.DType{tensor.F32, tensor.BF16, tensor.F64} {
-			ck := random(t, 1, config, d)
+			ck := pt.Random(t, 1, config, d)
 			for i, sizes := range growths {
 				r := request(t, uint64(i), placeOf(i, sizes), sizes)
 				if _, err := expand.Compile(ck, r); err != nil {
 					continue
 				}
-				plan, child := grow(t, ck, r)
+				plan, child := pt.Grow(t, ck, r)
 				p := prove(t, plan, ck, child)
 				if !p.Holds() {
 					t.Errorf("%s %s %v: refused:\n%s", name, d, sizes, text(p))
@@ -74,7 +75,7 @@ func TestProveGrowths(t *testing.T) {
 
 // expertRequests are growths that make or copy experts.
 func expertRequests(t testing.TB) map[string]expand.Request {
-	size := func(s string) expand.Change { return change(t, s) }
+	size := func(s string) expand.Change { return pt.Size(t, s) }
 	return map[string]expand.Request{
 		"upcycle":           {Experts: size("4"), TopK: size("2")},
 		"upcycle, wider":    {Experts: size("3"), TopK: size("2"), Hidden: size("x1.5"), FFN: size("x1.5"), Depth: size("+1")},
@@ -97,14 +98,14 @@ func TestProveEveryMethod(t *testing.T) {
 	for _, name := range sorted(archtest.Configs) {
 		config := archtest.Configs[name]
 		for i, d := range []tensor.DType{tensor.F32, tensor.BF16, tensor.F64} {
-			ck := random(t, 4, config, d)
+			ck := pt.Random(t, 4, config, d)
 			for _, what := range sorted(all) {
 				r := all[what]
 				r.Split, r.Seed = growth.Splits[(done+i)%len(growth.Splits)], uint64(done)
 				if _, err := expand.Compile(ck, r); err != nil {
 					continue
 				}
-				plan, child := grow(t, ck, r)
+				plan, child := pt.Grow(t, ck, r)
 				p := prove(t, plan, ck, child)
 				if !p.Holds() {
 					t.Errorf("%s %s, %s, %s: refused:\n%s", name, d, what, r.Split, text(p))
@@ -124,7 +125,7 @@ func TestProveEveryMethod(t *testing.T) {
 
 // TestProveRefusesInexact: what changes the function on purpose is not proved.
 func TestProveRefusesInexact(t *testing.T) {
-	size := func(s string) expand.Change { return change(t, s) }
+	size := func(s string) expand.Change { return pt.Size(t, s) }
 	for what, r := range map[string]expand.Request{
 		"halve":           {Depth: size("2x"), Methods: []string{"halve"}},
 		"stack":           {Depth: size("2x"), Methods: []string{"stack"}},
@@ -141,8 +142,8 @@ func TestProveRefusesInexact(t *testing.T) {
 		if r.AllowInexact {
 			model = "qwen3"
 		}
-		ck := random(t, 4, archtest.Configs[model], tensor.F64)
-		plan, child := grow(t, ck, r)
+		ck := pt.Random(t, 4, archtest.Configs[model], tensor.F64)
+		plan, child := pt.Grow(t, ck, r)
 		if p := prove(t, plan, ck, child); p.Holds() {
 			t.Errorf("%s: %s:\n%s", what, p.Verdict, text(p))
 		}

@@ -1,4 +1,4 @@
-package verify
+package proof_test
 
 import (
 	"fmt"
@@ -10,7 +10,9 @@ import (
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
 	"famkit/internal/growth"
+	pt "famkit/internal/proof/prooftest"
 	"famkit/internal/tensor"
+	"famkit/internal/verify"
 )
 
 // coarse keeps six bits of each number, so that shares of it are exact.
@@ -24,13 +26,13 @@ func coarse(v []float64) {
 // TestMagnifiedThroughLayers: shares of both signs, each within limits, whose effect on what differs by roundings would grow with every layer.
 func TestMagnifiedThroughLayers(t *testing.T) {
 	for _, depth := range []string{"2", "4"} {
-		ck := random(t, 9, strings.Replace(archtest.Configs["mistral"], `"num_hidden_layers":2`, `"num_hidden_layers":`+depth, 1), tensor.F32)
-		ck = bind(t, spoiled(t, ck, func(name string, info tensor.Info, v []float64) {
+		ck := pt.Random(t, 9, strings.Replace(archtest.Configs["mistral"], `"num_hidden_layers":2`, `"num_hidden_layers":`+depth, 1), tensor.F32)
+		ck = pt.Bind(t, pt.Spoil(t, ck, func(name string, info tensor.Info, v []float64) {
 			if len(info.Shape) == 2 && !strings.Contains(name, "embed") {
 				coarse(v)
 			}
 		}, nil))
-		plan, child := grow(t, ck, expand.Request{Hidden: change(t, "x1.5"), FFN: change(t, "2x"), Split: growth.SplitEven})
+		plan, child := pt.Grow(t, ck, expand.Request{Hidden: pt.Size(t, "x1.5"), FFN: pt.Size(t, "2x"), Split: growth.SplitEven})
 		src, write, ffn := plan.Maps[arch.Hidden].Src, plan.Maps[arch.Hidden].Write, plan.Maps[arch.FFN].Src
 		copies, neurons := map[int32][]int{}, map[int32][]int{}
 		for i, s := range src {
@@ -47,8 +49,8 @@ func TestMagnifiedThroughLayers(t *testing.T) {
 			}
 			return 0
 		}
-		was := numbers(t, ck)["model.embed_tokens.weight"]
-		bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+		was := pt.Numbers(t, ck)["model.embed_tokens.weight"]
+		bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 			w := info.Shape[len(info.Shape)-1]
 			share := func(groups map[int32][]int, flip func(r int) bool) {
 				for r := range info.Shape[0] {
@@ -76,14 +78,14 @@ func TestMagnifiedThroughLayers(t *testing.T) {
 				share(neurons, func(r int) bool { return which(copies, src[r], r) == 1 })
 			}
 		}, nil))
-		t.Run(depth, func(t *testing.T) { mustRefuse(t, ClaimOf(plan), ck, bad) })
+		t.Run(depth, func(t *testing.T) { mustRefuse(t, verify.ClaimOf(plan), ck, bad) })
 	}
 }
 
 // TestPairsOfAScaledStream: a scale of the whole stream that the claim chooses is no excuse for large pairs.
 func TestPairsOfAScaledStream(t *testing.T) {
-	ck := random(t, 9, archtest.Configs["mistral"], tensor.F32)
-	plan, child := grow(t, ck, expand.Request{Depth: change(t, "+1"), Pairs: true, Hidden: change(t, "2x")})
+	ck := pt.Random(t, 9, archtest.Configs["mistral"], tensor.F32)
+	plan, child := pt.Grow(t, ck, expand.Request{Depth: pt.Size(t, "+1"), Pairs: true, Hidden: pt.Size(t, "2x")})
 	layer := -1
 	for i, l := range plan.Layers {
 		if l.Pairs {
@@ -92,7 +94,7 @@ func TestPairsOfAScaledStream(t *testing.T) {
 	}
 	const k = 0x1p40
 	w := len(plan.Maps[arch.Hidden].Src)
-	bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+	bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 		at := func(s string) bool { return strings.HasSuffix(name, fmt.Sprintf("layers.%d.%s.weight", layer, s)) }
 		switch {
 		case at("post_attention_layernorm"):
@@ -119,15 +121,15 @@ func TestPairsOfAScaledStream(t *testing.T) {
 				v[i] *= 0x1p20
 			}
 		}
-	}, setKeys(t, child, map[string]any{"rms_norm_eps": ck.Model.Eps * k * k})))
-	claim := ClaimOf(plan)
+	}, pt.SetKeys(t, child, map[string]any{"rms_norm_eps": ck.Model.Eps * k * k})))
+	claim := verify.ClaimOf(plan)
 	m := claim.Maps[arch.Hidden]
 	m.Scale = nil
 	for range m.Src {
 		m.Scale = append(m.Scale, k)
 	}
 	claim.Maps[arch.Hidden] = m
-	claim.Rounded = rounds(1)
+	claim.Rounded = pt.Steps(1, ck.Model, bad.Model)
 	mustRefuse(t, claim, ck, bad)
 }
 
@@ -135,17 +137,17 @@ func TestPairsOfAScaledStream(t *testing.T) {
 func TestNearZerosMagnified(t *testing.T) {
 	for _, what := range []string{"neuron", "value", "key"} {
 		t.Run(what, func(t *testing.T) {
-			ck := random(t, 9, archtest.Configs["gpt2"], tensor.F32)
-			r := expand.Request{Hidden: change(t, "16"), Methods: []string{"pad"}, FFN: change(t, "x1.5")}
+			ck := pt.Random(t, 9, archtest.Configs["gpt2"], tensor.F32)
+			r := expand.Request{Hidden: pt.Size(t, "16"), Methods: []string{"pad"}, FFN: pt.Size(t, "x1.5")}
 			if what != "neuron" {
-				r = expand.Request{Hidden: change(t, "60"), HeadDim: change(t, "5x"), Methods: []string{"pad"}}
+				r = expand.Request{Hidden: pt.Size(t, "60"), HeadDim: pt.Size(t, "5x"), Methods: []string{"pad"}}
 			}
 			if what == "neuron" {
 				r.Methods = append(r.Methods, "fresh")
 			}
-			plan, child := grow(t, ck, r)
+			plan, child := pt.Grow(t, ck, r)
 			src, ffn, hd := plan.Maps[arch.Hidden].Src, plan.Maps[arch.FFN].Src, plan.Maps[arch.HeadDim].Src
-			bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+			bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 				w := info.Shape[len(info.Shape)-1]
 				switch {
 				case what == "neuron" && strings.HasSuffix(name, "c_fc.weight"):
@@ -234,15 +236,15 @@ func TestNearZerosMagnified(t *testing.T) {
 					}
 				}
 			}, nil))
-			mustRefuse(t, ClaimOf(plan), ck, bad)
+			mustRefuse(t, verify.ClaimOf(plan), ck, bad)
 		})
 	}
 }
 
 // TestPairsBeforeANorm: what cancels only nearly is divided by its own size where a norm follows.
 func TestPairsBeforeANorm(t *testing.T) {
-	ck := random(t, 9, strings.Replace(archtest.Configs["gemma2"], `"rms_norm_eps":0.001`, `"rms_norm_eps":1e-7`, 1), tensor.F32)
-	plan, child := grow(t, ck, expand.Request{Depth: change(t, "+1"), Hidden: change(t, "x3")})
+	ck := pt.Random(t, 9, strings.Replace(archtest.Configs["gemma2"], `"rms_norm_eps":0.001`, `"rms_norm_eps":1e-7`, 1), tensor.F32)
+	plan, child := pt.Grow(t, ck, expand.Request{Depth: pt.Size(t, "+1"), Hidden: pt.Size(t, "x3")})
 	layer := -1
 	for i, l := range plan.Layers {
 		if l.Silent {
@@ -254,8 +256,8 @@ func TestPairsBeforeANorm(t *testing.T) {
 	for i, s := range src {
 		copies[s] = append(copies[s], i)
 	}
-	was := numbers(t, ck)["model.embed_tokens.weight"]
-	bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+	was := pt.Numbers(t, ck)["model.embed_tokens.weight"]
+	bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 		at := func(s string) bool { return strings.HasSuffix(name, fmt.Sprintf("layers.%d.%s.weight", layer, s)) }
 		w := info.Shape[len(info.Shape)-1]
 		switch {
@@ -299,22 +301,22 @@ func TestPairsBeforeANorm(t *testing.T) {
 			}
 		}
 	}, nil))
-	mustRefuse(t, ClaimOf(plan), ck, bad)
+	mustRefuse(t, verify.ClaimOf(plan), ck, bad)
 }
 
 // TestTinyScales: a scale that makes numbers of the least ones of their type is not one rounding away from anything.
 func TestTinyScales(t *testing.T) {
-	ck := random(t, 9, archtest.Configs["mistral"], tensor.F32)
-	plan, child := grow(t, ck, expand.Request{Hidden: change(t, "2x")})
+	ck := pt.Random(t, 9, archtest.Configs["mistral"], tensor.F32)
+	plan, child := pt.Grow(t, ck, expand.Request{Hidden: pt.Size(t, "2x")})
 	const k = 1.1 * 0x1p-146
-	bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+	bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 		if strings.Contains(name, "embed_tokens") || strings.Contains(name, "o_proj") || strings.Contains(name, "down_proj") {
 			for i := range v {
 				v[i] *= k
 			}
 		}
-	}, setKeys(t, child, map[string]any{"rms_norm_eps": ck.Model.Eps * k * k})))
-	claim := ClaimOf(plan)
+	}, pt.SetKeys(t, child, map[string]any{"rms_norm_eps": ck.Model.Eps * k * k})))
+	claim := verify.ClaimOf(plan)
 	m := claim.Maps[arch.Hidden]
 	m.Scale = nil
 	for range m.Src {
@@ -326,15 +328,15 @@ func TestTinyScales(t *testing.T) {
 
 // TestPartsNearlyEqual: parts of a copy whose scores are equal only as far as copies of the stream are.
 func TestPartsNearlyEqual(t *testing.T) {
-	ck := random(t, 9, archtest.Configs["llama"], tensor.F32)
-	plan, child := grow(t, ck, expand.Request{Experts: change(t, "4"), TopK: change(t, "2"), Shards: 2, Hidden: change(t, "x1.5")})
+	ck := pt.Random(t, 9, archtest.Configs["llama"], tensor.F32)
+	plan, child := pt.Grow(t, ck, expand.Request{Experts: pt.Size(t, "4"), TopK: pt.Size(t, "2"), Shards: 2, Hidden: pt.Size(t, "x1.5")})
 	copies := map[int32][]int{}
 	src, write := plan.Maps[arch.Hidden].Src, plan.Maps[arch.Hidden].Write
 	for i, s := range src {
 		copies[s] = append(copies[s], i)
 	}
-	was := numbers(t, ck)["model.embed_tokens.weight"]
-	bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+	was := pt.Numbers(t, ck)["model.embed_tokens.weight"]
+	bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 		w := info.Shape[len(info.Shape)-1]
 		switch {
 		case strings.Contains(name, "embed_tokens"):
@@ -358,13 +360,13 @@ func TestPartsNearlyEqual(t *testing.T) {
 			}
 		}
 	}, nil))
-	mustRefuse(t, ClaimOf(plan), ck, bad)
+	mustRefuse(t, verify.ClaimOf(plan), ck, bad)
 }
 
 // TestPairsAtTheLimit: limits of single tensors do not multiply.
 func TestPairsAtTheLimit(t *testing.T) {
-	ck := random(t, 9, archtest.Configs["mistral"], tensor.F32)
-	plan, child := grow(t, ck, expand.Request{Depth: change(t, "+1"), Pairs: true, Hidden: change(t, "2x")})
+	ck := pt.Random(t, 9, archtest.Configs["mistral"], tensor.F32)
+	plan, child := pt.Grow(t, ck, expand.Request{Depth: pt.Size(t, "+1"), Pairs: true, Hidden: pt.Size(t, "2x")})
 	layer := -1
 	for i, l := range plan.Layers {
 		if l.Pairs {
@@ -372,7 +374,7 @@ func TestPairsAtTheLimit(t *testing.T) {
 		}
 	}
 	w := len(plan.Maps[arch.Hidden].Src)
-	bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+	bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 		at := func(s string) bool { return strings.HasSuffix(name, fmt.Sprintf("layers.%d.%s.weight", layer, s)) }
 		switch {
 		case at("post_attention_layernorm"):
@@ -388,21 +390,21 @@ func TestPairsAtTheLimit(t *testing.T) {
 			writeAgainst(v, info.Shape[1], 1)
 		}
 	}, nil))
-	claim := ClaimOf(plan)
-	claim.Rounded = rounds(1)
+	claim := verify.ClaimOf(plan)
+	claim.Rounded = pt.Steps(1, ck.Model, bad.Model)
 	mustRefuse(t, claim, ck, bad)
 }
 
 // TestRoundingsOfWideSums: eight roundings of huge terms are not eight of their sum.
 func TestRoundingsOfWideSums(t *testing.T) {
 	for _, n := range []int{1, 8} {
-		ck := random(t, 9, archtest.Configs["mistral"], tensor.BF16)
-		plan, child := grow(t, ck, expand.Request{FFN: change(t, "2x"), Split: growth.SplitEven})
+		ck := pt.Random(t, 9, archtest.Configs["mistral"], tensor.BF16)
+		plan, child := pt.Grow(t, ck, expand.Request{FFN: pt.Size(t, "2x"), Split: growth.SplitEven})
 		groups := map[int32][]int{}
 		for i, s := range plan.Maps[arch.FFN].Src {
 			groups[s] = append(groups[s], i)
 		}
-		bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+		bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 			if !strings.Contains(name, "down_proj") {
 				return
 			}
@@ -417,8 +419,8 @@ func TestRoundingsOfWideSums(t *testing.T) {
 				}
 			}
 		}, nil))
-		claim := ClaimOf(plan)
-		claim.Rounded = rounds(n)
+		claim := verify.ClaimOf(plan)
+		claim.Rounded = pt.Steps(n, ck.Model, bad.Model)
 		mustRefuse(t, claim, ck, bad)
 	}
 }
@@ -427,15 +429,15 @@ func TestRoundingsOfWideSums(t *testing.T) {
 func TestWideMeans(t *testing.T) {
 	for _, name := range []string{"gpt2", "gpt_neox"} {
 		t.Run(name, func(t *testing.T) {
-			ck := random(t, 9, archtest.Configs[name], tensor.F32)
+			ck := pt.Random(t, 9, archtest.Configs[name], tensor.F32)
 			to := map[string]string{"gpt2": "16", "gpt_neox": "32"}[name]
-			plan, child := grow(t, ck, expand.Request{Hidden: change(t, to), Methods: []string{"pad"}, FFN: change(t, "2x")})
+			plan, child := pt.Grow(t, ck, expand.Request{Hidden: pt.Size(t, to), Methods: []string{"pad"}, FFN: pt.Size(t, "2x")})
 			groups := map[int32][]int{}
 			src := plan.Maps[arch.Hidden].Src
 			for i, s := range plan.Maps[arch.FFN].Src {
 				groups[s] = append(groups[s], i)
 			}
-			bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+			bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 				w := info.Shape[len(info.Shape)-1]
 				for i, s := range src {
 					if s >= 0 {
@@ -451,7 +453,7 @@ func TestWideMeans(t *testing.T) {
 					}
 				}
 			}, nil))
-			mustRefuse(t, ClaimOf(plan), ck, bad)
+			mustRefuse(t, verify.ClaimOf(plan), ck, bad)
 		})
 	}
 }

@@ -1,8 +1,6 @@
-package verify
+package proof_test
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -11,92 +9,24 @@ import (
 	"testing"
 
 	"famkit/expand"
-	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/arch/archtest"
 	"famkit/internal/proof"
-	"famkit/internal/rowsum"
+	pt "famkit/internal/proof/prooftest"
 	"famkit/internal/tensor"
+	"famkit/internal/verify"
 )
-
-// mustRefuse: a child that computes something else is not proved.
-func mustRefuse(t *testing.T, claim *proof.Claim, parent, child *arch.Checkpoint) {
-	t.Helper()
-	p, err := proof.Prove(context.Background(), claim, parent, child, proof.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := distance(t, parent, child)
-	if !(d > 1e-4) {
-		t.Fatalf("the test itself moves the logits by only %.1e of the largest", d)
-	}
-	if p.Holds() {
-		t.Errorf("%s, though the logits differ by %.3g of the largest:\n%s", p.Verdict, d, text(p))
-	}
-}
-
-func setKeys(t *testing.T, ck *arch.Checkpoint, kv map[string]any) map[string][]byte {
-	t.Helper()
-	raw, _ := format.ReadFile(ck.Source, "config.json")
-	var c map[string]any
-	if err := json.Unmarshal(raw, &c); err != nil {
-		t.Fatal(err)
-	}
-	for k, v := range kv {
-		if v == nil {
-			delete(c, k)
-		} else {
-			c[k] = v
-		}
-	}
-	b, _ := json.Marshal(c)
-	return map[string][]byte{"config.json": b}
-}
-
-// build makes a child of any config whose numbers f gives, by slot.
-
-func build(t *testing.T, files map[string][]byte, d tensor.DType, f func(s arch.Slot) []float64) *arch.Checkpoint {
-	t.Helper()
-	cfg, err := arch.ParseConfig(files["config.json"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := arch.Resolve(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	src := format.FromTensors(nil, nil, files)
-	for _, s := range m.Layout() {
-		info := tensor.Info{Name: s.Name, DType: d, Shape: s.Shape}
-		data := make([]byte, info.Size())
-		tensor.Encode(data, f(s), d)
-		src.AddBytes(info, data)
-	}
-	return bind(t, src)
-}
-
-func numbers(t *testing.T, ck *arch.Checkpoint) map[string][]float64 {
-	out := map[string][]float64{}
-	for _, b := range ck.Tensors {
-		v, err := (&rowsum.Worker{Ctx: context.Background()}).Vector(b.Tensor)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out[b.Info().Name] = v
-	}
-	return out
-}
 
 // TestFreshRotaryPartners: a fresh rotary pair adds to the scores when q has one element of it and k the other.
 func TestFreshRotaryPartners(t *testing.T) {
 	for _, name := range []string{"llama", "mistral", "qwen2", "phi3", "gemma2"} {
 		t.Run(name, func(t *testing.T) {
-			ck := random(t, 8, archtest.Configs[name], tensor.F64)
-			r := expand.Request{HeadDim: change(t, "4x")}
+			ck := pt.Random(t, 8, archtest.Configs[name], tensor.F64)
+			r := expand.Request{HeadDim: pt.Size(t, "4x")}
 			if _, err := expand.Compile(ck, r); err != nil {
 				t.Fatal(err)
 			}
-			plan, child := grow(t, ck, r)
+			plan, child := pt.Grow(t, ck, r)
 			src := plan.Maps[arch.HeadDim].Src
 			m := child.Model
 			hd, half := m.HeadDim, m.Turned()/2
@@ -108,7 +38,7 @@ func TestFreshRotaryPartners(t *testing.T) {
 				}
 			}
 			rng := rand.New(rand.NewPCG(1, 2))
-			bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+			bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 				w := info.Shape[len(info.Shape)-1]
 				if len(info.Shape) == 1 {
 					w = 1
@@ -143,33 +73,33 @@ func TestFreshRotaryPartners(t *testing.T) {
 					}
 				}
 			}, nil))
-			mustRefuse(t, ClaimOf(plan), ck, bad)
+			mustRefuse(t, verify.ClaimOf(plan), ck, bad)
 		})
 	}
 }
 
 // TestFreshNeuronsConv1D: GPT-2's projections are stored [in, out]: a fresh neuron that is read is found there too.
 func TestFreshNeuronsConv1D(t *testing.T) {
-	ck := random(t, 8, archtest.Configs["gpt2"], tensor.F64)
-	r := expand.Request{FFN: change(t, "x1.5"), Methods: []string{"fresh"}}
-	plan, child := grow(t, ck, r)
-	bad := bind(t, spoiled(t, child, func(name string, _ tensor.Info, v []float64) {
+	ck := pt.Random(t, 8, archtest.Configs["gpt2"], tensor.F64)
+	r := expand.Request{FFN: pt.Size(t, "x1.5"), Methods: []string{"fresh"}}
+	plan, child := pt.Grow(t, ck, r)
+	bad := pt.Bind(t, pt.Spoil(t, child, func(name string, _ tensor.Info, v []float64) {
 		if strings.HasSuffix(name, "mlp.c_proj.weight") {
 			v[len(v)-1]++
 		}
 	}, nil))
-	mustRefuse(t, ClaimOf(plan), ck, bad)
+	mustRefuse(t, verify.ClaimOf(plan), ck, bad)
 }
 
 // TestFreshHeadsConv1D: the same of fresh elements of heads.
 func TestFreshHeadsConv1D(t *testing.T) {
 	for _, name := range []string{"gpt2", "gpt_neox"} {
-		ck := random(t, 8, archtest.Configs[name], tensor.F64)
-		r := expand.Request{HeadDim: change(t, "4x"), Hidden: change(t, "4x")}
-		plan, child := grow(t, ck, r)
+		ck := pt.Random(t, 8, archtest.Configs[name], tensor.F64)
+		r := expand.Request{HeadDim: pt.Size(t, "4x"), Hidden: pt.Size(t, "4x")}
+		plan, child := pt.Grow(t, ck, r)
 		old := plan.Maps[arch.HeadDim].Src
 		hd := len(old)
-		bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+		bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 			switch {
 			case strings.HasSuffix(name, "c_proj.weight") && strings.Contains(name, "attn"):
 				w := info.Shape[1]
@@ -187,15 +117,15 @@ func TestFreshHeadsConv1D(t *testing.T) {
 				}
 			}
 		}, nil))
-		mustRefuse(t, ClaimOf(plan), ck, bad)
+		mustRefuse(t, verify.ClaimOf(plan), ck, bad)
 	}
 }
 
 // TestElementsTwice: elements of a head that stand there several times count several times in the scores.
 func TestElementsTwice(t *testing.T) {
-	ck := random(t, 8, archtest.Configs["gpt2"], tensor.F64)
-	r := expand.Request{HeadDim: change(t, "4x"), Hidden: change(t, "4x")}
-	plan, child := grow(t, ck, r)
+	ck := pt.Random(t, 8, archtest.Configs["gpt2"], tensor.F64)
+	r := expand.Request{HeadDim: pt.Size(t, "4x"), Hidden: pt.Size(t, "4x")}
+	plan, child := pt.Grow(t, ck, r)
 	m := child.Model
 	hd := m.HeadDim
 	old := plan.Maps[arch.HeadDim].Src
@@ -211,7 +141,7 @@ func TestElementsTwice(t *testing.T) {
 			src[i] = 0 // element 0, many times
 		}
 	}
-	bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+	bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 		n := 3 * m.Hidden
 		if strings.Contains(name, "attn.c_attn") {
 			for row := range len(v) / n {
@@ -226,17 +156,17 @@ func TestElementsTwice(t *testing.T) {
 			}
 		}
 	}, nil))
-	claim := ClaimOf(plan)
+	claim := verify.ClaimOf(plan)
 	claim.Maps[arch.HeadDim] = proof.Map{Src: src}
 	mustRefuse(t, claim, ck, bad)
 }
 
 // TestElementsLost: an element of a head that the output projection does not read may be read by the scores.
 func TestElementsLost(t *testing.T) {
-	ck := random(t, 8, archtest.Configs["mistral"], tensor.F64)
+	ck := pt.Random(t, 8, archtest.Configs["mistral"], tensor.F64)
 	m := ck.Model
 	half := m.HeadDim / 2
-	parent := bind(t, spoiled(t, ck, func(name string, info tensor.Info, v []float64) {
+	parent := pt.Bind(t, pt.Spoil(t, ck, func(name string, info tensor.Info, v []float64) {
 		if strings.Contains(name, "o_proj") { // nothing reads elements 0 and half of any head
 			for r := range info.Shape[0] {
 				for h := range m.Heads {
@@ -246,7 +176,7 @@ func TestElementsLost(t *testing.T) {
 			}
 		}
 	}, nil))
-	bad := bind(t, spoiled(t, parent, func(name string, info tensor.Info, v []float64) {
+	bad := pt.Bind(t, pt.Spoil(t, parent, func(name string, info tensor.Info, v []float64) {
 		heads := 0
 		if strings.Contains(name, "q_proj") {
 			heads = m.Heads
@@ -271,13 +201,13 @@ func TestElementsLost(t *testing.T) {
 
 // TestFreshHeadsUnderFullNorm: OLMo 2 norms all heads at once, so a fresh head must be zero in q and k.
 func TestFreshHeadsUnderFullNorm(t *testing.T) {
-	ck := random(t, 8, archtest.Configs["olmo2"], tensor.F64)
+	ck := pt.Random(t, 8, archtest.Configs["olmo2"], tensor.F64)
 	m := ck.Model
-	was := numbers(t, ck)
+	was := pt.Numbers(t, ck)
 	eps := m.Eps / 4
-	files := setKeys(t, ck, map[string]any{"num_attention_heads": 4 * m.Heads, "num_key_value_heads": 4 * m.KVHeads, "head_dim": m.HeadDim, "rms_norm_eps": eps})
+	files := pt.SetKeys(t, ck, map[string]any{"num_attention_heads": 4 * m.Heads, "num_key_value_heads": 4 * m.KVHeads, "head_dim": m.HeadDim, "rms_norm_eps": eps})
 	rng := rand.New(rand.NewPCG(1, 2))
-	child := build(t, files, tensor.F64, func(s arch.Slot) []float64 {
+	child := pt.Build(t, files, tensor.F64, func(s arch.Slot) []float64 {
 		n := 1
 		for _, x := range s.Shape {
 			n *= x
@@ -345,12 +275,12 @@ func TestFreshHeadsUnderFullNorm(t *testing.T) {
 // TestDenseLayerBesideParts: a dense layer of a child whose experts are parts counts whole.
 func TestDenseLayerBesideParts(t *testing.T) {
 	config := strings.Replace(archtest.Configs["qwen3"], `"attention_bias":true`, `"attention_bias":false`, 1)
-	ck := random(t, 9, config, tensor.F64)
-	was := numbers(t, ck)
-	plan, grown := grow(t, ck, expand.Request{Experts: change(t, "4"), TopK: change(t, "2"), Shards: 2})
-	is := numbers(t, grown)
-	files := setKeys(t, grown, map[string]any{"mlp_only_layers": []int{0}, "decoder_sparse_step": 1})
-	child := build(t, files, tensor.F64, func(s arch.Slot) []float64 {
+	ck := pt.Random(t, 9, config, tensor.F64)
+	was := pt.Numbers(t, ck)
+	plan, grown := pt.Grow(t, ck, expand.Request{Experts: pt.Size(t, "4"), TopK: pt.Size(t, "2"), Shards: 2})
+	is := pt.Numbers(t, grown)
+	files := pt.SetKeys(t, grown, map[string]any{"mlp_only_layers": []int{0}, "decoder_sparse_step": 1})
+	child := pt.Build(t, files, tensor.F64, func(s arch.Slot) []float64 {
 		if v, ok := is[s.Name]; ok {
 			return v
 		}
@@ -362,24 +292,24 @@ func TestDenseLayerBesideParts(t *testing.T) {
 		}
 		return v
 	})
-	mustRefuse(t, ClaimOf(plan), ck, child)
+	mustRefuse(t, verify.ClaimOf(plan), ck, child)
 }
 
 // TestPermutedTies: among experts of equal scores the machine decides, so they may not change places.
 func TestPermutedTies(t *testing.T) {
 	for _, name := range []string{"mixtral", "qwen3_moe"} {
-		ck := random(t, 9, archtest.Configs[name], tensor.F64)
+		ck := pt.Random(t, 9, archtest.Configs[name], tensor.F64)
 		m := ck.Model
-		parent := bind(t, spoiled(t, ck, func(name string, info tensor.Info, v []float64) {
+		parent := pt.Bind(t, pt.Spoil(t, ck, func(name string, info tensor.Info, v []float64) {
 			if w := info.Shape[len(info.Shape)-1]; strings.HasSuffix(name, "moe.gate.weight") || strings.HasSuffix(name, "mlp.gate.weight") {
 				for e := range info.Shape[0] {
 					copy(v[e*w:(e+1)*w], v[:w])
 				}
 			}
 		}, nil))
-		was := numbers(t, parent)
+		was := pt.Numbers(t, parent)
 		n := m.MoE.Experts
-		child := bind(t, spoiled(t, parent, func(name string, info tensor.Info, v []float64) {
+		child := pt.Bind(t, pt.Spoil(t, parent, func(name string, info tensor.Info, v []float64) {
 			for e := range n {
 				if tag := fmt.Sprintf("experts.%d.", e); strings.Contains(name, tag) {
 					copy(v, was[strings.Replace(name, tag, fmt.Sprintf("experts.%d.", n-1-e), 1)])
@@ -398,8 +328,8 @@ func TestPermutedTies(t *testing.T) {
 
 // TestTiesOfZeros: a zero's sign hides no tie.
 func TestTiesOfZeros(t *testing.T) {
-	ck := random(t, 9, archtest.Configs["mixtral-tied"], tensor.F64) // one of three is used
-	parent := bind(t, spoiled(t, ck, func(name string, info tensor.Info, v []float64) {
+	ck := pt.Random(t, 9, archtest.Configs["mixtral-tied"], tensor.F64) // one of three is used
+	parent := pt.Bind(t, pt.Spoil(t, ck, func(name string, info tensor.Info, v []float64) {
 		if w := info.Shape[len(info.Shape)-1]; strings.HasSuffix(name, "moe.gate.weight") {
 			for e := range info.Shape[0] {
 				copy(v[e*w:(e+1)*w], v[:w])
@@ -409,8 +339,8 @@ func TestTiesOfZeros(t *testing.T) {
 			v[2*w+1] = math.Copysign(0, -1)
 		}
 	}, nil))
-	plan, child := grow(t, parent, expand.Request{Experts: change(t, "2x"), TopK: change(t, "2")})
-	mustRefuse(t, ClaimOf(plan), parent, child)
+	plan, child := pt.Grow(t, parent, expand.Request{Experts: pt.Size(t, "2x"), TopK: pt.Size(t, "2")})
+	mustRefuse(t, verify.ClaimOf(plan), parent, child)
 }
 
 // TestConfigsThatDiffer: a child whose config.json alone says something else is refused by the condition that it breaks.
@@ -437,16 +367,16 @@ func TestConfigsThatDiffer(t *testing.T) {
 		{"gemma2", map[string]any{"query_pre_attn_scalar": 7}, "readers"},
 		{"gpt2", map[string]any{"scale_attn_by_inverse_layer_idx": true}, ""},
 	} {
-		ck := random(t, 8, archtest.Configs[c.config], tensor.F32)
-		plan, child := grow(t, ck, expand.Request{Depth: change(t, "+1")})
-		bad, err := arch.Bind(spoiled(t, child, nil, setKeys(t, child, c.keys)))
+		ck := pt.Random(t, 8, archtest.Configs[c.config], tensor.F32)
+		plan, child := pt.Grow(t, ck, expand.Request{Depth: pt.Size(t, "+1")})
+		bad, err := arch.Bind(pt.Spoil(t, child, nil, pt.SetKeys(t, child, c.keys)))
 		if err != nil {
 			if c.want != "" {
 				t.Errorf("%s %v: %v", c.config, c.keys, err)
 			}
 			continue
 		}
-		p := prove(t, plan, ck, bad)
+		p := judged(t, verify.ClaimOf(plan), ck, bad)
 		broken := ""
 		for _, k := range p.Conditions {
 			if k.Verdict == proof.Different && broken == "" {
@@ -461,8 +391,8 @@ func TestConfigsThatDiffer(t *testing.T) {
 
 // TestTiedChild: a child may not tie a head that was the parent's own.
 func TestTiedChild(t *testing.T) {
-	ck := random(t, 8, archtest.Configs["llama"], tensor.F32)
-	was := numbers(t, ck)
-	child := build(t, setKeys(t, ck, map[string]any{"tie_word_embeddings": true}), tensor.F32, func(s arch.Slot) []float64 { return was[s.Name] })
+	ck := pt.Random(t, 8, archtest.Configs["llama"], tensor.F32)
+	was := pt.Numbers(t, ck)
+	child := pt.Build(t, pt.SetKeys(t, ck, map[string]any{"tie_word_embeddings": true}), tensor.F32, func(s arch.Slot) []float64 { return was[s.Name] })
 	mustRefuse(t, &proof.Claim{Layers: []int{0, 1, 2}[:ck.Model.Layers]}, ck, child)
 }

@@ -1,4 +1,4 @@
-package verify
+package proof_test
 
 import (
 	"context"
@@ -13,7 +13,9 @@ import (
 	"famkit/internal/arch/archtest"
 	"famkit/internal/growth"
 	"famkit/internal/proof"
+	pt "famkit/internal/proof/prooftest"
 	"famkit/internal/tensor"
+	"famkit/internal/verify"
 )
 
 // otherNeighbours gives the second copy of every channel the float32 on the other side of what it should be, where one rounding
@@ -39,10 +41,10 @@ func otherNeighbours(v, was []float64, w int, copies map[int32][]int, write []fl
 
 // TestHugeShares: huge terms that cancel are no rounding of what they should add up to.
 func TestHugeShares(t *testing.T) {
-	ck := random(t, 9, archtest.Configs["mistral"], tensor.F32)
-	plan, child := grow(t, ck, expand.Request{Hidden: change(t, "x1.5"), FFN: change(t, "2x")})
+	ck := pt.Random(t, 9, archtest.Configs["mistral"], tensor.F32)
+	plan, child := pt.Grow(t, ck, expand.Request{Hidden: pt.Size(t, "x1.5"), FFN: pt.Size(t, "2x")})
 	src := plan.Maps[arch.FFN].Src
-	bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+	bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 		if strings.Contains(name, "down_proj") {
 			w := info.Shape[1]
 			for r := range info.Shape[0] {
@@ -58,27 +60,27 @@ func TestHugeShares(t *testing.T) {
 			}
 		}
 	}, nil))
-	mustRefuse(t, ClaimOf(plan), ck, bad)
+	mustRefuse(t, verify.ClaimOf(plan), ck, bad)
 }
 
 // TestMagnifiedRounding: copies of the stream that were rounded unlike, whose difference is read with a huge weight: the sums are exact.
 func TestMagnifiedRounding(t *testing.T) {
-	ck := random(t, 9, archtest.Configs["mistral"], tensor.F32)
-	ck = bind(t, spoiled(t, ck, func(name string, info tensor.Info, v []float64) {
+	ck := pt.Random(t, 9, archtest.Configs["mistral"], tensor.F32)
+	ck = pt.Bind(t, pt.Spoil(t, ck, func(name string, info tensor.Info, v []float64) {
 		if strings.Contains(name, "lm_head") {
 			for i := range v {
 				v[i] = math.Round(v[i]*8) / 8
 			}
 		}
 	}, nil))
-	plan, child := grow(t, ck, expand.Request{Hidden: change(t, "x1.5"), Split: growth.SplitEven})
+	plan, child := pt.Grow(t, ck, expand.Request{Hidden: pt.Size(t, "x1.5"), Split: growth.SplitEven})
 	src, write := plan.Maps[arch.Hidden].Src, plan.Maps[arch.Hidden].Write
 	copies := map[int32][]int{}
 	for i, s := range src {
 		copies[s] = append(copies[s], i)
 	}
-	was := numbers(t, ck)["model.embed_tokens.weight"]
-	bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+	was := pt.Numbers(t, ck)["model.embed_tokens.weight"]
+	bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 		w := info.Shape[len(info.Shape)-1]
 		switch {
 		case strings.Contains(name, "embed_tokens"): // the other neighbour, where one rounding allows it
@@ -94,16 +96,16 @@ func TestMagnifiedRounding(t *testing.T) {
 			}
 		}
 	}, nil))
-	mustRefuse(t, ClaimOf(plan), ck, bad)
+	mustRefuse(t, verify.ClaimOf(plan), ck, bad)
 }
 
 // TestMagnifiedMeans: under LayerNorm with padding the new channels are zero but for the rounding of the means: what reads them has a limit.
 func TestMagnifiedMeans(t *testing.T) {
 	for _, gain := range []bool{false, true} {
-		ck := random(t, 9, archtest.Configs["gpt2"], tensor.F32)
-		plan, child := grow(t, ck, expand.Request{Hidden: change(t, "16"), Methods: []string{"pad"}})
+		ck := pt.Random(t, 9, archtest.Configs["gpt2"], tensor.F32)
+		plan, child := pt.Grow(t, ck, expand.Request{Hidden: pt.Size(t, "16"), Methods: []string{"pad"}})
 		src := plan.Maps[arch.Hidden].Src
-		bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+		bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 			switch {
 			case gain && strings.Contains(name, "ln_") && strings.HasSuffix(name, ".weight"):
 				for i, s := range src {
@@ -122,7 +124,7 @@ func TestMagnifiedMeans(t *testing.T) {
 				}
 			}
 		}, nil))
-		mustRefuse(t, ClaimOf(plan), ck, bad)
+		mustRefuse(t, verify.ClaimOf(plan), ck, bad)
 	}
 }
 
@@ -149,12 +151,12 @@ func writeAgainst(v []float64, w int, x float64) {
 
 // TestMagnifiedPairs: pairs that cancel only nearly, since rounded gains count as equal, have a limit.
 func TestMagnifiedPairs(t *testing.T) {
-	ck := random(t, 9, archtest.Configs["mistral"], tensor.F32)
-	plan, child := grow(t, ck, expand.Request{Depth: change(t, "+1"), Pairs: true, Hidden: change(t, "2x")})
+	ck := pt.Random(t, 9, archtest.Configs["mistral"], tensor.F32)
+	plan, child := pt.Grow(t, ck, expand.Request{Depth: pt.Size(t, "+1"), Pairs: true, Hidden: pt.Size(t, "2x")})
 	layer := slices.IndexFunc(plan.Layers, func(l growth.LayerFrom) bool { return l.Pairs })
 	hid := plan.Maps[arch.Hidden].Src
 	w := len(hid)
-	bad := bind(t, spoiled(t, child, func(name string, info tensor.Info, v []float64) {
+	bad := pt.Bind(t, pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 		at := func(s string) bool { return strings.HasSuffix(name, fmt.Sprintf("layers.%d.%s.weight", layer, s)) }
 		switch {
 		case at("post_attention_layernorm"):
@@ -167,14 +169,14 @@ func TestMagnifiedPairs(t *testing.T) {
 			writeAgainst(v, info.Shape[1], 0x1p30)
 		}
 	}, nil))
-	claim := ClaimOf(plan)
-	claim.Rounded = rounds(1)
+	claim := verify.ClaimOf(plan)
+	claim.Rounded = pt.Steps(1, ck.Model, bad.Model)
 	mustRefuse(t, claim, ck, bad)
 }
 
 // TestClaimedRoundings: plans that only say that they round allow no rounding.
 func TestClaimedRoundings(t *testing.T) {
-	ck := random(t, 9, archtest.Configs["mistral"], tensor.BF16)
+	ck := pt.Random(t, 9, archtest.Configs["mistral"], tensor.BF16)
 	m := ck.Model
 	var plans []*growth.Plan
 	for range 64 {
@@ -184,55 +186,22 @@ func TestClaimedRoundings(t *testing.T) {
 		}
 		plans = append(plans, p)
 	}
-	bad := bind(t, spoiled(t, ck, func(name string, info tensor.Info, v []float64) {
+	bad := pt.Bind(t, pt.Spoil(t, ck, func(name string, info tensor.Info, v []float64) {
 		for i := range v {
 			v[i] *= 1.2
 		}
 	}, nil))
-	claim, err := Chain(plans)
+	claim, err := verify.Chain(plans)
 	if err != nil {
 		t.Fatal(err)
 	}
 	mustRefuse(t, claim, ck, bad)
 }
 
-// TestClaimedRoundingsOfProof: nor does a stored proof that says so.
-func TestClaimedRoundingsOfProof(t *testing.T) {
-	ck := random(t, 9, archtest.Configs["mistral"], tensor.BF16)
-	bad := bind(t, spoiled(t, ck, func(name string, info tensor.Info, v []float64) {
-		for i := range v {
-			v[i] *= 1.2
-		}
-	}, nil))
-	claim := &proof.Claim{Rounded: rounds(64)}
-	for i := range ck.Model.Layers {
-		claim.Layers = append(claim.Layers, i)
-	}
-	p, err := proof.Prove(context.Background(), claim, ck, bad, proof.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := sign(context.Background(), p, ck.Source, bad.Source); err != nil {
-		t.Fatal(err)
-	}
-	p.Parent.Path, p.Child.Path = "a", "b"
-	q, err := proof.Parse("x", p.JSON())
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := Recheck(context.Background(), q, ck.Source, bad.Source, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Equal {
-		t.Errorf("accepted, though the logits differ by %.3g of the largest", distance(t, ck, bad))
-	}
-}
-
 // TestNaNInParent: a NaN in the parent alone is a difference, and no crash.
 func TestNaNInParent(t *testing.T) {
-	ck := random(t, 9, archtest.Configs["mistral"], tensor.F32)
-	parent := bind(t, spoiled(t, ck, func(name string, info tensor.Info, v []float64) {
+	ck := pt.Random(t, 9, archtest.Configs["mistral"], tensor.F32)
+	parent := pt.Bind(t, pt.Spoil(t, ck, func(name string, info tensor.Info, v []float64) {
 		if strings.Contains(name, "layers.0.mlp.up_proj") {
 			v[0] = math.NaN()
 		}
@@ -248,13 +217,4 @@ func TestNaNInParent(t *testing.T) {
 	if p.Holds() {
 		t.Errorf("proved:\n%s", text(p))
 	}
-}
-
-// rounds are n claimed roundings, of growths that are not named.
-func rounds(n int) []proof.Step {
-	var out []proof.Step
-	for range n {
-		out = append(out, proof.Step{Roundings: 1})
-	}
-	return out
 }
