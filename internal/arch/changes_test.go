@@ -57,15 +57,15 @@ func TestRoundedOnLoading(t *testing.T) {
 		parent, child *arch.Checkpoint
 		fatal, noted  bool
 	}{
-		"all BF16":                       {parent: s(bf16, bf16, ""), child: s(bf16, bf16, "bfloat16")},
-		"BF16 as F32":                    {parent: s(bf16, bf16, "bfloat16"), child: s(bf16, f32, "float32")},
-		"BF16 as F32, held as BF16":      {parent: s(bf16, bf16, "bfloat16"), child: s(bf16, f32, "bfloat16")},
-		"F32 held as BF16":               {parent: s(bf16, bf16, "bfloat16"), child: s(f32, f32, "bfloat16"),
+		"all BF16":                  {parent: s(bf16, bf16, ""), child: s(bf16, bf16, "bfloat16")},
+		"BF16 as F32":               {parent: s(bf16, bf16, "bfloat16"), child: s(bf16, f32, "float32")},
+		"BF16 as F32, held as BF16": {parent: s(bf16, bf16, "bfloat16"), child: s(bf16, f32, "bfloat16")},
+		"F32 held as BF16": {parent: s(bf16, bf16, "bfloat16"), child: s(f32, f32, "bfloat16"),
 			fatal: true},
 		"F32 held as F16":                {parent: s(f32, f32, ""), child: s(f32, f32, "float16"), fatal: true},
 		"BF16 held as F16, which has it": {parent: s(bf16, bf16, ""), child: s(bf16, bf16, "float16")},
 		"F16 held as BF16":               {parent: s(f16, f16, ""), child: s(f16, f16, "bfloat16"), fatal: true},
-		"both held as BF16":              {parent: s(f32, f32, "bfloat16"), child: s(f32, f32, "bfloat16"),
+		"both held as BF16": {parent: s(f32, f32, "bfloat16"), child: s(f32, f32, "bfloat16"),
 			noted: true},
 		"F64, which transformers 4 cuts": {parent: s(f64, f64, ""), child: s(f64, f64, ""), noted: true},
 		"F64 in the child alone":         {parent: s(f32, f32, ""), child: s(f64, f64, ""), fatal: true},

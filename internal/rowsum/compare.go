@@ -61,7 +61,7 @@ type Outcome struct {
 	Allowed   float64
 	// Small: numbers near the smallest of their type were moved by more than that; see budget.go.
 	Small bool
-	Bad     *Counterexample
+	Bad   *Counterexample
 	// Wide is the first sum whose terms are larger than it is, which would magnify what copies differ by.
 	Wide *Counterexample
 	// Excess is, of gains that are stored less an offset, how far each was moved beyond what rounding it with the offset
