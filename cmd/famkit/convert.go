@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -78,9 +77,9 @@ func parseDType(s string) (tensor.DType, error) {
 }
 
 func printConvert(w io.Writer, a *job.Converted) {
-	_, _ = fmt.Fprintf(w, "%s: %d tensors, %s parameters, %s, %s\n", a.Output, a.Tensors, countText(a.Params), strings.Join(a.DTypes, " "), bytesText(a.Bytes))
-	_, _ = fmt.Fprintf(w, "files     %s\n", strings.Join(a.Files, ", "))
+	say(w, "%s: %d tensors, %s parameters, %s, %s\n", a.Output, a.Tensors, countText(a.Params), strings.Join(a.DTypes, " "), bytesText(a.Bytes))
+	say(w, "files     %s\n", strings.Join(a.Files, ", "))
 	if !a.Written {
-		_, _ = fmt.Fprintf(w, "disk      %s free\nmemory    at most %s\n", bytesText(a.Free), bytesText(a.Memory))
+		say(w, "disk      %s free\nmemory    at most %s\n", bytesText(a.Free), bytesText(a.Memory))
 	}
 }

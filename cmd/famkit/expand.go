@@ -95,8 +95,8 @@ func printExpanded(w io.Writer, r *job.Expanded) {
 		printPlan(w, r)
 		return
 	}
-	_, _ = fmt.Fprintf(w, "%s: %s parameters, %s; %s\n", r.Output, countText(r.Params), bytesText(r.Bytes), sizesText(r.Plan))
-	_, _ = fmt.Fprintln(w, functionText(r.Plan))
+	say(w, "%s: %s parameters, %s; %s\n", r.Output, countText(r.Params), bytesText(r.Bytes), sizesText(r.Plan))
+	say(w, "%s\n", functionText(r.Plan))
 }
 
 // layersText lists the parent's layer numbers, silent copies in brackets: 0 (0) 1 (1).

@@ -47,21 +47,21 @@ func sizesText(p *growth.Plan) string {
 
 func printPlan(w io.Writer, a *job.Expanded) {
 	p := a.Plan
-	_, _ = fmt.Fprintf(w, "output    %s\ngrowth    %s: %s\nfunction  %s\n", a.Output, p.Arch, sizesText(p), functionText(p))
+	say(w, "output    %s\ngrowth    %s: %s\nfunction  %s\n", a.Output, p.Arch, sizesText(p), functionText(p))
 	if p.ChildArch != "" {
-		_, _ = fmt.Fprintf(w, "becomes   %s\n", p.ChildArch)
+		say(w, "becomes   %s\n", p.ChildArch)
 	}
 	for _, axis := range p.Grows() {
-		_, _ = fmt.Fprintf(w, "method    %s: %s\n", axis, p.Methods[axis])
+		say(w, "method    %s: %s\n", axis, p.Methods[axis])
 	}
 	if p.To.Layers != p.From.Layers {
-		_, _ = fmt.Fprintf(w, "layers    %s\n", layersText(p.Layers))
+		say(w, "layers    %s\n", layersText(p.Layers))
 	}
-	_, _ = fmt.Fprintf(w, "symmetry  %s, seed %d\n", symmetryText(p.Split), p.Seed)
-	_, _ = fmt.Fprintf(w, "size      %s parameters, %s\n", countText(a.Params), bytesText(a.Bytes))
-	_, _ = fmt.Fprintf(w, "disk      %s free\nmemory    at most %s\n", bytesText(a.Free), bytesText(a.Memory))
+	say(w, "symmetry  %s, seed %d\n", symmetryText(p.Split), p.Seed)
+	say(w, "size      %s parameters, %s\n", countText(a.Params), bytesText(a.Bytes))
+	say(w, "disk      %s free\nmemory    at most %s\n", bytesText(a.Free), bytesText(a.Memory))
 	for _, t := range a.Tensors {
-		_, _ = fmt.Fprintln(w, t)
+		say(w, "%s\n", t)
 	}
 }
 

@@ -54,7 +54,7 @@ type inspection job.Inspection
 func (a *inspection) print(w io.Writer, all bool) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	row := func(key, format string, v ...any) {
-		_, _ = fmt.Fprintf(tw, "%s\t%s\n", key, fmt.Sprintf(format, v...))
+		say(tw, "%s\t%s\n", key, fmt.Sprintf(format, v...))
 	}
 	row("path", "%s", a.Path)
 	row("container", "%s, %s", a.Container, units.Plural(len(a.Files), "file"))
@@ -140,7 +140,7 @@ func (a *inspection) printTensors(w io.Writer, all bool) {
 		if !all && t.Mark == "" {
 			continue
 		}
-		_, _ = fmt.Fprintf(tw, "%s\t%s\t%v\t%s\n", t.Name, t.DType, t.Shape, t.Mark)
+		say(tw, "%s\t%s\t%v\t%s\n", t.Name, t.DType, t.Shape, t.Mark)
 	}
 	_ = tw.Flush()
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
@@ -44,7 +43,7 @@ func runLogits(u *ui, c *cli.Context) error {
 	r, err := job.WriteLogits(c.Context, job.LogitsOptions{Model: c.Args().First(), IDs: c.String("ids"), Output: c.String("out"),
 		Engine: c.String("engine"), Precision: c.String("precision"), Threads: c.Int("threads"), Force: c.Bool("force")}, u.observe())
 	return u.result(r, err, func(w io.Writer) {
-		_, _ = fmt.Fprintf(w, "%s: logits %v, %s, by engine %s\n", r.Output, r.Shape, r.DType, r.Engine)
+		say(w, "%s: logits %v, %s, by engine %s\n", r.Output, r.Shape, r.DType, r.Engine)
 	})
 }
 

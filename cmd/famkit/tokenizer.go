@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -74,11 +73,11 @@ func tokenizerTrainCommand(u *ui) *cli.Command {
 
 // printTokenizer also says what the config.json of a model needs to agree with the tokenizer.
 func printTokenizer(w io.Writer, a *job.TrainedTokenizer) {
-	_, _ = fmt.Fprintf(w, "%s: %s tokens from %s files, %s\n", filepath.Join(a.Path, "tokenizer.json"),
+	say(w, "%s: %s tokens from %s files, %s\n", filepath.Join(a.Path, "tokenizer.json"),
 		countText(int64(a.Vocab)),
 		countText(int64(a.Files)), bytesText(a.Bytes))
 	if len(a.Special) > 0 {
-		_, _ = fmt.Fprintf(w,
+		say(w,
 			"%q (0) begins and ends documents; a config.json for it: \"vocab_size\": %d, \"bos_token_id\": 0, \"eos_token_id\": 0\n",
 			a.Special[0], a.Vocab)
 	}
@@ -145,7 +144,7 @@ func tokenizerDecodeCommand(u *ui) *cli.Command {
 			return u.answer(struct {
 				Schema int    `json:"schema"`
 				Text   string `json:"text"`
-			}{1, text}, func(w io.Writer) { _, _ = io.WriteString(w, text) })
+			}{1, text}, func(io.Writer) { u.plainText(text) })
 		},
 	}
 }

@@ -22,17 +22,17 @@ func printTrained(w io.Writer, r *train.Result) {
 		printTrainPlan(w, r)
 		return
 	case r.Ran == 0 && !r.Written && r.EvalLoss != nil:
-		_, _ = fmt.Fprintf(w, "%s: evaluation loss %.4f; nothing was trained or written\n", r.Plan.From, *r.EvalLoss)
+		say(w, "%s: evaluation loss %.4f; nothing was trained or written\n", r.Plan.From, *r.EvalLoss)
 		return
 	}
-	_, _ = fmt.Fprintf(w, "%s: step %d, %s tokens in %.1f s", r.Out, r.Step, countText(r.Tokens), r.Seconds)
+	say(w, "%s: step %d, %s tokens in %.1f s", r.Out, r.Step, countText(r.Tokens), r.Seconds)
 	if r.Loss != 0 {
-		_, _ = fmt.Fprintf(w, ", loss %.4f", r.Loss)
+		say(w, ", loss %.4f", r.Loss)
 	}
 	if r.EvalLoss != nil {
-		_, _ = fmt.Fprintf(w, ", evaluation %.4f", *r.EvalLoss)
+		say(w, ", evaluation %.4f", *r.EvalLoss)
 	}
-	_, _ = fmt.Fprintln(w)
+	say(w, "\n")
 }
 
 // nothingToDo says why a run did nothing.
@@ -49,9 +49,9 @@ func nothingToDo(o train.Options, r *train.Result) string {
 func printTrainPlan(w io.Writer, r *train.Result) {
 	s, p := r.Settings, r.Plan
 	line := func(name, format string, a ...any) {
-		_, _ = fmt.Fprintf(w, "%-10s"+format+"\n", append([]any{name}, a...)...)
+		say(w, "%-10s"+format+"\n", append([]any{name}, a...)...)
 	}
-	_, _ = fmt.Fprintf(w, "would train %s parameters for %d steps of %d x %d x %d tokens on %s in %s, %d threads\n",
+	say(w, "would train %s parameters for %d steps of %d x %d x %d tokens on %s in %s, %d threads\n",
 		countText(r.Params), p.Steps-p.First+1, s.Batch, s.Accum, s.Seq, r.Engine, s.Precision, s.Threads)
 	line("begins", "%s", beginText(p))
 	line("optimizer", "%s", optimizerText(p))

@@ -15,6 +15,7 @@ import (
 
 	"famkit/internal/fault"
 	"famkit/internal/job"
+	"famkit/internal/printable"
 	"famkit/internal/units"
 )
 
@@ -36,14 +37,14 @@ func newUI(out, errw io.Writer) *ui { return &ui{out: out, err: errw} }
 // answer prints v as one JSON object under --json, else what text writes.
 func (u *ui) answer(v any, text func(w io.Writer)) error {
 	if !u.json {
-		text(u.out)
+		text(screen(u.out))
 		return nil
 	}
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
 		return err
 	}
-	_, err = u.out.Write(append(b, '\n'))
+	_, err = u.out.Write(append(printable.JSON(b), '\n'))
 	return err
 }
 
@@ -53,7 +54,7 @@ func (u *ui) lastRow(v any) error {
 	if err != nil {
 		return err
 	}
-	_, err = u.out.Write(append(b, '\n'))
+	_, err = u.out.Write(append(printable.JSON(b), '\n'))
 	return err
 }
 
@@ -91,14 +92,14 @@ func (u *ui) observe() job.Observer {
 // note prints a message for the user on standard error.
 func (u *ui) note(format string, a ...any) {
 	if !u.json && !u.quiet {
-		_, _ = fmt.Fprintf(u.err, "famkit: "+format+"\n", a...)
+		say(screen(u.err), "famkit: "+format+"\n", a...)
 	}
 }
 
 // warn prints a message that even --quiet shows.
 func (u *ui) warn(format string, a ...any) {
 	if !u.json {
-		_, _ = fmt.Fprintf(u.err, "famkit: warning: "+format+"\n", a...)
+		say(screen(u.err), "famkit: warning: "+format+"\n", a...)
 	}
 }
 
@@ -121,16 +122,17 @@ func (u *ui) exit(ctx context.Context, err error) int {
 	message, hint := fault.Text(err, flagText), fault.HintText(err, flagText)
 	if u.json || u.jsonAsked {
 		b, _ := json.Marshal(jsonError{"error", code, message, hint})
-		_, _ = fmt.Fprintln(u.err, string(b))
+		_, _ = fmt.Fprintln(u.err, string(printable.JSON(b)))
 		return code
 	}
 	prefix := "famkit: error: "
 	if code > 128 { // a signal is no error
 		prefix = "famkit: "
 	}
-	_, _ = fmt.Fprintf(u.err, "%s%s\n", prefix, message)
+	errw := screen(u.err)
+	_, _ = fmt.Fprintf(errw, "%s%s\n", prefix, message)
 	if hint != "" {
-		_, _ = fmt.Fprintf(u.err, "famkit: hint: %s\n", hint)
+		_, _ = fmt.Fprintf(errw, "famkit: hint: %s\n", hint)
 	}
 	return code
 }

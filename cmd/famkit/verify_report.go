@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 
 	"famkit/internal/verify"
@@ -19,24 +18,24 @@ func printReport(w io.Writer, r *verify.Report) {
 		case !c.Passed:
 			mark = "FAILED"
 		}
-		_, _ = fmt.Fprintf(w, "%-7s %s: %s\n", mark, c.Name, c.Summary)
+		say(w, "%-7s %s: %s\n", mark, c.Name, c.Summary)
 		for i, f := range c.Findings {
 			if i == shownFindings {
-				_, _ = fmt.Fprintf(w, "        ... and %d more\n", len(c.Findings)-i)
+				say(w, "        ... and %d more\n", len(c.Findings)-i)
 				break
 			}
-			_, _ = fmt.Fprintf(w, "        %s: %s\n", f.Level, f)
+			say(w, "        %s: %s\n", f.Level, f)
 		}
 		if c.Match != nil {
-			_, _ = fmt.Fprintf(w, "        tolerance: %s\n", c.Match.Why)
+			say(w, "        tolerance: %s\n", c.Match.Why)
 		}
 		if c.Unsure != "" {
-			_, _ = fmt.Fprintf(w, "        cannot tell: %s\n", c.Unsure)
+			say(w, "        cannot tell: %s\n", c.Unsure)
 		}
 	}
 	printLayers(w, r.Layers)
 	for _, why := range r.Inexact {
-		_, _ = fmt.Fprintf(w, "inexact on purpose: %s\n", why)
+		say(w, "inexact on purpose: %s\n", why)
 	}
 	verdict := "not equal"
 	switch {
@@ -49,7 +48,7 @@ func printReport(w io.Writer, r *verify.Report) {
 	case r.Allowed:
 		verdict = "not equal, as the plan says"
 	}
-	_, _ = fmt.Fprintf(w, "%s and %s: %s\n", r.Parent, r.Child, verdict)
+	say(w, "%s and %s: %s\n", r.Parent, r.Child, verdict)
 }
 
 // printLayers says where the residual streams part.
@@ -60,15 +59,15 @@ func printLayers(w io.Writer, layers []verify.LayerMatch) {
 	first, differs := verify.FirstDifference(layers)
 	switch {
 	case !differs:
-		_, _ = fmt.Fprintf(w, "residual stream: equal after every layer; what differs is the head\n")
+		say(w, "residual stream: equal after every layer; what differs is the head\n")
 		return
 	case first.Layer < 0:
-		_, _ = fmt.Fprintf(w, "residual stream: differs from the embedding on, by %.2g of its largest element\n", first.Delta)
+		say(w, "residual stream: differs from the embedding on, by %.2g of its largest element\n", first.Delta)
 		return
 	}
-	_, _ = fmt.Fprintf(w, "residual stream: first differs after layer %d, by %.2g of its largest element", first.Layer, first.Delta)
+	say(w, "residual stream: first differs after layer %d, by %.2g of its largest element", first.Layer, first.Delta)
 	if last := layers[len(layers)-1]; last.Layer != first.Layer {
-		_, _ = fmt.Fprintf(w, "; after the last, %d, by %.2g", last.Layer, last.Delta)
+		say(w, "; after the last, %d, by %.2g", last.Layer, last.Delta)
 	}
-	_, _ = fmt.Fprintln(w)
+	say(w, "\n")
 }

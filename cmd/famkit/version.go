@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"runtime"
 	"runtime/debug"
@@ -53,16 +52,16 @@ func versionCommand(u *ui) *cli.Command {
 }
 
 func printVersion(w io.Writer, v versionInfo) {
-	_, _ = fmt.Fprintf(w, "famkit %s", v.Version)
+	say(w, "famkit %s", v.Version)
 	if v.Commit != "" {
-		_, _ = fmt.Fprintf(w, " (%.12s)", v.Commit)
+		say(w, " (%.12s)", v.Commit)
 	}
-	_, _ = fmt.Fprintf(w, ", %s, %s\n", v.Go, v.Platform)
+	say(w, ", %s, %s\n", v.Go, v.Platform)
 	for _, e := range v.Engines {
 		state := "ready"
 		if !e.Usable {
 			state = "cannot run here"
 		}
-		_, _ = fmt.Fprintf(w, "engine %-5s %s: %s\n", e.Name, state, e.About)
+		say(w, "engine %-5s %s: %s\n", e.Name, state, e.About)
 	}
 }

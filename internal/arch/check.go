@@ -10,6 +10,7 @@ import (
 
 	"famkit/format"
 	"famkit/internal/fault"
+	"famkit/internal/printable"
 	"famkit/internal/tensor"
 )
 
@@ -212,7 +213,7 @@ func (k *checker) err() error {
 	if n > most {
 		lines = append(lines[:most], fmt.Sprintf("and %d more", n-most))
 	}
-	return k.hint(fault.Inputf("%s", strings.Join(lines, "\n")))
+	return k.hint(fault.Inputf("%s", printable.Lines(lines)))
 }
 
 // hint explains the refusals that concern the head.

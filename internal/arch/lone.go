@@ -9,6 +9,7 @@ import (
 
 	"famkit/format"
 	"famkit/internal/fault"
+	"famkit/internal/printable"
 	"famkit/internal/tensor"
 )
 
@@ -57,7 +58,7 @@ func (l *lone) bind() (*Checkpoint, error) {
 		if n > most {
 			problems = append(problems[:most], fmt.Sprintf("and %d more", n-most))
 		}
-		return nil, fault.Hint(fault.Inputf("%s", strings.Join(problems, "\n")), "if it is no llama, qwen2 or qwen3, put the model's config.json beside the file")
+		return nil, fault.Hint(fault.Inputf("%s", printable.Lines(problems)), "if it is no llama, qwen2 or qwen3, put the model's config.json beside the file")
 	}
 	return ck, nil
 }

@@ -7,7 +7,9 @@ var mayImport = map[string][]string{
 	"internal/tensor": {},
 	"internal/kern":   {},
 	"internal/mem":    {},
-	"internal/fault":  {},
+	"internal/fault":  {"internal/printable"},
+	// printable makes text from files fit for a terminal; whoever prints any may import it.
+	"internal/printable": {},
 	// strictjson reads JSON from outside; whoever reads any may import it.
 	"internal/strictjson": {},
 	// smallfile reads files that are small by their nature; whoever reads any may import it.
@@ -20,7 +22,7 @@ var mayImport = map[string][]string{
 	"internal/runs": {},
 
 	"format":        {"internal/tensor", "internal/strictjson"},
-	"internal/arch": {"internal/tensor", "internal/strictjson", "format"},
+	"internal/arch": {"internal/printable", "internal/tensor", "internal/strictjson", "format"},
 	"convert":       {"internal/tensor", "format", "internal/arch", "internal/tokenizer"},
 	// growth is data: whoever reads or makes plans may import it.
 	"internal/growth": {"internal/tensor", "internal/strictjson", "internal/runs", "internal/arch"},

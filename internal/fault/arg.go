@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"famkit/internal/printable"
 )
 
 // Setting names a setting in a message, such as steps, with a value where the message proposes one. A library that
@@ -29,20 +31,38 @@ type phrase struct {
 	args   []any
 }
 
-// text puts the message together. The settings and errors in it are spelled by spell.
+// text puts the message together. The settings and errors in it are spelled by spell. What a file may have put into
+// the arguments is made printable; the format is the program's own.
 func (p phrase) text(spell func(Setting) string) string {
 	args := make([]any, len(p.args))
 	for i, a := range p.args {
 		switch a := a.(type) {
 		case Setting:
-			args[i] = spell(a)
+			args[i] = printable.Text(spell(a))
 		case error:
-			args[i] = Text(a, spell)
+			args[i] = printed(Text(a, spell))
 		default:
-			args[i] = a
+			args[i] = printable.Arg(a)
 		}
 	}
 	return fmt.Sprintf(strings.ReplaceAll(p.format, "%w", "%v"), args...)
+}
+
+// printed is a text that is printable already: it keeps the line ends that a message of several lines has.
+type printed string
+
+// shown makes the arguments of a format printable, but for errors, which must stay in the chain, and settings.
+func shown(args []any) []any {
+	out := make([]any, len(args))
+	for i, a := range args {
+		switch a.(type) {
+		case Setting, error:
+			out[i] = a
+		default:
+			out[i] = printable.Arg(a)
+		}
+	}
+	return out
 }
 
 // Message is a message that is no error, with settings in it that can still be spelled.
@@ -57,7 +77,7 @@ func (m Message) Text(spell func(Setting) string) string { return m.phrase.text(
 // String is the message with its settings spelled plainly.
 func (m Message) String() string { return m.Text(Setting.String) }
 
-// Text is err's message with its settings spelled by spell.
+// Text is err's message with its settings spelled by spell, and fit for a terminal: see package printable.
 func Text(err error, spell func(Setting) string) string {
 	if e, ok := err.(*Error); ok { // what wraps an Error is walked below
 		if e.message.format != "" {
@@ -65,11 +85,26 @@ func Text(err error, spell func(Setting) string) string {
 		}
 		return Text(e.Err, spell)
 	}
-	text := err.Error()
+	rest := err.Error()
+	var b strings.Builder
 	for _, inner := range wrapped(err) {
-		text = strings.Replace(text, inner.Error(), Text(inner, spell), 1)
+		if inner == nil {
+			continue
+		}
+		if before, after, ok := strings.Cut(rest, inner.Error()); ok {
+			b.WriteString(between(before) + Text(inner, spell))
+			rest = after
+		}
 	}
-	return text
+	return b.String() + printable.Text(rest)
+}
+
+// between is what stands before an error within the text of what wraps it.
+func between(text string) string {
+	if text == "\n" { // of errors.Join
+		return "; "
+	}
+	return printable.Text(text)
 }
 
 func wrapped(err error) []error {
@@ -90,7 +125,7 @@ func HintText(err error, spell func(Setting) string) string {
 			return e.hint.text(spell)
 		}
 		if e.Hint != "" {
-			return e.Hint
+			return printable.Text(e.Hint)
 		}
 		err = e.Err
 	}

@@ -3,7 +3,10 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
+
+	"famkit/internal/printable"
 )
 
 func flag(s Setting) string {
@@ -28,7 +31,7 @@ func TestTextSpellsSettings(t *testing.T) {
 		"inside another error": {fmt.Errorf("a; %w; b", inner), "a; batch: wanted at least 1, found 0; b",
 			"a; --batch: wanted at least 1, found 0; b"},
 		"joined": {errors.Join(inner, Usagef("no %v", Arg("lr"))), "batch: wanted at least 1, found 0\nno lr",
-			"--batch: wanted at least 1, found 0\nno --lr"},
+			"--batch: wanted at least 1, found 0; no --lr"},
 		"frozen as text": {Inputf("file: %s", inner.Error()), "file: batch: wanted at least 1, found 0",
 			"file: batch: wanted at least 1, found 0"},
 		"no setting": {errors.New("100%w"), "100%w", "100%w"},
@@ -72,5 +75,35 @@ func TestMessageSpellsSettings(t *testing.T) {
 	}
 	if got, want := m.Text(flag), "x has no plan: --infer looks for one"; got != want {
 		t.Errorf("as flags: %q, want %q", got, want)
+	}
+}
+
+// TestTextIsPrintable puts what a file could hold into every place of a message.
+func TestTextIsPrintable(t *testing.T) {
+	evil := "x\x1b[31m\nfamkit: all checks passed\u009b\u202e"
+	clean := `x\x1b[31m\nfamkit: all checks passed\u009b\u202e`
+	for name, err := range map[string]error{
+		"argument":        Inputf("%s", evil),
+		"value":           Inputf("%v", []string{evil}),
+		"plain error":     errors.New(evil),
+		"wrapped":         Inputf("a: %w", errors.New(evil)),
+		"around a fault":  fmt.Errorf("%s: %w", evil, Inputf("b")),
+		"inside a plain":  fmt.Errorf("a: %w", Inputf("%s", evil)),
+		"setting":         Inputf("%v", Arg("name", evil)),
+		"joined":          errors.Join(errors.New(evil), Inputf("b")),
+		"hint":            Hint(errors.New("a"), "%s", evil),
+		"hint of a fault": Inputf("b: %w", Hint(errors.New("a"), "%v", Arg("name", evil))),
+	} {
+		text := Text(err, flag) + HintText(err, flag)
+		if !strings.Contains(text, clean) || strings.ContainsAny(text, "\n\x1b\u009b\u202e") {
+			t.Errorf("%s: %q", name, text)
+		}
+	}
+	lines := Inputf("%s", printable.Lines{"a", evil})
+	if got := Text(fmt.Errorf("b: %w", lines), flag); got != "b: a\n"+clean {
+		t.Errorf("lines: %q", got)
+	}
+	if got := Say("%s", evil).String(); got != clean {
+		t.Errorf("message: %q", got)
 	}
 }

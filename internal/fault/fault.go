@@ -30,7 +30,7 @@ func (e *Error) Error() string { return e.Err.Error() }
 func (e *Error) Unwrap() error { return e.Err }
 
 func newError(k Kind, format string, a []any) error {
-	return &Error{Kind: k, Err: fmt.Errorf(format, a...), message: phrase{format, a}}
+	return &Error{Kind: k, Err: fmt.Errorf(format, shown(a)...), message: phrase{format, a}}
 }
 
 // Inputf refuses an input.
@@ -53,7 +53,7 @@ func Hint(err error, format string, a ...any) error {
 	if err == nil {
 		return nil
 	}
-	return &Error{Kind: KindOf(err), Hint: fmt.Sprintf(format, a...), Err: err, hint: phrase{format, a}}
+	return &Error{Kind: KindOf(err), Hint: fmt.Sprintf(format, shown(a)...), Err: err, hint: phrase{format, a}}
 }
 
 // KindOf is the kind of the outermost Error in err's chain.
