@@ -19,10 +19,11 @@ type Change struct {
 	add    int
 }
 
-// ParseChange reads "768" (absolute), "2x" or "x1.5" (factor), "+2" (increment).
+// ParseChange reads "768" (a number), "2x", "x1.5" or "150%" (a factor), "+2" (an increment).
 func ParseChange(s string) (Change, error) {
-	bad := fmt.Errorf("size %q: want a number (768), a factor (2x, x1.5) or an increment (+2)", s)
+	bad := fmt.Errorf("size %q: want a number (768), a factor (2x, x1.5, 150%%) or an increment (+2)", s)
 	c := Change{text: s}
+	s = strings.ToLower(s)
 	switch {
 	case s == "":
 		return c, nil
@@ -32,9 +33,15 @@ func ParseChange(s string) (Change, error) {
 			return c, bad
 		}
 		c.add = n
+	case strings.HasSuffix(s, "%"):
+		r, ok := decimal(s[:len(s)-1])
+		if !ok {
+			return c, bad
+		}
+		c.factor = r.Quo(r, big.NewRat(100, 1))
 	case strings.HasPrefix(s, "x") || strings.HasSuffix(s, "x"):
-		r, ok := new(big.Rat).SetString(strings.Trim(s, "x"))
-		if !ok || strings.Count(s, "x") != 1 || r.Sign() <= 0 || strings.ContainsAny(s, "/eEpP-_") {
+		r, ok := decimal(strings.Trim(s, "x"))
+		if !ok || strings.Count(s, "x") != 1 {
 			return c, bad
 		}
 		c.factor = r
@@ -46,6 +53,12 @@ func ParseChange(s string) (Change, error) {
 		c.size = n
 	}
 	return c, nil
+}
+
+// decimal reads a positive number without a sign, a fraction bar or an exponent.
+func decimal(s string) (*big.Rat, bool) {
+	r, ok := new(big.Rat).SetString(s)
+	return r, ok && r.Sign() > 0 && !strings.ContainsAny(s, "/ep+-_")
 }
 
 // Given reports whether the axis is to change.
@@ -67,10 +80,11 @@ func (c Change) Of(what string, n int) (int, error) {
 		return n, nil
 	}
 	to, most := n, maxOf(what)
-	beyond := fault.Inputf("--%s %s: %s would be beyond %d", what, c.text, what, most)
+	asked := fault.Arg(what, c.text)
+	beyond := fault.Inputf("%v: %s would be beyond %d", asked, what, most)
 	switch {
 	case c.factor != nil && n == 0 && what == "experts":
-		return 0, fault.Usagef("--%s %s: there are none to multiply, give a number", what, c.text)
+		return 0, fault.Usagef("%v: there are none to multiply, give a number", asked)
 	case c.factor != nil:
 		f := new(big.Rat).Mul(c.factor, big.NewRat(int64(n), 1))
 		f.Add(f, big.NewRat(1, 2))
@@ -90,7 +104,12 @@ func (c Change) Of(what string, n int) (int, error) {
 		return 0, beyond
 	}
 	if to < n {
-		return 0, fault.Inputf("--%s %s: %s is %d and a growth cannot shrink it to %d", what, c.text, what, n, to)
+		err := fault.Inputf("%v: %s is %d and a growth cannot shrink it to %d", asked, what, n, to)
+		if c.size > 0 && c.size <= 16 { // 2 for 2x
+			return 0, fault.Hint(err, "%v multiplies it, %v adds to it", fault.Arg(what, itoa(c.size)+"x"),
+				fault.Arg(what, "+"+itoa(c.size)))
+		}
+		return 0, err
 	}
 	return to, nil
 }

@@ -11,11 +11,11 @@ import (
 func (r *Request) contradicts() error {
 	switch {
 	case r.Params != "" && r.Width.Given():
-		return fault.Usagef("--params proposes the width: leave out --width")
+		return fault.Usagef("%v proposes the width: leave out %v", fault.Arg("params"), fault.Arg("width"))
 	case r.Params != "" && r.Like != nil:
-		return fault.Usagef("--params and --like both say all sizes: leave out one")
+		return fault.Usagef("%v and %v both say all sizes: leave out one", fault.Arg("params"), fault.Arg("like"))
 	case r.Like != nil && r.Width.Given():
-		return fault.Usagef("--like says the width: leave out --width")
+		return fault.Usagef("%v says the width: leave out %v", fault.Arg("like"), fault.Arg("width"))
 	}
 	return nil
 }
@@ -27,13 +27,13 @@ func (b *builder) unused() error {
 	placed := b.r.Place != "" && b.r.Place != Interleave
 	switch {
 	case !deeper && (b.r.Pairs || b.r.Fresh || placed):
-		return fault.Usagef("--silent, --new and --place are for new layers: give --depth")
+		return fault.Usagef("%v, %v and %v are for new layers: give %v", fault.Arg("silent"), fault.Arg("new"), fault.Arg("place"), fault.Arg("depth"))
 	case deeper && (b.r.Pairs || b.r.Fresh || placed) && !b.identityLayers():
-		return fault.Usagef("--silent, --new and --place are for new layers that add nothing: leave out the --method for layers")
+		return fault.Usagef("%v, %v and %v are for new layers that add nothing: leave out the %v for layers", fault.Arg("silent"), fault.Arg("new"), fault.Arg("place"), fault.Arg("method"))
 	case b.r.VocabFill != "" && to.Vocab == from.Vocab:
-		return fault.Usagef("--vocab-zero is for new rows of the vocabulary: give --vocab or --vocab-multiple")
+		return fault.Usagef("%v is for new rows of the vocabulary: give %v or %v", fault.Arg("vocab-zero"), fault.Arg("vocab"), fault.Arg("vocab-multiple"))
 	case b.r.Shards > 1 && (from.Experts > 0 || to.Experts == 0):
-		return fault.Usagef("--shards cuts a dense MLP into experts: give --experts and --top-k for a dense model")
+		return fault.Usagef("%v cuts a dense MLP into experts: give %v and %v for a dense model", fault.Arg("mlp-parts"), fault.Arg("experts"), fault.Arg("top-k"))
 	}
 	return nil
 }
@@ -58,7 +58,7 @@ func (b *builder) checkLike() error {
 				can = append(can, s.Name)
 			}
 		}
-		return fault.Inputf("--like: a %s model cannot take the sizes of a %s model; wanted %s", was.Name, like.Name, either(can))
+		return fault.Inputf("%v: a %s model cannot take the sizes of a %s model; wanted %s", fault.Arg("like"), was.Name, like.Name, either(can))
 	}
 	return nil
 }

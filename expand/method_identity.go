@@ -11,7 +11,7 @@ var identity = method{"identity", "layers: new blocks are copies that add nothin
 		from, to := b.sizes(a)
 		layers, err := growLayers(from, to, b.r.Place)
 		if err != nil {
-			return fault.Usagef("--place: %w", err)
+			return fault.Usagef("%v: %w", fault.Arg("place"), err)
 		}
 		for i := range layers {
 			layers[i].Pairs = layers[i].Silent && b.r.Pairs

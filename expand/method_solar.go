@@ -12,7 +12,7 @@ var solar = method{"solar", "layers: the stack without its last blocks, then wit
 	func(b *builder, a arch.Axis) error {
 		from, to := b.sizes(a)
 		if to > 2*from {
-			return fault.Hint(fault.Inputf("two overlapping stacks of %d layers have at most %d, not %d", from, 2*from, to), "--depth %d", 2*from)
+			return fault.Hint(fault.Inputf("two overlapping stacks of %d layers have at most %d, not %d", from, 2*from, to), "%v", fault.Arg("depth", 2*from))
 		}
 		first := (to + 1) / 2
 		b.p.Layers = append(growth.Originals(0, first), growth.Originals(from-(to-first), from)...)

@@ -91,14 +91,14 @@ func grownState(e *Expr, state format.Source, prefix string, d tensor.DType) (te
 	f := *e
 	if e.From == "" {
 		if !d.Real() {
-			return nil, fault.Hint(fault.Inputf("optimizer state: no tensor %s* of real numbers", prefix), "--optimizer drop grows the weights alone")
+			return nil, fault.Hint(fault.Inputf("optimizer state: no tensor %s* of real numbers", prefix), "%v grows the weights alone", fault.Arg("optimizer", "drop"))
 		}
 		f.Info.DType, f.Info.Name = d, prefix+e.Info.Name
 		return newGrown(&f, nil), nil
 	}
 	from, err := state.Tensor(prefix + e.From)
 	if err != nil {
-		return nil, fault.Hint(fault.Inputf("optimizer state: %w", err), "--optimizer drop grows the weights alone")
+		return nil, fault.Hint(fault.Inputf("optimizer state: %w", err), "%v grows the weights alone", fault.Arg("optimizer", "drop"))
 	}
 	info := from.Info()
 	if !slices.Equal(info.Shape, parentShape(e)) || !info.DType.Real() {

@@ -20,14 +20,14 @@ func (r *Request) propose(ck *arch.Checkpoint) error {
 		return err
 	}
 	if m.Heads == 0 {
-		return fault.Inputf("--params needs config.json beside the weights")
+		return fault.Inputf("%v needs config.json beside the weights", fault.Arg("params"))
 	}
 	want, err := paramsWanted(r.Params, m.Params())
 	if err != nil {
 		return err
 	}
 	if want <= m.Params() {
-		return fault.Inputf("--params %s: the model has %d parameters already", r.Params, m.Params())
+		return fault.Inputf("%v: the model has %d parameters already", fault.Arg("params", r.Params), m.Params())
 	}
 	best, off, has := growth.Sizes{}, math.Inf(1), 0.0
 	count := counter{m: m, shards: max(1, r.Shards), known: map[growth.Sizes][2]float64{}}
@@ -50,10 +50,10 @@ func (r *Request) propose(ck *arch.Checkpoint) error {
 		}
 	}
 	if math.IsInf(off, 1) {
-		return fault.Inputf("--params %s: no sizes can be proposed for this model and these flags", r.Params)
+		return fault.Inputf("%v: no sizes can be proposed for this model and these flags", fault.Arg("params", r.Params))
 	}
 	if missed := math.Abs(math.Log(has / float64(want))); missed > math.Log(farthest) {
-		return fault.Hint(fault.Inputf("--params %s: of the shapes up to %d times as wide and deep that of %.4g parameters is nearest to %d", r.Params, most, has, want),
+		return fault.Hint(fault.Inputf("%v: of the shapes up to %d times as wide and deep that of %.4g parameters is nearest to %d", fault.Arg("params", r.Params), most, has, want),
 			"give the sizes by their own flags")
 	}
 	*r = r.with(best)
@@ -105,11 +105,17 @@ func paramsWanted(s string, now int64) (int64, error) {
 	if factor, ok := strings.CutPrefix(text, "X"); ok { // as sizes may be written
 		text = factor + "X"
 	}
+	if percent, ok := strings.CutSuffix(text, "%"); ok {
+		v, err := strconv.ParseFloat(percent, 64)
+		if err == nil {
+			text = strconv.FormatFloat(v/100, 'g', -1, 64) + "X"
+		}
+	}
 	number := strings.TrimRight(text, "XKMB")
 	by, ok := unit[text[len(number):]]
 	v, err := strconv.ParseFloat(number, 64)
 	if err != nil || !ok || !(v > 0) || v*by > 1e15 {
-		return 0, fault.Usagef("--params %s: want a factor (2x) or a number of parameters (250M, 1.5B)", s)
+		return 0, fault.Usagef("%v: want a factor (2x, 200%%) or a number of parameters (250M, 1.5B)", fault.Arg("params", s))
 	}
 	return int64(v * by), nil
 }

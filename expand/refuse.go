@@ -16,7 +16,7 @@ func (b *builder) check() error {
 		return fault.Hint(fault.Usagef("nothing to grow: every size stays as it is"), "famkit help axes")
 	}
 	if err := b.p.Split.Check(); err != nil {
-		return fault.Usagef("--split: %w", err)
+		return fault.Usagef("%v: %w", fault.Arg("split"), err)
 	}
 	if err := b.checkLike(); err != nil {
 		return err
@@ -32,7 +32,7 @@ func (b *builder) check() error {
 		wider.Layers = from.Layers
 		if wider != from || b.r.Pairs {
 			return fault.Hint(fault.Inputf("growing the width needs config.json beside the weights: the number of heads is not in the tensors"),
-				"only --depth works on a lone file")
+				"only %v works on a lone file", fault.Arg("depth"))
 		}
 		return nil
 	}
@@ -98,20 +98,20 @@ func (b *builder) checkHeads() error {
 	if to.Heads%to.KVHeads != 0 {
 		n := to.Heads / to.KVHeads * to.KVHeads
 		return fault.Hint(fault.Inputf("%d query heads do not form whole groups over %d kv heads, so no head could keep its kv head",
-			to.Heads, to.KVHeads), "--heads %d or --heads %d", max(n, to.KVHeads), n+to.KVHeads)
+			to.Heads, to.KVHeads), "%v or %v", fault.Arg("heads", max(n, to.KVHeads)), fault.Arg("heads", n+to.KVHeads))
 	}
 	if to.Heads/to.KVHeads < group {
 		return fault.Hint(fault.Inputf("%d query heads over %d kv heads are groups of %d; the parent's are %d and cannot be split",
-			to.Heads, to.KVHeads, to.Heads/to.KVHeads, group), "--heads %d keeps the groups", to.KVHeads*group)
+			to.Heads, to.KVHeads, to.Heads/to.KVHeads, group), "%v keeps the groups", fault.Arg("heads", to.KVHeads*group))
 	}
 	if b.m.QKNormFull && (to.KVHeads%from.KVHeads != 0 || (to.Heads/to.KVHeads)%group != 0 || slices.Contains(b.r.Methods, "fresh") && to.Heads != from.Heads) {
 		k := max(2, (to.Heads+from.Heads/2)/from.Heads)
-		hint := "--kv " + itoa(k) + "x"
+		hint := fault.Say("%v", fault.Arg("kv", itoa(k)+"x"))
 		if to.Heads == k*from.Heads && to.KVHeads == k*from.KVHeads {
-			hint = "without --method fresh"
+			hint = fault.Say("without %v", fault.Arg("method", "fresh"))
 		}
-		return fault.Hint(fault.Inputf("a %s model norms q and k over all heads, whose mean only equal numbers of copies keep: %d heads over %d kv heads to %d over %d are not",
-			b.m.Spec.Name, from.Heads, from.KVHeads, to.Heads, to.KVHeads), "%s", hint)
+		return fault.HintSay(fault.Inputf("a %s model norms q and k over all heads, whose mean only equal numbers of copies keep: %d heads over %d kv heads to %d over %d are not",
+			b.m.Spec.Name, from.Heads, from.KVHeads, to.Heads, to.KVHeads), hint)
 	}
 	return nil
 }
@@ -119,40 +119,75 @@ func (b *builder) checkHeads() error {
 func (b *builder) checkHidden() error {
 	from, to := b.p.From, b.p.To
 	if b.m.Spec.HeadsDivideHidden && !b.m.Spec.HeadsAreHidden && to.Hidden%to.Heads != 0 {
-		return fault.Hint(fault.Inputf("hidden size %d is not a multiple of %d heads, which transformers asks of a %s model",
-			to.Hidden, to.Heads, b.m.Spec.Name), "%s", nearest(to.Hidden, to.Heads, from.Hidden))
+		return fault.HintSay(fault.Inputf("hidden size %d is not a multiple of %d heads, which transformers asks of a %s model",
+			to.Hidden, to.Heads, b.m.Spec.Name), b.otherHidden(to.Heads))
 	}
 	if b.m.Spec.HeadsAreHidden && to.KVHeads != to.Heads {
 		return fault.Hint(fault.Inputf("a %s model has no groups: %d query heads need as many kv heads, not %d", b.m.Spec.Name, to.Heads, to.KVHeads),
-			"--heads %d without --kv", to.Heads)
+			"%v without %v", fault.Arg("heads", to.Heads), fault.Arg("kv"))
 	}
 	if b.m.Spec.HeadsAreHidden && to.Hidden != to.Heads*to.HeadDim {
-		return fault.Hint(fault.Inputf("a %s model's heads fill its hidden size: %d heads of %d are not %d", b.m.Spec.Name, to.Heads, to.HeadDim, to.Hidden),
-			"%s", b.filled())
+		return fault.HintSay(fault.Inputf("a %s model's heads fill its hidden size: %d heads of %d are not %d", b.m.Spec.Name, to.Heads, to.HeadDim, to.Hidden),
+			b.filled())
 	}
 	if b.m.LayerNorm && to.Hidden%from.Hidden != 0 && slices.Contains(b.r.Methods, "copies") {
 		return fault.Hint(fault.Inputf("LayerNorm subtracts the mean over the hidden size, which uneven copies change: %d is no multiple of %d", to.Hidden, from.Hidden),
-			"--method lemon pads with the mean")
+			"%v pads with the mean", fault.Arg("method", "lemon"))
 	}
 	return nil
 }
 
 // filled proposes the hidden size that the heads fill, or, where only that grows, one that heads can.
-func (b *builder) filled() string {
-	from, to := b.p.From, b.p.To
-	if n := to.Heads * to.HeadDim; n > from.Hidden {
-		return "--hidden " + itoa(n)
+func (b *builder) filled() fault.Message {
+	if n := b.p.To.Heads * b.p.To.HeadDim; n > b.p.From.Hidden {
+		return fault.Say("%v", fault.Arg("hidden", n))
 	}
-	return nearest(to.Hidden, to.HeadDim, from.Hidden)
+	return b.otherHidden(b.p.To.HeadDim)
 }
 
-// nearest proposes the multiples of n around size.
-func nearest(size, n, atLeast int) string {
-	low := size / n * n
-	if low > atLeast {
-		return "--hidden " + itoa(low) + " or --hidden " + itoa(low+n)
+// otherHidden proposes hidden sizes near the one that was asked for: whole heads of the parent's size where the width as a
+// whole was to grow, else the multiples of n around it.
+func (b *builder) otherHidden(n int) fault.Message {
+	if hint, ok := b.otherWidths(); ok {
+		return hint
 	}
-	return "--hidden " + itoa(low+n)
+	low := b.p.To.Hidden / n * n
+	if low > b.p.From.Hidden {
+		return fault.Say("%v or %v", fault.Arg("hidden", low), fault.Arg("hidden", low+n))
+	}
+	return fault.Say("%v", fault.Arg("hidden", low+n))
+}
+
+// otherWidths proposes, where a width was asked for that whole heads do not fill, the widths around it that keep the
+// size of a head: a head's rotary pairs and kernels go with its size.
+func (b *builder) otherWidths() (fault.Message, bool) {
+	m, by := b.m, b.r.Width.factor
+	for _, own := range []Change{b.r.Hidden, b.r.Heads, b.r.KV, b.r.FFN, b.r.HeadDim} {
+		if own.Given() {
+			return fault.Message{}, false
+		}
+	}
+	if by == nil || m.Hidden != m.Heads*m.HeadDim || m.FFN == 0 {
+		return fault.Message{}, false
+	}
+	times, _ := by.Float64()
+	low := int(times * float64(m.KVHeads))
+	var list []any
+	for _, kv := range []int{low, low + 1} {
+		if kv <= m.KVHeads {
+			continue
+		}
+		wider := []any{fault.Arg("hidden", m.Hidden/m.KVHeads*kv), fault.Arg("heads", m.Heads/m.KVHeads*kv),
+			fault.Arg("kv", kv), fault.Arg("ffn", ffnLike(m.FFN, m.KVHeads, kv))}
+		if m.KVHeads == m.Heads {
+			wider = append(wider[:2:2], wider[3])
+		}
+		list = append(list, fault.Say(strings.TrimSpace(strings.Repeat("%v ", len(wider))), wider...))
+	}
+	if len(list) == 1 {
+		return fault.Say("%v", list...), true
+	}
+	return fault.Say("%v or %v", list...), true
 }
 
 func (b *builder) checkHeadDim() error {
@@ -165,10 +200,10 @@ func (b *builder) checkHeadDim() error {
 	case b.m.QKNormFull:
 		return fault.Inputf("a %s model norms q and k over all heads, whose mean a larger head_dim changes", b.m.Spec.Name)
 	case b.m.RotaryDim > 0 && to%from != 0:
-		return fault.Hint(fault.Inputf("head_dim %d: rotary pairs keep their frequency only in a whole multiple of %d", to, from), "--head-dim %d", r*from)
+		return fault.Hint(fault.Inputf("head_dim %d: rotary pairs keep their frequency only in a whole multiple of %d", to, from), "%v", fault.Arg("head-dim", r*from))
 	case b.m.QKNorm && !b.r.AllowInexact:
 		return fault.Hint(fault.Inputf("head_dim: each head's q and k are normed with the epsilon %g that all norms share; over %d elements instead of %d it would have to be %g",
-			b.m.Eps, to, from, b.m.Eps*float64(from)/float64(to)), "--allow-inexact grows it with that difference")
+			b.m.Eps, to, from, b.m.Eps*float64(from)/float64(to)), "%v grows it with that difference", fault.Arg("allow-inexact"))
 	}
 	return nil
 }
@@ -177,21 +212,21 @@ func (b *builder) checkExperts() error {
 	from, to := b.p.From, b.p.To
 	switch {
 	case from.Experts == 0 && to.Experts == 0 && to.TopK > 0:
-		return fault.Usagef("--top-k needs --experts")
+		return fault.Usagef("%v needs %v", fault.Arg("top-k"), fault.Arg("experts"))
 	case from.Experts == 0 && to.Experts > 0 && to.TopK == 0:
-		return fault.Hint(fault.Usagef("--experts needs --top-k, the number of experts that a token uses"), "--top-k 2")
+		return fault.Hint(fault.Usagef("%v needs %v, the number of experts that a token uses", fault.Arg("experts"), fault.Arg("top-k")), "%v", fault.Arg("top-k", 2))
 	case from.Experts == 0 && to.Experts > 0 && (b.m.QKVBias || b.m.MLPBias) && mixtures[b.m.Spec.Name] == "mixtral":
 		return fault.Inputf("a mixtral model has no biases, this %s model has", b.m.Spec.Name)
 	case from.Experts > 0 && slices.Contains(b.r.Methods, "drop-upcycle"):
-		return fault.Hint(fault.Inputf("--method drop-upcycle makes experts of a dense MLP, and this %s model has experts", b.m.Spec.Name), "leave it out: experts are copied")
+		return fault.Hint(fault.Inputf("%v makes experts of a dense MLP, and this %s model has experts", fault.Arg("method", "drop-upcycle"), b.m.Spec.Name), "leave it out: experts are copied")
 	case from.Experts == 0 && to.ExpertFFN > 0:
-		return fault.Hint(fault.Inputf("--expert-ffn: experts that are made of a dense MLP are as wide as it, or as a part of it"), "--ffn for a wider MLP, --shards for its parts")
+		return fault.Hint(fault.Inputf("%v: experts that are made of a dense MLP are as wide as it, or as a part of it", fault.Arg("expert-ffn")), "%v for a wider MLP, %v for its parts", fault.Arg("ffn"), fault.Arg("mlp-parts"))
 	case from.Experts == 0 || from.Experts == to.Experts && from.TopK == to.TopK:
 		return nil
 	case to.Experts%from.Experts != 0 || to.TopK != from.TopK*(to.Experts/from.Experts):
 		k := max(2, to.Experts/from.Experts)
 		return fault.Hint(fault.Inputf("%d experts of which %d are used: the function is kept where both grow by the same whole factor from %d and %d",
-			to.Experts, to.TopK, from.Experts, from.TopK), "--experts %d --top-k %d", k*from.Experts, k*from.TopK)
+			to.Experts, to.TopK, from.Experts, from.TopK), "%v %v", fault.Arg("experts", k*from.Experts), fault.Arg("top-k", k*from.TopK))
 	}
 	return nil
 }
@@ -199,7 +234,7 @@ func (b *builder) checkExperts() error {
 func (b *builder) checkSilent() error {
 	if b.r.Pairs && b.m.PostNorm {
 		return fault.Hint(fault.Inputf("cancelling pairs: a %s model norms what a block adds, which would blow up the rounding of what cancels", b.m.Spec.Name),
-			"leave out --silent pairs")
+			"leave out %v", fault.Arg("silent", "pairs"))
 	}
 	return nil
 }

@@ -20,10 +20,10 @@ func (b *builder) rope() error {
 	kind, text, _ := strings.Cut(b.r.Rope, ":")
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(f >= 1) || math.IsInf(f, 0) {
-		return fault.Usagef("--rope %s: want a scaling and its factor, such as linear:2", b.r.Rope)
+		return fault.Usagef("%v: want a scaling and its factor, such as linear:2", fault.Arg("rope", b.r.Rope))
 	}
 	if b.ck.Config == nil {
-		return fault.Hint(fault.Inputf("--rope needs config.json beside the weights"), "put it there")
+		return fault.Hint(fault.Inputf("%v needs config.json beside the weights", fault.Arg("rope")), "put it there")
 	}
 	if b.m.RotaryDim == 0 {
 		return fault.Inputf("a %s model has no rotary embedding", b.m.Spec.Name)
@@ -39,7 +39,7 @@ func (b *builder) rope() error {
 	case "llama3": // the bounds that Llama 3.1 was published with
 		rope.OriginalMaxPos, rope.LowFreqFactor, rope.HighFreqFactor = b.m.MaxPos, 1, 4
 	default:
-		return fault.Usagef("--rope %s: want linear, dynamic, yarn or llama3", b.r.Rope)
+		return fault.Usagef("%v: want linear, dynamic, yarn or llama3", fault.Arg("rope", b.r.Rope))
 	}
 	b.p.Rope = &rope
 	b.inexact("the rotary embedding is scaled: " + b.r.Rope)

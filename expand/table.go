@@ -3,6 +3,7 @@ package expand
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"famkit/format"
@@ -65,31 +66,82 @@ var reasons = [][2]string{
 	{"all norms share", "refused: norm of each head"},
 }
 
-// Table is the generated overview of what each architecture's axes allow, in Markdown: every cell is what the compiler
-// answers for a small model of that architecture.
-func Table() (string, error) {
-	var b strings.Builder
-	b.WriteString("| growth |")
-	specs := arch.Specs()
-	for _, s := range specs {
-		b.WriteString(" " + s.Name + " |")
-	}
-	b.WriteString("\n|" + strings.Repeat(" --- |", len(specs)+1) + "\n")
-	cks := make([]*arch.Checkpoint, len(specs))
-	for i, s := range specs {
-		var err error
-		if cks[i], err = sample(s); err != nil {
-			return "", err
+// Table is what each architecture's axes allow. Every cell is what the compiler answers for a small model of that
+// architecture: exact, rounded, inexact, none (no such axis), or refused with the reason.
+type Table struct {
+	Architectures []string `json:"architectures"`
+	Rows          []Row    `json:"rows"`
+}
+
+// Row is one growth of all architectures, in the table's order.
+type Row struct {
+	Growth string   `json:"growth"`
+	Cells  []string `json:"cells"`
+}
+
+// NewTable asks the compiler.
+func NewTable() (*Table, error) {
+	t := &Table{}
+	var cks []*arch.Checkpoint
+	for _, s := range arch.Specs() {
+		ck, err := sample(s)
+		if err != nil {
+			return nil, err
 		}
+		t.Architectures, cks = append(t.Architectures, s.Name), append(cks, ck)
 	}
 	for _, c := range columns {
-		b.WriteString("| " + c.name + " |")
+		row := Row{Growth: c.name}
 		for _, ck := range cks {
-			b.WriteString(" " + verdict(ck, c.ask(ck.Model)) + " |")
+			row.Cells = append(row.Cells, verdict(ck, c.ask(ck.Model)))
 		}
-		b.WriteString("\n")
+		t.Rows = append(t.Rows, row)
 	}
-	return b.String(), nil
+	return t, nil
+}
+
+// Markdown is the table as docs/growth.md carries it.
+func (t *Table) Markdown() string {
+	var b strings.Builder
+	b.WriteString("| growth | " + strings.Join(t.Architectures, " | ") + " |\n")
+	b.WriteString("|" + strings.Repeat(" --- |", len(t.Architectures)+1) + "\n")
+	for _, r := range t.Rows {
+		b.WriteString("| " + r.Growth + " | " + strings.Join(r.Cells, " | ") + " |\n")
+	}
+	return b.String()
+}
+
+// Text is the table for a terminal, a paragraph for each growth: the answers, and for each the architectures that get it.
+func (t *Table) Text() string {
+	var b strings.Builder
+	for _, r := range t.Rows {
+		fmt.Fprintf(&b, "   %s\n", r.Growth)
+		for _, answer := range r.answers() {
+			var of []string
+			for i, c := range r.Cells {
+				if c == answer {
+					of = append(of, t.Architectures[i])
+				}
+			}
+			who := strings.Join(of, " ")
+			if len(of) == len(r.Cells) {
+				who = "all"
+			}
+			fmt.Fprintf(&b, "      %s: %s\n", answer, who)
+		}
+	}
+	return b.String()
+}
+
+// answers are the row's different cells in order of appearance.
+func (r Row) answers() []string {
+	var list []string
+	for _, c := range r.Cells {
+		if !slices.Contains(list, c) {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 // verdict is one cell.

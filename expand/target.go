@@ -60,7 +60,7 @@ func (r *Request) resolve(ck *arch.Checkpoint) (growth.Sizes, error) {
 		to.Heads = to.KVHeads * group
 	}
 	if r.VocabMultiple > growth.MaxSize {
-		return to, fault.Inputf("--vocab-multiple %d: vocab would be beyond %d", r.VocabMultiple, growth.MaxSize)
+		return to, fault.Inputf("%v: vocab would be beyond %d", fault.Arg("vocab-multiple", r.VocabMultiple), growth.MaxSize)
 	}
 	if r.VocabMultiple > 0 {
 		to.Vocab = (to.Vocab + r.VocabMultiple - 1) / r.VocabMultiple * r.VocabMultiple
@@ -129,7 +129,7 @@ func (r *Request) depthOfPlace() (Change, error) {
 	}
 	at, err := r.Place.places()
 	if err != nil {
-		return r.Depth, fault.Usagef("--place: %w", err)
+		return r.Depth, fault.Usagef("%v: %w", fault.Arg("place"), err)
 	}
 	return Change{text: "+" + string(r.Place), add: len(at)}, nil
 }

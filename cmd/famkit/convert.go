@@ -32,12 +32,8 @@ func convertCommand(u *ui) *cli.Command {
 		Usage:       "write a checkpoint in another form: from GGUF, another dtype, other shards",
 		ArgsUsage:   "SRC DST",
 		Description: convertDescription + exitStatus,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "dtype", Value: keepDType, Usage: "`TYPE` of the floating point tensors: float32, bfloat16, float16, float64 or keep"},
-			&cli.StringFlag{Name: "max-shard", Usage: "largest weights file: `SIZE`, such as 5GB", Value: "50GB"},
-			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "replace DST"},
-			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Usage: "print what would be written, bytes and free disk; write nothing"},
-		},
+		Flags: append([]cli.Flag{choice("dtype", keepDType, "type of the floating point tensors", dtypeNames(keepDType)...).
+			alias(shortDTypes...)}, outputFlags()...),
 		Action: func(c *cli.Context) error { return runConvert(u, c) },
 	}
 }
@@ -46,40 +42,56 @@ func runConvert(u *ui, c *cli.Context) error {
 	if c.NArg() != 2 {
 		return fault.Hint(fault.Usagef("convert takes SRC and DST, %d operands given", c.NArg()), "famkit convert --help")
 	}
-	dtype, err := parseDType(c.String("dtype"))
-	if err != nil {
-		return err
-	}
 	shard, err := units.ParseBytes(c.String("max-shard"))
 	if err != nil {
 		return fault.Usagef("--max-shard: %w", err)
 	}
-	r, err := job.Convert(c.Context, job.ConvertOptions{Source: c.Args().Get(0), Destination: c.Args().Get(1), DType: dtype,
+	r, err := job.Convert(c.Context, job.ConvertOptions{Source: c.Args().Get(0), Destination: c.Args().Get(1), DType: parseDType(c.String("dtype")),
 		MaxShard: shard, Force: c.Bool("force"), DryRun: c.Bool("dry-run")}, u.observe())
 	return u.result(r, err, func(w io.Writer) { printConvert(w, r) })
 }
 
-// parseDType reads a type by PyTorch's name or its short form; Invalid stands for keep.
-func parseDType(s string) (tensor.DType, error) {
-	switch s {
-	case keepDType:
-		return tensor.Invalid, nil
-	case "float32", "f32":
-		return tensor.F32, nil
-	case "bfloat16", "bf16":
-		return tensor.BF16, nil
-	case "float16", "f16":
-		return tensor.F16, nil
-	case "float64", "f64":
-		return tensor.F64, nil
+// dtypes are the types that a checkpoint can be stored as, by PyTorch's name and the short one.
+var dtypes = []struct {
+	name, short string
+	dtype       tensor.DType
+}{
+	{"float32", "f32", tensor.F32},
+	{"bfloat16", "bf16", tensor.BF16},
+	{"float16", "f16", tensor.F16},
+	{"float64", "f64", tensor.F64},
+}
+
+// shortDTypes are the types' short names.
+var shortDTypes = func() (list []string) {
+	for _, d := range dtypes {
+		list = append(list, d.short)
 	}
-	return tensor.Invalid, fault.Usagef("--dtype: wanted float32, bfloat16, float16, float64 or keep, found %q", s)
+	return list
+}()
+
+// dtypeNames are PyTorch's names and what else a flag takes.
+func dtypeNames(more ...string) (list []string) {
+	for _, d := range dtypes {
+		list = append(list, d.name)
+	}
+	return append(list, more...)
+}
+
+// parseDType reads a type by PyTorch's name or its short form; Invalid stands for keep.
+func parseDType(s string) tensor.DType {
+	for _, d := range dtypes {
+		if s == d.name || s == d.short {
+			return d.dtype
+		}
+	}
+	return tensor.Invalid
 }
 
 func printConvert(w io.Writer, a *job.Converted) {
-	say(w, "%s: %d tensors, %s parameters, %s, %s\n", a.Output, a.Tensors, countText(a.Params), strings.Join(a.DTypes, " "), bytesText(a.Bytes))
+	say(w, "%s: %d tensors, %s parameters, %s, %s\n", a.Output, a.Tensors, units.Count(a.Params), strings.Join(a.DTypes, " "), units.Bytes(a.Bytes))
 	say(w, "files     %s\n", strings.Join(a.Files, ", "))
 	if !a.Written {
-		say(w, "disk      %s free\nmemory    at most %s\n", bytesText(a.Free), bytesText(a.Memory))
+		say(w, "disk      %s free\nmemory    at most %s\n", units.Bytes(a.Free), units.Bytes(a.Memory))
 	}
 }

@@ -56,13 +56,15 @@ func commandMarkdown(cmd *cli.Command, parent string) string {
 	if cmd.Action != nil {
 		fmt.Fprintf(&b, "```\n%s %s [flags]\n```\n\n", name, cmd.ArgsUsage)
 	}
-	if cmd.Description != "" {
-		fmt.Fprintf(&b, "```\n%s\n```\n\n", strings.TrimSpace(cmd.Description))
+	about, status := splitStatus(cmd.Description)
+	if text := strings.TrimSpace(about + "\n\n" + status); text != "" {
+		fmt.Fprintf(&b, "```\n%s\n```\n\n", text)
 	}
-	if len(cmd.Flags) > 0 {
-		b.WriteString("| flag | meaning |\n| --- | --- |\n")
-		for _, f := range cmd.Flags {
-			writeFlag(&b, f)
+	for _, g := range groups(cmd.Flags) {
+		fmt.Fprintf(&b, "| %s | |\n| --- | --- |\n", g.heading)
+		for _, f := range g.flags {
+			spelling, meaning := flagLine(f)
+			fmt.Fprintf(&b, "| `%s` | %s |\n", spelling, strings.ReplaceAll(meaning, "|", "\\|"))
 		}
 		b.WriteString("\n")
 	}
@@ -70,24 +72,4 @@ func commandMarkdown(cmd *cli.Command, parent string) string {
 		b.WriteString(commandMarkdown(sub, name))
 	}
 	return b.String()
-}
-
-func writeFlag(b *strings.Builder, f cli.Flag) {
-	d, ok := f.(cli.DocGenerationFlag)
-	if !ok {
-		return
-	}
-	var names []string
-	for _, n := range f.Names() {
-		if len(n) == 1 {
-			names = append(names, "`-"+n+"`")
-		} else {
-			names = append(names, "`--"+n+"`")
-		}
-	}
-	usage := strings.ReplaceAll(d.GetUsage(), "|", "\\|")
-	if v := d.GetDefaultText(); d.TakesValue() && v != "" {
-		usage += " (default " + v + ")"
-	}
-	fmt.Fprintf(b, "| %s | %s |\n", strings.Join(names, ", "), usage)
 }

@@ -4,11 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"reflect"
 	"syscall"
 	"testing"
-
-	"github.com/urfave/cli/v2"
 
 	"famkit/internal/fault"
 )
@@ -32,22 +29,6 @@ func TestExitCodes(t *testing.T) {
 	} {
 		if got := exitCode(c.ctx, c.err); got != c.want {
 			t.Errorf("%v: exit code %d, want %d", c.err, got, c.want)
-		}
-	}
-}
-
-func TestReorder(t *testing.T) {
-	app := &cli.App{Commands: []*cli.Command{{Name: "grow", Flags: []cli.Flag{
-		&cli.StringFlag{Name: "depth"}, &cli.BoolFlag{Name: "json"}, &cli.BoolFlag{Name: "n"}}}}}
-	for _, c := range []struct{ in, want []string }{
-		{[]string{"f", "grow", "a", "b", "--json"}, []string{"f", "grow", "--json", "--", "a", "b"}},
-		{[]string{"f", "grow", "a", "--depth", "+1", "-n"}, []string{"f", "grow", "--depth", "+1", "-n", "--", "a"}},
-		{[]string{"f", "grow", "--depth=2x", "a", "--", "--json"}, []string{"f", "grow", "--depth=2x", "--", "a", "--json"}},
-		{[]string{"f", "nothing", "x", "--json"}, []string{"f", "nothing", "x", "--json"}},
-		{[]string{"f", "grow", "-", "--json"}, []string{"f", "grow", "--json", "--", "-"}},
-	} {
-		if got := reorder(app, c.in); !reflect.DeepEqual(got, c.want) {
-			t.Errorf("%v: %v, want %v", c.in, got, c.want)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 func expandRequest(c *cli.Context) (expand.Request, error) {
 	r := expand.Request{Place: expand.Place(c.String("place")), Seed: c.Uint64("seed"), Split: growth.Split(c.String("split")),
 		Params: c.String("params"), Rope: c.String("rope"), AllowInexact: c.Bool("allow-inexact"),
-		VocabMultiple: c.Int("vocab-multiple"), Shards: c.Int("shards")}
+		VocabMultiple: c.Int("vocab-multiple"), Shards: c.Int("mlp-parts")}
 	given := r.Params != "" || r.Rope != "" || r.VocabMultiple != 0 || strings.HasPrefix(string(r.Place), "after:")
 	for name, to := range map[string]*expand.Change{"depth": &r.Depth, "hidden": &r.Hidden, "ffn": &r.FFN, "heads": &r.Heads,
 		"kv": &r.KV, "width": &r.Width, "head-dim": &r.HeadDim, "vocab": &r.Vocab, "positions": &r.Positions, "experts": &r.Experts,
@@ -28,7 +28,7 @@ func expandRequest(c *cli.Context) (expand.Request, error) {
 		given = given || v.Given()
 	}
 	if r.VocabMultiple < 0 || r.Shards < 1 {
-		return r, fault.Usagef("--vocab-multiple and --shards take positive numbers")
+		return r, fault.Usagef("--vocab-multiple and --mlp-parts take positive numbers")
 	}
 	if c.Bool("vocab-zero") {
 		r.VocabFill = growth.FillZero
@@ -46,32 +46,16 @@ func expandRequest(c *cli.Context) (expand.Request, error) {
 	if !given {
 		return r, fault.Hint(fault.Usagef("nothing to grow: give at least one of --depth, --hidden, --ffn, --heads, --kv, --width or another axis"), "famkit help axes")
 	}
-	return r, expandHow(c, &r)
+	expandHow(c, &r)
+	return r, nil
 }
 
 // expandHow reads the flags that choose among methods.
-func expandHow(c *cli.Context, r *expand.Request) error {
+func expandHow(c *cli.Context, r *expand.Request) {
 	for _, name := range strings.Split(c.String("method"), ",") {
 		if name = strings.TrimSpace(name); name != "" {
 			r.Methods = append(r.Methods, name)
 		}
 	}
-	var err error
-	if r.Pairs, err = either(c, "silent", "zero", "pairs"); err != nil {
-		return err
-	}
-	r.Fresh, err = either(c, "new", "copy", "fresh")
-	return err
-}
-
-// either reads a flag of two values; it reports whether the second was given.
-func either(c *cli.Context, flag, first, second string) (bool, error) {
-	switch v := c.String(flag); v {
-	case first:
-		return false, nil
-	case second:
-		return true, nil
-	default:
-		return false, fault.Usagef("--%s %q: want %s or %s", flag, v, first, second)
-	}
+	r.Pairs, r.Fresh = c.String("silent") == "pairs", c.String("new") == "fresh"
 }

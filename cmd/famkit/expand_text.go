@@ -7,6 +7,7 @@ import (
 
 	"famkit/internal/growth"
 	"famkit/internal/job"
+	"famkit/internal/units"
 )
 
 func exactText(p *growth.Plan) string {
@@ -58,8 +59,8 @@ func printPlan(w io.Writer, a *job.Expanded) {
 		say(w, "layers    %s\n", layersText(p.Layers))
 	}
 	say(w, "symmetry  %s, seed %d\n", symmetryText(p.Split), p.Seed)
-	say(w, "size      %s parameters, %s\n", countText(a.Params), bytesText(a.Bytes))
-	say(w, "disk      %s free\nmemory    at most %s\n", bytesText(a.Free), bytesText(a.Memory))
+	say(w, "size      %s parameters, %s\n", units.Count(a.Params), units.Bytes(a.Bytes))
+	say(w, "disk      %s free\nmemory    at most %s\n", units.Bytes(a.Free), units.Bytes(a.Memory))
 	for _, t := range a.Tensors {
 		say(w, "%s\n", t)
 	}

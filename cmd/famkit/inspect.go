@@ -60,13 +60,13 @@ func (a *inspection) print(w io.Writer, all bool) {
 	row("container", "%s, %s", a.Container, units.Plural(len(a.Files), "file"))
 	a.printModel(row)
 	row("tensors", "%d", a.Tensors)
-	row("parameters", "%s", countText(a.Parameters))
+	row("parameters", "%s", units.Count(a.Parameters))
 	for i, d := range a.DTypes {
 		key := ""
 		if i == 0 {
 			key = "dtypes"
 		}
-		row(key, "%s: %s, %s parameters, %s", d.DType, units.Plural(d.Tensors, "tensor"), countText(d.Parameters), bytesText(d.Bytes))
+		row(key, "%s: %s, %s parameters, %s", d.DType, units.Plural(d.Tensors, "tensor"), units.Count(d.Parameters), units.Bytes(d.Bytes))
 	}
 	for _, k := range slices.Sorted(maps.Keys(a.Meta)) {
 		row("metadata", "%s = %.100q", k, a.Meta[k])

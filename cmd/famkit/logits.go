@@ -25,11 +25,12 @@ func logitsCommand(u *ui) *cli.Command {
 		ArgsUsage:   "MODEL",
 		Description: logitsDescription + exitStatus,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "ids", Usage: "take tensor input_ids [B,T] from safetensors `FILE`"},
-			&cli.StringFlag{Name: "out", Usage: "write tensor logits [B,T,V] to `FILE`, which ends in .safetensors"},
-			&cli.StringFlag{Name: "engine", Usage: "`auto`, cpu or ref", Value: "auto"},
-			&cli.StringFlag{Name: "precision", Usage: "`f64` (engine ref), f32 or bf16 (default: the most exact of the engine)"},
-			&cli.IntFlag{Name: "threads", Usage: "threads of the engine (default: one per processor)"},
+			&cli.StringFlag{Name: "ids", Usage: "take tensor input_ids [B,T] from safetensors `FILE`, such as ids.safetensors"},
+			&cli.StringFlag{Name: "out", Usage: "write tensor logits [B,T,V] to `FILE`, such as logits.safetensors"},
+			engineFlag("auto"),
+			choice("precision", "", "precision of the arithmetic; f64 needs engine ref", "f64", "f32", "bf16").
+				otherwise("the most exact of the engine"),
+			&cli.IntFlag{Name: "threads", Usage: "threads of the engine: `N`", DefaultText: "one per processor"},
 			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "replace the output"},
 		},
 		Action: func(c *cli.Context) error { return runLogits(u, c) },

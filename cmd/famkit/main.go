@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -38,11 +37,23 @@ func run(args []string, out, errw io.Writer) int {
 	defer stop()
 	u := newUI(out, errw)
 	app := newApp(u)
-	if end := slices.Index(args, "--"); slices.Contains(args[:max(end, 0)], "--json") || end < 0 && slices.Contains(args, "--json") {
-		u.jsonAsked = true
+	return u.exit(ctx, dispatch(ctx, u, app, args))
+}
+
+// dispatch runs what the arguments ask for.
+func dispatch(ctx context.Context, u *ui, app *cli.App, args []string) error {
+	if words, ok := completionRequest(args); ok {
+		return complete(u.out, app, words)
 	}
-	err := app.RunContext(ctx, reorder(app, args))
-	return u.exit(ctx, err)
+	l, err := arrange(app, args)
+	u.jsonAsked, u.color = l.json, l.color
+	switch {
+	case err != nil:
+		return err
+	case l.help, len(l.words) == 0:
+		return u.help(app, l.words)
+	}
+	return app.RunContext(ctx, l.args)
 }
 
 func newApp(u *ui) *cli.App {
@@ -52,54 +63,35 @@ func newApp(u *ui) *cli.App {
 		UsageText:                 "famkit COMMAND SRC [DST] [flags]",
 		Description:               appDescription,
 		HideVersion:               true,
-		HideHelpCommand:           true,
+		HideHelp:                  true, // ours knows flags and commands wherever they stand
 		Writer:                    u.out,
 		ErrWriter:                 u.err,
 		DisableSliceFlagSeparator: true, // a path may hold a comma
-		UseShortOptionHandling:    false,
 		ExitErrHandler:            func(*cli.Context, error) {},
 		OnUsageError:              usageError,
-		CommandNotFound:           nil,
-		Flags:                     []cli.Flag{cli.HelpFlag}, // cli adds it only where there is no help command
-		Action:                    func(c *cli.Context) error { return rootAction(u, c) },
+		Flags: append(commonFlags(u), &cli.BoolFlag{Name: "version", Aliases: []string{"v"},
+			Usage: "print version, platform and engines, as famkit version does"}),
 	}
 	for _, build := range commands {
 		app.Commands = append(app.Commands, prepare(u, build(u)))
 	}
-	app.Commands = append(app.Commands, prepare(u, helpCommand(u, app)))
+	app.Commands = append(app.Commands, prepare(u, completionCommand(u)), prepare(u, helpCommand(u, app)))
 	return app
 }
 
 // prepare gives a command and its subcommands what all have in common.
 func prepare(u *ui, c *cli.Command) *cli.Command {
-	c.HideHelpCommand = true
+	c.HideHelp = true
 	c.OnUsageError = usageError
-	if c.Action != nil {
-		c.Flags = append(c.Flags,
-			&cli.BoolFlag{Name: "json", Usage: "print the answer as JSON, errors too", Destination: &u.json},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "say nothing on standard error but errors", Destination: &u.quiet},
-		)
-	}
+	c.Flags = append(c.Flags, commonFlags(u)...)
 	for _, sub := range c.Subcommands {
 		prepare(u, sub)
 	}
 	return c
 }
 
-func usageError(c *cli.Context, err error, _ bool) error {
-	name := "famkit"
-	if c.Command != nil && c.Command.Name != "" && c.Command.Name != "famkit" {
-		name += " " + c.Command.Name
-	}
-	return fault.Hint(fault.Usagef("%w", err), "%s --help", name)
-}
-
-func rootAction(u *ui, c *cli.Context) error {
-	if c.NArg() == 0 {
-		return cli.ShowAppHelp(c)
-	}
-	return fault.Hint(fault.Usagef("no command %q", c.Args().First()), "famkit --help lists the commands")
-}
+// usageError keeps what the flag package finds wrong, which arrange has not, an error of usage.
+func usageError(_ *cli.Context, err error, _ bool) error { return fault.Usagef("%w", err) }
 
 // signalError is the cause of a context that a signal ended.
 type signalError struct{ sig syscall.Signal }

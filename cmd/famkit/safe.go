@@ -18,9 +18,6 @@ func say(w io.Writer, format string, a ...any) {
 	_, _ = fmt.Fprintf(w, format, printable.Args(a)...)
 }
 
-// ownSequences are the colours that famkit itself writes; a terminal sees no others.
-var ownSequences = []string{"\x1b[0m", "\x1b[1m", "\x1b[31m", "\x1b[31;1m", "\x1b[32m", "\x1b[33m", "\x1b[36m"}
-
 // screen writes text on to w without what a terminal would obey, but for famkit's own colours.
 func screen(w io.Writer) io.Writer { return printable.Writer(w, ownSequences...) }
 

@@ -13,6 +13,7 @@ import (
 	"famkit/internal/fault"
 	"famkit/internal/job"
 	"famkit/internal/tokenizer"
+	"famkit/internal/units"
 )
 
 func tokenizerCommand(u *ui) *cli.Command {
@@ -21,12 +22,7 @@ func tokenizerCommand(u *ui) *cli.Command {
 		Usage:       "train a tokenizer, turn text into ids and ids into text",
 		Description: "Reads and writes tokenizer.json of the Hugging Face tokenizers library, with the library's ids." + exitStatus,
 		Subcommands: []*cli.Command{tokenizerTrainCommand(u), tokenizerEncodeCommand(u), tokenizerDecodeCommand(u)},
-		Action: func(c *cli.Context) error {
-			if c.NArg() > 0 {
-				return fault.Hint(fault.Usagef("no command %q of tokenizer", c.Args().First()), "famkit tokenizer --help")
-			}
-			return cli.ShowSubcommandHelp(c)
-		},
+		Action:      func(c *cli.Context) error { return u.page(commandHelp(c.Command, []string{"tokenizer"})) },
 	}
 }
 
@@ -45,7 +41,7 @@ func tokenizerTrainCommand(u *ui) *cli.Command {
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "vocab", Value: 2048, Usage: "tokens, special ones and the 256 bytes included: `N`"},
 			&cli.StringFlag{Name: "ext",
-				Usage: "in folders take names with these endings, not those after a !: `LIST` such as .go,.md,!_test.go"},
+				Usage: "in folders take names with these endings, not those after a !: `LIST`, such as .go,.md,!_test.go"},
 			&cli.StringFlag{Name: "text-field", DefaultText: "text", Usage: "field of JSON rows that holds their text: `NAME`"},
 			&cli.BoolFlag{Name: "as-text", Usage: "take JSON and tables as they stand"},
 			&cli.StringSliceFlag{Name: "special", Value: cli.NewStringSlice("<|endoftext|>"),
@@ -74,8 +70,8 @@ func tokenizerTrainCommand(u *ui) *cli.Command {
 // printTokenizer also says what the config.json of a model needs to agree with the tokenizer.
 func printTokenizer(w io.Writer, a *job.TrainedTokenizer) {
 	say(w, "%s: %s tokens from %s files, %s\n", filepath.Join(a.Path, "tokenizer.json"),
-		countText(int64(a.Vocab)),
-		countText(int64(a.Files)), bytesText(a.Bytes))
+		units.Count(int64(a.Vocab)),
+		units.Count(int64(a.Files)), units.Bytes(a.Bytes))
 	if len(a.Special) > 0 {
 		say(w,
 			"%q (0) begins and ends documents; a config.json for it: \"vocab_size\": %d, \"bos_token_id\": 0, \"eos_token_id\": 0\n",
@@ -89,14 +85,14 @@ func tokenizerEncodeCommand(u *ui) *cli.Command {
 		Usage:       "turn text into ids",
 		ArgsUsage:   "TOKENIZER [FILE]",
 		Description: "TOKENIZER is a tokenizer.json, a folder that has one, or a GGUF file. Without FILE the text comes from standard input." + exitStatus,
-		Flags: []cli.Flag{&cli.BoolFlag{Name: "special",
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "add-special",
 			Usage: "put the tokens around the text that the model expects, such as <s>"}},
 		Action: func(c *cli.Context) error {
 			t, text, err := tokenizerInput(u, c)
 			if err != nil {
 				return err
 			}
-			ids, err := t.Encode(text, c.Bool("special"))
+			ids, err := t.Encode(text, c.Bool("add-special"))
 			if err != nil {
 				return err
 			}

@@ -27,8 +27,9 @@ state, every setting that is not given, and the place in the data are taken over
 are OUT's own. --fresh-optimizer leaves the optimizer's state behind.
 
 Four words that each allow one thing:
-   --resume   goes on with the training in OUT (or with MODEL's, in a new OUT) with its own settings, bit for
-              bit as if it had not stopped. More --steps extend it, also when it is finished
+   --resume   goes on with the training in OUT (or with MODEL's, in a new OUT) with its own
+              settings, bit for bit as if it had not stopped. More --steps extend it, also when
+              it is finished
    --change   with --resume: settings that are given replace those of the training
    --erase    lets the training in OUT go
    --force    replaces an OUT that is no training
@@ -37,7 +38,7 @@ Ctrl-C or SIGTERM finishes the micro-batch, saves and exits 130 or 143. A second
 
 Examples:
    famkit train grown/ trained/ --data text/ --ext .md,.txt --epochs 1 --batch 8 --seq 512
-   famkit train grown/ trained/ --data src/ --ext '.go,!_test.go' --eval-fraction 0.01 --log log.jsonl
+   famkit train grown/ trained/ --data src/ --ext '.go,!_test.go' --eval-fraction 0.01 --log -
    famkit train --init config.json new/ --tokenizer model/ --data text/ --tokens 20M --schedule wsd
    famkit train trained/ --resume --steps 2000
    famkit train model/ --steps 0 --eval held-out.txt

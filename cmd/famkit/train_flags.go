@@ -9,8 +9,11 @@ import (
 // trainFlags are the flags of famkit train. Those that are settings have the settings' names.
 func trainFlags(d trainstate.Settings) []cli.Flag {
 	var list []cli.Flag
-	for _, group := range [][]cli.Flag{dataFlags(d), lengthFlags(d), rateFlags(d), evalFlags(), runFlags(d)} {
-		list = append(list, group...)
+	for _, g := range []flagGroup{{"Data", dataFlags(d)}, {"Length", lengthFlags(d)}, {"Optimizer", rateFlags(d)},
+		{"Evaluation, saving and log", evalFlags()}, {"Run", runFlags(d)}} {
+		for _, f := range g.flags {
+			list = append(list, under(g.heading, f))
+		}
 	}
 	return list
 }
@@ -18,25 +21,25 @@ func trainFlags(d trainstate.Settings) []cli.Flag {
 func dataFlags(d trainstate.Settings) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "data",
-			Usage: "text, folder of text, token files or recorded batches: `PATH` (may be repeated)"},
+			Usage: "text, folder of text, token files or recorded batches: `PATH`, such as text/ (may be repeated)"},
 		&cli.StringFlag{Name: "ext",
-			Usage: "in folders take names with these endings, not those after a !: `LIST` such as .go,.md,!_test.go"},
+			Usage: "in folders take names with these endings, not those after a !: `LIST`, such as .go,.md,!_test.go"},
 		&cli.StringFlag{Name: "text-field", DefaultText: "text", Usage: "field of JSON rows that holds their text: `NAME`"},
 		&cli.BoolFlag{Name: "as-text", Usage: "train on JSON and tables as they stand"},
 		&cli.StringFlag{Name: "separator", DefaultText: "the end of text",
-			Usage: "what follows each document: `TOKEN`, by its text or its id"},
-		&cli.StringFlag{Name: "token-dtype", Usage: "raw token files hold `uint16` or uint32"},
-		&cli.StringFlag{Name: "tokenizer", Usage: "tokenizer.json, or the folder that has it; copied into OUT: `PATH`"},
-		&cli.StringFlag{Name: "init", Usage: "train a new model of this `CONFIG.json`"},
-		&cli.Uint64Flag{Name: "seed", Value: d.Seed, Usage: "of the data's order and of new weights"},
+			Usage: "what follows each document: `TOKEN`, by its text or its id, such as 0"},
+		choice("token-dtype", "", "what raw token files hold", "uint16", "uint32"),
+		&cli.StringFlag{Name: "tokenizer", Usage: "tokenizer.json, or the folder that has it; copied into OUT: `PATH`, such as model/"},
+		&cli.StringFlag{Name: "init", Usage: "train a new model of this configuration: `PATH`, such as config.json"},
+		&cli.Uint64Flag{Name: "seed", Value: d.Seed, Usage: "of the data's order and of new weights: `N`"},
 	}
 }
 
 func lengthFlags(d trainstate.Settings) []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "steps", DefaultText: "one pass over the data",
-			Usage: "updates: `N`; 0 trains nothing and evaluates"},
-		&cli.Float64Flag{Name: "epochs", DefaultText: "1", Usage: "passes over the data, instead of steps: `N`"},
+			Usage: "updates: `N`, such as 1000; 0 trains nothing and evaluates"},
+		&cli.Float64Flag{Name: "epochs", DefaultText: "1", Usage: "passes over the data, instead of steps: `N`, such as 2"},
 		&cli.StringFlag{Name: "tokens", Usage: "tokens to train on, instead of steps: `N`, such as 20M or 1.5B"},
 		&cli.Float64Flag{Name: "flops", DefaultText: "any",
 			Usage: "operations to spend, instead of steps: `N`, such as 1e15"},
@@ -48,9 +51,8 @@ func lengthFlags(d trainstate.Settings) []cli.Flag {
 
 func rateFlags(d trainstate.Settings) []cli.Flag {
 	return []cli.Flag{
-		&cli.Float64Flag{Name: "lr", Value: d.LR, Usage: "peak learning rate"},
-		&cli.StringFlag{Name: "schedule", Value: d.Schedule,
-			Usage: "of the learning rate: constant, cosine or wsd (constant, then a linear decay)"},
+		&cli.Float64Flag{Name: "lr", Value: d.LR, Usage: "peak learning rate: `RATE`"},
+		choice("schedule", d.Schedule, "of the learning rate; wsd is constant, then a linear decay", "constant", "cosine", "wsd"),
 		&cli.IntFlag{Name: "warmup", Value: d.Warmup, DefaultText: "a twentieth of the steps, at most 100",
 			Usage: "steps of linear warm-up: `N`"},
 		&cli.Float64Flag{Name: "min-lr", Value: d.MinLR,
@@ -67,13 +69,13 @@ func rateFlags(d trainstate.Settings) []cli.Flag {
 
 func evalFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "eval", Usage: "held-out data, of the same kinds: `PATH`"},
-		&cli.Float64Flag{Name: "eval-fraction", DefaultText: "none", Usage: "hold out this part of the training data's rows"},
+		&cli.StringFlag{Name: "eval", Usage: "held-out data, of the same kinds: `PATH`, such as held-out.txt"},
+		&cli.Float64Flag{Name: "eval-fraction", DefaultText: "none", Usage: "hold out this `PART` of the training data's rows, such as 0.01"},
 		&cli.IntFlag{Name: "eval-every", DefaultText: "before the first step and at the end",
-			Usage: "evaluate also every `N` steps"},
-		&cli.IntFlag{Name: "save-every", DefaultText: "at the end", Usage: "save also every `N` steps"},
+			Usage: "evaluate also every `N` steps, such as 100"},
+		&cli.IntFlag{Name: "save-every", DefaultText: "at the end", Usage: "save also every `N` steps, such as 500"},
 		&cli.StringFlag{Name: "log",
-			Usage: "write one JSON object a step to `FILE`, - for standard output; a resumed training goes on with its own"},
+			Usage: "write one JSON object a step to `FILE`, such as log.jsonl, - for standard output; a resumed training goes on with its own"},
 	}
 }
 
@@ -84,12 +86,11 @@ func runFlags(d trainstate.Settings) []cli.Flag {
 		&cli.BoolFlag{Name: "fresh-optimizer", Usage: "leave MODEL's optimizer state behind"},
 		&cli.BoolFlag{Name: "erase", Usage: "let the training in OUT go"},
 		&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "replace an OUT that is no training, and a log"},
-		&cli.StringFlag{Name: "engine", Value: d.Engine, Usage: "auto, cpu or ref"},
-		&cli.StringFlag{Name: "precision", DefaultText: "the engine's own",
-			Usage: "f32, bf16 (inputs of matrix products) or f64 (engine ref)"},
+		engineFlag(d.Engine),
+		choice("precision", "", "of the arithmetic; bf16 is for inputs of matrix products, f64 needs engine ref",
+			"f32", "bf16", "f64").otherwise("the engine's own"),
 		&cli.IntFlag{Name: "threads", DefaultText: "one per processor", Usage: "threads of the engine: `N`"},
-		&cli.StringFlag{Name: "dtype", DefaultText: "that of the input",
-			Usage: "type of the saved weights: float32, bfloat16, float16 or float64"},
+		choice("dtype", "", "type of the saved weights", dtypeNames()...).alias(shortDTypes...).otherwise("that of the input"),
 		&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"},
 			Usage: "read the data, print what would be done; train nothing"},
 	}

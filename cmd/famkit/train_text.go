@@ -25,7 +25,7 @@ func printTrained(w io.Writer, r *train.Result) {
 		say(w, "%s: evaluation loss %.4f; nothing was trained or written\n", r.Plan.From, *r.EvalLoss)
 		return
 	}
-	say(w, "%s: step %d, %s tokens in %.1f s", r.Out, r.Step, countText(r.Tokens), r.Seconds)
+	say(w, "%s: step %d, %s tokens in %.1f s", r.Out, r.Step, units.Count(r.Tokens), r.Seconds)
 	if r.Loss != 0 {
 		say(w, ", loss %.4f", r.Loss)
 	}
@@ -52,7 +52,7 @@ func printTrainPlan(w io.Writer, r *train.Result) {
 		say(w, "%-10s"+format+"\n", append([]any{name}, a...)...)
 	}
 	say(w, "would train %s parameters for %d steps of %d x %d x %d tokens on %s in %s, %d threads\n",
-		countText(r.Params), p.Steps-p.First+1, s.Batch, s.Accum, s.Seq, r.Engine, s.Precision, s.Threads)
+		units.Count(r.Params), p.Steps-p.First+1, s.Batch, s.Accum, s.Seq, r.Engine, s.Precision, s.Threads)
 	line("begins", "%s", beginText(p))
 	line("optimizer", "%s", optimizerText(p))
 	line("schedule", "%s to %g, %d steps of warm-up; weights saved as %s", s.Schedule, s.LR, s.Warmup, s.DType)
@@ -64,9 +64,9 @@ func printTrainPlan(w io.Writer, r *train.Result) {
 		line("", "documents end with %q (%d): %s", t.Text, t.ID, t.From)
 	}
 	line("length", "%s", lengthText(p))
-	line("memory", "%s: %s", bytesText(r.Memory.Total), memoryText(r.Memory))
+	line("memory", "%s: %s", units.Bytes(r.Memory.Total), memoryText(r.Memory))
 	if r.Memory.Available > 0 {
-		line("", "%s are available", bytesText(r.Memory.Available))
+		line("", "%s are available", units.Bytes(r.Memory.Available))
 	}
 	line("time", "%s", timeText(p))
 	for i, row := range p.Data.First {
@@ -88,7 +88,7 @@ func beginText(p *train.Plan) string {
 func optimizerText(p *train.Plan) string {
 	s := p.Optimizer
 	if p.Updates > 0 {
-		s += fmt.Sprintf(" after %s updates", countText(int64(p.Updates)))
+		s += fmt.Sprintf(" after %s updates", units.Count(int64(p.Updates)))
 	}
 	if p.Rewarm > 0 {
 		s += fmt.Sprintf("; the learning rate warms up again over %d steps, since the growth made moments new", p.Rewarm)
@@ -138,8 +138,8 @@ func lengthText(p *train.Plan) string {
 
 func memoryText(m train.Memory) string {
 	return fmt.Sprintf("weights %s, gradients %s, optimizer %s, activations %s, workspace %s",
-		bytesText(m.Weights), bytesText(m.Gradients), bytesText(m.Optimizer), bytesText(m.Activations),
-		bytesText(m.Workspace))
+		units.Bytes(m.Weights), units.Bytes(m.Gradients), units.Bytes(m.Optimizer), units.Bytes(m.Activations),
+		units.Bytes(m.Workspace))
 }
 
 func timeText(p *train.Plan) string {
@@ -182,7 +182,7 @@ func planNotes(r *train.Result) (notes []string) {
 	}
 	if e := p.Erased; e != nil {
 		add("%s: the training there goes when the new one is first saved: %s; %s (%s)", e.Path, e,
-			strings.Join(e.Files, ", "), bytesText(e.Bytes))
+			strings.Join(e.Files, ", "), units.Bytes(e.Bytes))
 	}
 	for _, name := range p.Unused {
 		add("%s of %s is not used: it is not the state of a training of famkit's", name, p.From)
@@ -208,7 +208,7 @@ func planNotes(r *train.Result) (notes []string) {
 	if p.Data.Rows > 0 {
 		add("data: %s; %s", dataText(p), lengthText(p))
 	}
-	add("%s parameters; memory %s: %s", countText(r.Params), bytesText(r.Memory.Total), memoryText(r.Memory))
+	add("%s parameters; memory %s: %s", units.Count(r.Params), units.Bytes(r.Memory.Total), memoryText(r.Memory))
 	return notes
 }
 
@@ -238,7 +238,7 @@ func planWarnings(r *train.Result) (warnings []string) {
 	const worthwhile = 4
 	if d.Epochs > worthwhile && rows <= d.Rows {
 		warnings = append(warnings, fmt.Sprintf("%s over %s tokens: text that is repeated more than %d times teaches little",
-			epochsText(d.Epochs), countText(d.Tokens), worthwhile))
+			epochsText(d.Epochs), units.Count(d.Tokens), worthwhile))
 	}
 	return warnings
 }
@@ -266,7 +266,7 @@ func epochsText(v float64) string {
 // figure shows a number with the digits that matter.
 func figure(v float64) string {
 	if v >= 100 {
-		return countText(int64(v + 0.5))
+		return units.Count(int64(v + 0.5))
 	}
 	return fmt.Sprintf("%.2g", v)
 }

@@ -51,7 +51,7 @@ func (v *trainView) event(e train.Event) {
 	case e.Eval != nil:
 		v.evaluated(e.Eval)
 	case e.Save != nil:
-		v.note("step %d saved in %s, %s", e.Save.Step, e.Save.Path, bytesText(e.Save.Bytes))
+		v.note("step %d saved in %s, %s", e.Save.Step, e.Save.Path, units.Bytes(e.Save.Bytes))
 		v.apart(e.Save.Seconds)
 	case e.LogCut != nil:
 		v.note("%s loses %s past step %d", e.LogCut.Path, units.Plural(e.LogCut.Rows, "row"), e.LogCut.Step)
@@ -92,7 +92,7 @@ func (v *trainView) begin(s *train.StartRow) {
 	}
 	v.u.note("%s on engine %s, %d threads, %s: %d steps of %s tokens, %s tokens of data", verb, s.Engine,
 		s.Settings.Threads, s.Settings.Precision,
-		s.Settings.Steps, countText(s.StepTokens), countText(s.DataTokens))
+		s.Settings.Steps, units.Count(s.StepTokens), units.Count(s.DataTokens))
 }
 
 func (v *trainView) step(s *train.StepRow) {
@@ -190,7 +190,7 @@ func (v *trainView) evaluating(p *train.Progress) {
 func (v *trainView) evaluated(e *train.EvalRow) {
 	v.evalTook, v.evalBegan = e.Seconds-v.seen, time.Time{}
 	v.apart(e.Seconds)
-	s := fmt.Sprintf("step %d: evaluation loss %.4f on %s tokens", e.Step, e.Loss, countText(e.Tokens))
+	s := fmt.Sprintf("step %d: evaluation loss %.4f on %s tokens", e.Step, e.Loss, units.Count(e.Tokens))
 	if e.Before != nil {
 		s += fmt.Sprintf("; %.4f before", *e.Before)
 	}

@@ -28,6 +28,7 @@ import (
 type ui struct {
 	out, err    io.Writer
 	json, quiet bool
+	color       string    // --color
 	jsonAsked   bool      // also where another flag is wrong, so that none is read
 	bar         *progress // of the job that runs
 }
@@ -99,7 +100,7 @@ func (u *ui) note(format string, a ...any) {
 // warn prints a message that even --quiet shows.
 func (u *ui) warn(format string, a ...any) {
 	if !u.json {
-		say(screen(u.err), "famkit: warning: "+format+"\n", a...)
+		say(screen(u.err), "famkit: "+u.colours(u.err).of(unsure, "warning:")+" "+format+"\n", a...)
 	}
 }
 
@@ -125,14 +126,15 @@ func (u *ui) exit(ctx context.Context, err error) int {
 		_, _ = fmt.Fprintln(u.err, string(printable.JSON(b)))
 		return code
 	}
-	prefix := "famkit: error: "
+	paint := u.colours(u.err)
+	prefix := "famkit: " + paint.of(bad, "error:") + " "
 	if code > 128 { // a signal is no error
 		prefix = "famkit: "
 	}
 	errw := screen(u.err)
 	_, _ = fmt.Fprintf(errw, "%s%s\n", prefix, message)
 	if hint != "" {
-		_, _ = fmt.Fprintf(errw, "famkit: hint: %s\n", hint)
+		_, _ = fmt.Fprintf(errw, "famkit: %s %s\n", paint.of(aside, "hint:"), hint)
 	}
 	return code
 }
@@ -173,7 +175,7 @@ func (u *ui) progressBytes(label string, total int64) *progress {
 func (u *ui) progressOf(label string, total int64, bytes bool) *progress {
 	p := &progress{u: u, label: label, total: total, next: time.Now().Add(10 * time.Second), silent: u.json || u.quiet}
 	if bytes {
-		p.of = " of " + bytesText(total)
+		p.of = " of " + units.Bytes(total)
 	}
 	if !p.silent && u.terminal() {
 		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(u.err), progressbar.OptionSetDescription(label),
@@ -208,7 +210,3 @@ func (p *progress) finish() {
 		_ = p.bar.Finish()
 	}
 }
-
-// bytesText and countText print sizes and counts as everywhere in famkit.
-func bytesText(n int64) string { return units.Bytes(n) }
-func countText(n int64) string { return units.Count(n) }

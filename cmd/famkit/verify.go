@@ -37,18 +37,18 @@ func verifyCommand(u *ui) *cli.Command {
 		ArgsUsage:   "[PARENT] CHILD",
 		Description: verifyDescription,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "ids", Usage: "measure on tensor input_ids [B,T] of a safetensors `FILE`"},
-			&cli.StringFlag{Name: "text", Usage: "measure on the text in `FILE`, by the parent's tokenizer.json"},
-			&cli.Uint64Flag{Name: "seed", Usage: "seed of the token ids to measure on"},
-			&cli.IntFlag{Name: "tokens", Usage: "seeded tokens to measure on (default: as suits the model's size)"},
-			&cli.StringFlag{Name: "precision", Usage: "`f64`, f32 or both", Value: "both"},
+			&cli.StringFlag{Name: "ids", Usage: "measure on tensor input_ids [B,T] of a safetensors `FILE`, such as ids.safetensors"},
+			&cli.StringFlag{Name: "text", Usage: "measure on the text in `FILE`, such as article.txt, by the parent's tokenizer.json"},
+			&cli.Uint64Flag{Name: "seed", Usage: "seed of the token ids to measure on: `N`"},
+			&cli.IntFlag{Name: "tokens", Usage: "seeded tokens to measure on: `N`", DefaultText: "as suits the model's size"},
+			choice("precision", "both", "precision of the measurement", "f64", "f32", "both"),
 			&cli.BoolFlag{Name: "proof-only", Usage: "prove, and nothing else: neither compare every byte with the plan nor measure"},
 			&cli.BoolFlag{Name: "infer", Usage: "find out where CHILD's weights come from instead of reading its plan"},
-			&cli.StringFlag{Name: "write-proof", Usage: "write the proof, with the digests of both checkpoints, to `FILE`"},
-			&cli.StringFlag{Name: "proof", Usage: "check the proof in `FILE` again; it names PARENT and CHILD"},
-			&cli.Float64Flag{Name: "max-ulp", Usage: "accept no number that is more than `N` units in the last place off (default: what the growths in between explain)"},
+			&cli.StringFlag{Name: "write-proof", Usage: "write the proof, with the digests of both checkpoints, to `FILE`, such as proof.json"},
+			&cli.StringFlag{Name: "proof", Usage: "check the proof in `FILE` again, such as proof.json; it names PARENT and CHILD"},
+			&cli.Float64Flag{Name: "max-ulp", Usage: "accept no number that is more than `N` units in the last place off, such as 0.5", DefaultText: "what the growths in between explain"},
 			&cli.BoolFlag{Name: "allow-inexact", Usage: "exit 0 for a growth whose plan says that it is inexact on purpose, if it follows its plan"},
-			&cli.IntFlag{Name: "threads", Usage: "threads of the cpu engine (default: one per processor)"},
+			&cli.IntFlag{Name: "threads", Usage: "threads of the cpu engine: `N`", DefaultText: "one per processor"},
 		},
 		Action: func(c *cli.Context) error { return runVerify(u, c) },
 	}
@@ -111,12 +111,8 @@ func verifyOptions(c *cli.Context) (job.VerifyOptions, error) {
 	if !(o.MaxULP >= 0) || c.IsSet("max-ulp") && o.MaxULP == 0 {
 		return o, fault.Usagef("--max-ulp %v: want a number above 0", o.MaxULP)
 	}
-	switch p := c.String("precision"); p {
-	case "both":
-	case "f64", "f32":
+	if p := c.String("precision"); p != "both" {
 		o.Precisions = []string{p}
-	default:
-		return o, fault.Usagef("--precision %q: want f64, f32 or both", p)
 	}
 	if o.Tokens < 0 || o.Threads < 0 {
 		return o, fault.Usagef("--tokens and --threads cannot be negative")

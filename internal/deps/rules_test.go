@@ -76,6 +76,7 @@ var thirdParty = map[string][]string{
 	"github.com/urfave/cli/v2":          {"cmd/famkit"},
 	"github.com/schollz/progressbar/v3": {"cmd/famkit"},
 	"golang.org/x/term":                 {"cmd/famkit"},
+	"github.com/xrash/smetrics":         {"cmd/famkit"},
 	"golang.org/x/sys":                  {"*"},
 	"golang.org/x/text":                 {"internal/tokenizer"},
 	"github.com/dlclark/regexp2":        {"internal/tokenizer"},

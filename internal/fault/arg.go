@@ -31,7 +31,7 @@ type phrase struct {
 	args   []any
 }
 
-// text puts the message together. The settings and errors in it are spelled by spell. What a file may have put into
+// text puts the message together. The settings, messages and errors in it are spelled by spell. What a file may have put into
 // the arguments is made printable; the format is the program's own.
 func (p phrase) text(spell func(Setting) string) string {
 	args := make([]any, len(p.args))
@@ -39,6 +39,8 @@ func (p phrase) text(spell func(Setting) string) string {
 		switch a := a.(type) {
 		case Setting:
 			args[i] = printable.Text(spell(a))
+		case Message:
+			args[i] = a.Text(spell)
 		case error:
 			args[i] = printed(Text(a, spell))
 		default:

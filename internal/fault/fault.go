@@ -56,6 +56,11 @@ func Hint(err error, format string, a ...any) error {
 	return &Error{Kind: KindOf(err), Hint: fmt.Sprintf(format, shown(a)...), Err: err, hint: phrase{format, a}}
 }
 
+// HintSay adds a hint that was put together elsewhere.
+func HintSay(err error, hint Message) error {
+	return Hint(err, hint.phrase.format, hint.phrase.args...)
+}
+
 // KindOf is the kind of the outermost Error in err's chain.
 func KindOf(err error) Kind {
 	var e *Error

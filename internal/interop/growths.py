@@ -20,7 +20,7 @@ ALL = ["--depth 2x", "--depth +1", "--ffn x1.37", "--hidden 2x", "--hidden 4x", 
        "--width 2x --depth 2x --ffn x2.5", "--kv 2x", "--kv +1", "--heads 2x", "--head-dim 2x", "--head-dim 4x", "--vocab +7", "--positions 2x",
        "--silent pairs --depth 2x"]
 MIXTURE = ["--experts 2x", "--experts 2x --top-k 2x", "--expert-ffn x1.37"]
-DENSE = ["--experts 4 --top-k 2", "--experts 8 --top-k 4 --shards 2"]
+DENSE = ["--experts 4 --top-k 2", "--experts 8 --top-k 4 --mlp-parts 2"]
 FILLING = ["--hidden 60 --heads 5", "--hidden 2x --head-dim 2x", "--hidden 4x --head-dim 4x"]
 
 # What else an architecture grows, and which of its, or of one model's, growths cannot keep the function.
