@@ -2,7 +2,6 @@ package main
 
 import (
 	"embed"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -63,7 +62,7 @@ func completionRequest(args []string) ([]string, bool) {
 
 // complete prints what may stand in place of the last word, one candidate a line with a tab and its meaning. Nothing is
 // printed where a path may stand: the shell completes files itself.
-func complete(w io.Writer, app *cli.App, words []string) error {
+func complete(w io.Writer, app *cli.App, words []string) {
 	if len(words) == 0 {
 		words = []string{""}
 	}
@@ -71,12 +70,9 @@ func complete(w io.Writer, app *cli.App, words []string) error {
 	cmd, level, open := position(app, words[:len(words)-1])
 	for _, c := range candidates(app, cmd, level, open, last) {
 		if strings.HasPrefix(c[0], last) {
-			if _, err := fmt.Fprintf(w, "%s\t%s\n", c[0], c[1]); err != nil {
-				return err
-			}
+			say(w, "%s\t%s\n", c[0], c[1])
 		}
 	}
-	return nil
 }
 
 // position follows the words before the cursor: the command that they name, the commands that may follow, and the flag

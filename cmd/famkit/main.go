@@ -43,7 +43,8 @@ func run(args []string, out, errw io.Writer) int {
 // dispatch runs what the arguments ask for.
 func dispatch(ctx context.Context, u *ui, app *cli.App, args []string) error {
 	if words, ok := completionRequest(args); ok {
-		return complete(u.out, app, words)
+		complete(u.out, app, words)
+		return nil
 	}
 	l, err := arrange(app, args)
 	u.jsonAsked, u.color = l.json, l.color
