@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"famkit/internal/fault"
+	"famkit/internal/infile"
 	"famkit/internal/tensor"
 )
 
@@ -19,6 +20,7 @@ type bundle struct {
 	tensors  map[string]*section
 	meta     map[string]string
 	files    map[string][]byte
+	side     int64 // bytes of files
 	warnings []string
 	shards   []*shardFile
 	around   *Around // nil where one file was opened by itself
@@ -64,9 +66,9 @@ func (s *section) ReadAt(p []byte, off int64) (int, error) {
 
 // openShard opens a safetensors file and checks its header and length.
 func openShard(path string) (*shardFile, error) {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
-		return nil, fault.Inputf("opening weights: %w", err)
+		return nil, err
 	}
 	s := &shardFile{f: f, path: path}
 	size, err := fileSize(f)

@@ -3,11 +3,14 @@ package format
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"famkit/internal/fault"
+	"famkit/internal/infile"
 	"famkit/internal/strictjson"
 )
 
@@ -101,7 +104,7 @@ func snapshot(path string) (string, error) {
 	if !strings.HasPrefix(filepath.Base(path), "models--") || !exists(snapshots) {
 		return path, nil
 	}
-	if ref, err := os.ReadFile(filepath.Join(path, "refs", "main")); err == nil {
+	if ref, err := infile.Read(filepath.Join(path, "refs", "main")); err == nil {
 		commit := strings.TrimSpace(string(ref))
 		if dir := filepath.Join(snapshots, commit); filepath.IsLocal(commit) && exists(dir) {
 			return dir, nil
@@ -134,9 +137,12 @@ func chooseWeights(dir string) (string, error) {
 // explicitWeights reads transformers_weights of config.json; "" when it is not set. A config.json that is no JSON
 // object is left to those who need it.
 func explicitWeights(dir string) (string, error) {
-	data, err := os.ReadFile(filepath.Join(dir, "config.json"))
-	if err != nil {
+	data, err := infile.Read(filepath.Join(dir, "config.json"))
+	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
+	}
+	if err != nil {
+		return "", err
 	}
 	var config struct {
 		Weights *string `json:"transformers_weights"`

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"famkit/internal/fault"
+	"famkit/internal/infile"
 	"famkit/internal/tensor"
 )
 
@@ -26,9 +27,9 @@ type ggufHandle struct {
 
 // openGGUF reads the header of a GGUF file of version 2 or 3.
 func openGGUF(path string) (Handle, error) {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
-		return nil, fault.Inputf("opening a checkpoint: %w", err)
+		return nil, err
 	}
 	h, err := newGGUFHandle(path, f)
 	if err != nil {

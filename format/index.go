@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"famkit/internal/fault"
+	"famkit/internal/infile"
 	"famkit/internal/strictjson"
 )
 
@@ -130,16 +130,9 @@ func list(names []string) string {
 
 // readIndex reads weight_map and metadata, nil where there is none.
 func readIndex(path string) (weightMap map[string]string, metadata map[string]json.RawMessage, err error) {
-	st, err := os.Stat(path)
+	data, err := infile.ReadUpTo(path, indexCap)
 	if err != nil {
-		return nil, nil, fault.Inputf("reading the index: %w", err)
-	}
-	if st.Size() > indexCap {
-		return nil, nil, fault.Inputf("%s: wanted at most %d bytes, found %d", path, indexCap, st.Size())
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, nil, fault.Inputf("reading the index: %w", err)
+		return nil, nil, err
 	}
 	weightMap, metadata, err = parseIndex(data)
 	if err != nil {

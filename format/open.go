@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"famkit/internal/fault"
+	"famkit/internal/infile"
 )
 
 // sniffLen is how much of a file a container's sniff function sees; shorter files give what they have.
@@ -65,9 +66,9 @@ func openFile(path string) (Handle, error) {
 }
 
 func readHead(path string) (head []byte, err error) {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
-		return nil, fault.Inputf("opening a checkpoint: %w", err)
+		return nil, err
 	}
 	defer func() { _ = f.Close() }()
 	head = make([]byte, sniffLen)

@@ -8,10 +8,15 @@ import (
 	"strings"
 
 	"famkit/internal/fault"
+	"famkit/internal/infile"
 )
 
-// sideFileCap is the largest side file that travels; the largest tokenizer.json in use is about half of it.
-const sideFileCap = 64 << 20
+// sideFileCap is the largest side file that travels, sideFilesCap what all of them may take together; the largest
+// tokenizer.json in use is about half of the one.
+const (
+	sideFileCap  = 64 << 20
+	sideFilesCap = 2 * sideFileCap
+)
 
 // sideDirs are the folders of a checkpoint whose files travel.
 var sideDirs = []string{"chat_templates"}
@@ -76,17 +81,21 @@ func (b *bundle) readSideFile(root *root, name string) error {
 	switch {
 	case err != nil:
 		return fault.Inputf("reading a side file: %w", err)
-	case !st.Mode().IsRegular():
+	case st.IsDir(): // a link to one
 		return nil
 	case st.Size() > sideFileCap:
 		b.warnings = append(b.warnings, name+" is larger than 64 MiB and is left out")
 		return nil
+	case b.side+st.Size() > sideFilesCap:
+		b.warnings = append(b.warnings, name+" is left out: the side files take more than 128 MiB together")
+		return nil
 	}
-	data, err := os.ReadFile(file)
+	data, err := infile.ReadUpTo(file, sideFileCap)
 	if err != nil {
-		return fault.Inputf("reading a side file: %w", err)
+		return err
 	}
 	b.files[name] = data
+	b.side += int64(len(data))
 	return nil
 }
 

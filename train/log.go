@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 
 	"famkit/internal/fault"
+	"famkit/internal/infile"
+	"famkit/internal/trainstate"
 )
 
 // logFile writes one JSON object a line. A nil logFile writes nothing.
@@ -45,6 +47,9 @@ func (r *run) settleLog() error {
 		return fault.OS(err)
 	case st.IsDir():
 		return fault.Inputf("%s: is a folder, wanted a file for the log", t.path)
+	case !st.Mode().IsRegular() && o.Log == "":
+		return fault.Hint(fault.Inputf("%s: names the log %s, which is no regular file", filepath.Join(o.Out, trainstate.StateFile),
+			t.path), "%v goes on in another file", fault.Arg("log", "FILE"))
 	case !st.Mode().IsRegular():
 		t.device = true
 		return nil
@@ -119,6 +124,9 @@ func openRows(path string, flags int) (*logFile, error) {
 	return &logFile{f, f, path}, nil
 }
 
+// maxLog bounds a log that is cut: a row is some 200 bytes.
+const maxLog = 1 << 30
+
 // cutLog takes the rows past step k out of a log, and the end of an earlier run. It reports how many steps and
 // evaluations went. The log is written anew beside and renamed: a crash leaves the old log or the shortened one.
 func cutLog(path string, k int) (cut int, err error) {
@@ -126,9 +134,9 @@ func cutLog(path string, k int) (cut int, err error) {
 	if err != nil {
 		return 0, fault.OS(err)
 	}
-	old, err := os.ReadFile(path)
+	old, err := infile.ReadUpTo(path, maxLog)
 	if err != nil {
-		return 0, fault.OS(err)
+		return 0, err
 	}
 	kept, cut, err := rowsUpTo(old, k)
 	if err != nil {

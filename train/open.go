@@ -9,7 +9,7 @@ import (
 	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/fault"
-	"famkit/internal/smallfile"
+	"famkit/internal/infile"
 	"famkit/internal/tensor"
 	"famkit/internal/trainstate"
 )
@@ -52,7 +52,7 @@ func (r *run) openConfig() error {
 	if isFolder(path) {
 		path = filepath.Join(path, configFile)
 	}
-	b, err := smallfile.Read(path)
+	b, err := infile.Read(path)
 	if err != nil {
 		return err
 	}
@@ -81,14 +81,14 @@ func (r *run) openTokenizer() error {
 		} else {
 			dir = filepath.Dir(path)
 		}
-		b, err := smallfile.Read(path)
+		b, err := infile.Read(path)
 		if err != nil {
 			return err
 		}
 		r.files[tokenizerFile] = b
 		for _, name := range tokenizerFiles {
 			delete(r.files, name)
-			b, err := smallfile.Read(filepath.Join(dir, name))
+			b, err := infile.Read(filepath.Join(dir, name))
 			switch {
 			case err == nil:
 				r.files[name] = b

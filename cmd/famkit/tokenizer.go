@@ -11,6 +11,7 @@ import (
 
 	"famkit/internal/corpus"
 	"famkit/internal/fault"
+	"famkit/internal/infile"
 	"famkit/internal/job"
 	"famkit/internal/tokenizer"
 	"famkit/internal/units"
@@ -169,12 +170,26 @@ func tokenizerInput(u *ui, c *cli.Context) (*tokenizer.Tokenizer, string, error)
 	}
 	var b []byte
 	if c.NArg() == 2 {
-		b, err = os.ReadFile(c.Args().Get(1))
+		b, err = infile.ReadUpTo(c.Args().Get(1), maxText)
 	} else {
-		b, err = io.ReadAll(os.Stdin)
+		b, err = readAll(os.Stdin)
 	}
 	if err != nil {
-		return nil, "", fault.Inputf("%w", err)
+		return nil, "", err
 	}
 	return t, string(b), nil
+}
+
+// maxText bounds what encode and decode take: it is read as a whole.
+const maxText = 256 << 20
+
+func readAll(r io.Reader) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxText+1))
+	switch {
+	case err != nil:
+		return nil, fault.Failedf("standard input: %w", err)
+	case len(b) > maxText:
+		return nil, fault.Inputf("standard input: more than %d bytes", maxText)
+	}
+	return b, nil
 }

@@ -150,7 +150,7 @@ func (o Options) read(ctx context.Context, paths []string) (*ids, Counts, error)
 	case tokens:
 		counts.Files = len(files)
 		for _, f := range files {
-			if err := list.addTokenFile(f.path, o.TokenDType); err != nil {
+			if err := list.addTokenFile(f.path, o.TokenDType, f.size); err != nil {
 				return nil, counts, err
 			}
 		}

@@ -2,11 +2,11 @@ package corpus
 
 import (
 	"encoding/binary"
-	"os"
 	"slices"
 
 	"famkit/format"
 	"famkit/internal/fault"
+	"famkit/internal/infile"
 	"famkit/internal/tensor"
 )
 
@@ -22,10 +22,10 @@ const TokensTensor = "tokens"
 
 // addTokenFile appends the ids of a raw file of little-endian dtype ("uint16", "uint32") or of an llm.c file, which
 // names its own type.
-func (s *ids) addTokenFile(path, dtype string) error {
-	b, err := os.ReadFile(path)
+func (s *ids) addTokenFile(path, dtype string, most int64) error {
+	b, err := infile.ReadUpTo(path, most)
 	if err != nil {
-		return fault.OS(err)
+		return err
 	}
 	size := map[string]int{"uint16": 2, "uint32": 4}[dtype]
 	if n, known, err := llmcFile(path, b); err != nil {

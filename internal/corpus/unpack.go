@@ -6,17 +6,17 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
-	"os"
 	"strings"
 
 	"famkit/internal/fault"
+	"famkit/internal/infile"
 )
 
 // expansion bounds what a packed file may unpack to, as a multiple of its size: text packs 3 to 10 times, a file made
 // to fill the memory up to 1000 times.
-const expansion = 100
+const expansion = 30
 
-var errExpands = errors.New("unpacks to more than 100 times its size")
+var errExpands = errors.New("unpacks to more than 30 times its size")
 
 // packed are the formats that are unpacked while they are read.
 var packed = []struct {
@@ -31,8 +31,8 @@ var packed = []struct {
 // contents reads a file, unpacked where it is packed, and gives the name that says what is inside: notes.txt of
 // notes.txt.gz. A file that cannot be unpacked is refused (kind Input).
 func contents(f file) (b []byte, name string, err error) {
-	if b, err = os.ReadFile(f.path); err != nil {
-		return nil, "", fault.OS(err)
+	if b, err = infile.ReadUpTo(f.path, f.size); err != nil { // a size that the memory holds
+		return nil, "", err
 	}
 	for _, p := range packed {
 		if !bytes.HasPrefix(b, []byte(p.head)) {

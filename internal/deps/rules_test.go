@@ -12,8 +12,8 @@ var mayImport = map[string][]string{
 	"internal/printable": {},
 	// strictjson reads JSON from outside; whoever reads any may import it.
 	"internal/strictjson": {},
-	// smallfile reads files that are small by their nature; whoever reads any may import it.
-	"internal/smallfile": {},
+	// infile opens inputs; whoever reads any may import it.
+	"internal/infile": {},
 	// draw makes random bits; whoever draws any may import it.
 	"internal/draw": {},
 	// units reads and prints sizes and counts.
@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	// runs writes long lists of indices as text.
 	"internal/runs": {},
 
-	"format":        {"internal/tensor", "internal/strictjson"},
+	"format":        {"internal/infile", "internal/tensor", "internal/strictjson"},
 	"internal/arch": {"internal/printable", "internal/tensor", "internal/strictjson", "format"},
 	"convert":       {"internal/tensor", "format", "internal/arch", "internal/tokenizer"},
 	// growth is data: whoever reads or makes plans may import it.
@@ -37,8 +37,8 @@ var mayImport = map[string][]string{
 	"internal/engine/enginetest": {"internal/engine", "internal/engine/conform"},
 
 	// trainstate is what a training is made of, corpus what it reads; neither runs anything.
-	"internal/trainstate": {"internal/smallfile", "internal/strictjson"},
-	"internal/corpus":     {"internal/draw", "internal/strictjson", "internal/tensor", "format"},
+	"internal/trainstate": {"internal/infile", "internal/strictjson"},
+	"internal/corpus":     {"internal/infile", "internal/draw", "internal/strictjson", "internal/tensor", "format"},
 
 	"internal/tokenizer": {},
 	"internal/decoder":   {"internal/draw", "internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine"},
@@ -46,15 +46,15 @@ var mayImport = map[string][]string{
 	"internal/rowsum": {"internal/kern", "internal/tensor"},
 	"internal/proof":  {"internal/strictjson", "internal/runs", "internal/tensor", "internal/arch", "internal/rowsum"},
 	"internal/infer":  {"internal/tensor", "internal/arch", "internal/rowsum", "internal/proof"},
-	"internal/verify": {"internal/draw", "internal/tensor", "format", "internal/arch", "internal/growth", "expand", "internal/engine", "internal/decoder",
+	"internal/verify": {"internal/infile", "internal/draw", "internal/tensor", "format", "internal/arch", "internal/growth", "expand", "internal/engine", "internal/decoder",
 		"internal/rowsum", "internal/proof", "internal/infer"},
 	"train": {"internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine", "internal/tokenizer", "internal/decoder",
-		"internal/corpus", "internal/growth", "internal/smallfile", "internal/trainstate", "internal/units"},
+		"internal/corpus", "internal/growth", "internal/infile", "internal/trainstate", "internal/units"},
 
-	"internal/report": {},
+	"internal/report": {"internal/infile"},
 
 	// job does what commands do; whoever runs several of them in one process imports it.
-	"internal/job": {"internal/mem", "internal/tensor", "internal/units", "format", "internal/arch", "convert", "internal/growth", "expand",
+	"internal/job": {"internal/infile", "internal/mem", "internal/tensor", "internal/units", "format", "internal/arch", "convert", "internal/growth", "expand",
 		"internal/engine", "internal/decoder", "internal/tokenizer", "internal/proof", "internal/verify", "internal/corpus", "internal/trainstate", "train"},
 
 	"expand/expandtest": {"internal/arch", "internal/growth", "expand"},

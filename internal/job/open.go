@@ -7,6 +7,7 @@ import (
 	"famkit/format"
 	"famkit/internal/arch"
 	"famkit/internal/fault"
+	"famkit/internal/infile"
 )
 
 // configFile is the name of a model's configuration.
@@ -57,9 +58,9 @@ func ModelConfig(path string) (*arch.Model, error) {
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
 		path = filepath.Join(path, configFile)
 	}
-	b, err := os.ReadFile(path)
+	b, err := infile.Read(path)
 	if err != nil {
-		return nil, fault.Inputf("%w", err)
+		return nil, err
 	}
 	cfg, err := arch.ParseConfig(b)
 	if err != nil {

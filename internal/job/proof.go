@@ -2,11 +2,11 @@ package job
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 
 	"famkit/format"
 	"famkit/internal/fault"
+	"famkit/internal/infile"
 	"famkit/internal/proof"
 	"famkit/internal/verify"
 )
@@ -31,9 +31,9 @@ func (o *VerifyOptions) writeProof(r *verify.Report, on Observer) error {
 
 // Recheck proves again what the proof in a file says. The proof names parent and child.
 func Recheck(ctx context.Context, file string, maxULP float64, on Observer) (*verify.Report, error) {
-	b, err := os.ReadFile(file)
+	b, err := infile.Read(file)
 	if err != nil {
-		return nil, fault.Inputf("%w", err)
+		return nil, err
 	}
 	p, err := proof.Parse(file, b)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"famkit/convert"
 	"famkit/format"
 	"famkit/internal/fault"
+	"famkit/internal/infile"
 	"famkit/internal/tokenizer"
 )
 
@@ -25,12 +26,12 @@ func OpenTokenizer(path string, on Observer) (*tokenizer.Tokenizer, error) {
 	var data []byte
 	var err error
 	if strings.HasSuffix(file, ".json") {
-		data, err = os.ReadFile(file)
+		data, err = infile.ReadUpTo(file, tokenizer.MaxFile)
 	} else {
 		data, err = checkpointTokenizer(path, on)
 	}
 	if err != nil {
-		return nil, fault.Inputf("%w", err)
+		return nil, err
 	}
 	t, err := tokenizer.Load(data)
 	if err != nil {

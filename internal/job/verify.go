@@ -2,12 +2,12 @@ package job
 
 import (
 	"context"
-	"os"
 	"sync"
 
 	"famkit/format"
 	"famkit/internal/fault"
 	"famkit/internal/growth"
+	"famkit/internal/infile"
 	"famkit/internal/mem"
 	"famkit/internal/tokenizer"
 	"famkit/internal/verify"
@@ -122,9 +122,9 @@ func (o *VerifyOptions) ids(parent format.Source) (*verify.IDs, error) {
 const textTokens = 512
 
 func (o *VerifyOptions) textIDs(parent format.Source) (*verify.IDs, error) {
-	text, err := os.ReadFile(o.Text)
+	text, err := infile.Read(o.Text)
 	if err != nil {
-		return nil, fault.Inputf("%w", err)
+		return nil, err
 	}
 	data, ok := format.ReadFile(parent, tokenizerFile)
 	if !ok {

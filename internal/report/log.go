@@ -4,7 +4,8 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"os"
+
+	"famkit/internal/infile"
 )
 
 // Row is one line of a training log.
@@ -18,7 +19,7 @@ type Row struct {
 
 // ReadLog reads a JSONL log of famkit train; rows of unknown types are kept.
 func ReadLog(path string) ([]Row, error) {
-	f, err := os.Open(path)
+	f, err := infile.Open(path)
 	if err != nil {
 		return nil, err
 	}

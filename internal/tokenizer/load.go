@@ -10,9 +10,11 @@ import (
 
 // Bounds on what Load accepts: far above the largest vocabularies in use.
 const (
-	maxFileBytes = 256 << 20
-	maxID        = 1 << 24
-	maxDepth     = 16
+	// MaxFile bounds a tokenizer.json, in bytes.
+	MaxFile = 64 << 20
+
+	maxID    = 1 << 24
+	maxDepth = 16
 )
 
 // fileJSON is the top level of tokenizer.json.
@@ -36,8 +38,8 @@ func Load(data []byte) (*Tokenizer, error) {
 }
 
 func load(data []byte) (*Tokenizer, error) {
-	if len(data) > maxFileBytes {
-		return nil, fault.Inputf("wanted at most %d bytes, found %d", maxFileBytes, len(data))
+	if len(data) > MaxFile {
+		return nil, fault.Inputf("wanted at most %d bytes, found %d", MaxFile, len(data))
 	}
 	var f fileJSON
 	if err := json.Unmarshal(data, &f); err != nil {

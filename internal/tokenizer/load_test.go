@@ -91,7 +91,7 @@ func TestLoadSmall(t *testing.T) {
 }
 
 func TestTooLarge(t *testing.T) {
-	if _, err := Load(bytes.Repeat([]byte{' '}, maxFileBytes+1)); err == nil || !strings.Contains(err.Error(), "wanted at most") {
+	if _, err := Load(bytes.Repeat([]byte{' '}, MaxFile+1)); err == nil || !strings.Contains(err.Error(), "wanted at most") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"famkit/internal/fault"
-	"famkit/internal/smallfile"
+	"famkit/internal/infile"
 	"famkit/internal/strictjson"
 )
 
@@ -86,7 +86,7 @@ func Guard(dir string) error {
 // Foreign reports whether a directory's state was written by transformers' Trainer, which uses the same name for its
 // file.
 func Foreign(dir string) bool {
-	b, err := smallfile.Read(filepath.Join(dir, StateFile))
+	b, err := infile.Read(filepath.Join(dir, StateFile))
 	var file map[string]json.RawMessage
 	return err == nil && json.Unmarshal(b, &file) == nil && file["format"] == nil && file["global_step"] != nil
 }
@@ -94,7 +94,7 @@ func Foreign(dir string) bool {
 // Read reads the state that a checkpoint's directory holds.
 func Read(dir string) (*State, error) {
 	path := filepath.Join(dir, StateFile)
-	b, err := smallfile.Read(path)
+	b, err := infile.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.Inputf("%s: no such file: %s is not a training that can be resumed", path, dir)
 	}

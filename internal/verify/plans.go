@@ -14,6 +14,7 @@ import (
 	"famkit/internal/fault"
 	"famkit/internal/growth"
 	"famkit/internal/infer"
+	"famkit/internal/infile"
 	"famkit/internal/proof"
 )
 
@@ -43,10 +44,10 @@ func FindPlan(path string, child format.Source) (*Lineage, error) {
 		return l, nil
 	default:
 		var err error
-		if data, err = os.ReadFile(l.File); os.IsNotExist(err) {
+		if data, err = infile.Read(l.File); errors.Is(err, fs.ErrNotExist) {
 			return l, nil
 		} else if err != nil {
-			return l, fault.Inputf("%w", err)
+			return l, err
 		}
 	}
 	bind := arch.Bind
@@ -98,12 +99,12 @@ func (l *Lineage) From(ancestor string, ck *arch.Checkpoint) ([]*growth.Plan, er
 			return plans, nil
 		}
 		file = growth.PlanPath(path)
-		b, err := os.ReadFile(file)
+		b, err := infile.Read(file)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			break
 		}
 		if err != nil {
-			return nil, fault.Inputf("%w", err)
+			return nil, err
 		}
 		p, err := growth.ParsePlan(file, b, l.limit)
 		if err != nil {
