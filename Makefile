@@ -3,6 +3,7 @@ SHELL := /bin/bash -o pipefail
 .DEFAULT_GOAL := help
 
 GO ?= go
+PREFIX ?= /usr/local
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/famkit
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(CACHE)/bin/golangci-lint-$(GOLANGCI_VERSION)
@@ -15,7 +16,7 @@ BUILDVCS := $(if $(shell git rev-parse HEAD 2>/dev/null),auto,false)
 NOCGO_PKGS := ./format/... ./convert/... ./expand/... ./internal/arch/... ./internal/tensor/... ./internal/tokenizer/... ./internal/kern/... ./internal/corpus/... ./internal/trainstate/...
 RACE_PKGS ?= ./format/... ./convert/... ./expand/... ./internal/kern/... ./internal/mem/... ./internal/engine/... ./internal/corpus/... ./train/...
 
-.PHONY: help build test race vet lint graph nocgo docs docs-check check check-rest demo real interop bench oracle fuzz mutate clean
+.PHONY: help build install uninstall test race vet lint graph nocgo docs docs-check check check-rest demo real interop bench oracle fuzz mutate clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -23,6 +24,17 @@ help: ## print the targets
 build: ## bin/famkit, with the C kernels
 	@mkdir -p bin
 	CGO_ENABLED=1 $(GO) build -buildvcs=$(BUILDVCS) -o bin/famkit ./cmd/famkit
+
+install: build ## famkit with its manual page and completions into PREFIX (/usr/local; for one user: PREFIX=~/.local)
+	install -D -m 755 bin/famkit $(DESTDIR)$(PREFIX)/bin/famkit
+	install -D -m 644 docs/man/famkit.1 $(DESTDIR)$(PREFIX)/share/man/man1/famkit.1
+	install -D -m 644 cmd/famkit/completions/famkit.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/famkit
+	install -D -m 644 cmd/famkit/completions/famkit.zsh $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_famkit
+	install -D -m 644 cmd/famkit/completions/famkit.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/famkit.fish
+
+uninstall: ## take away what install put into PREFIX
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/famkit share/man/man1/famkit.1 \
+		share/bash-completion/completions/famkit share/zsh/site-functions/_famkit share/fish/vendor_completions.d/famkit.fish)
 
 test: ## all tests that need no network; the last line counts them (also in bin/tests.txt)
 	@mkdir -p bin

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"maps"
 	"sync"
+	"sync/atomic"
 
 	"famkit/format"
 	"famkit/internal/arch"
@@ -17,6 +18,12 @@ import (
 // What records how the old bytes came to be (plan.json, proof.json) is left out when bytes change.
 // Reading a number that is finite and would become infinite fails with kind Input.
 func Cast(src format.Source, to tensor.DType) (format.Source, error) {
+	return CastCounted(src, to, nil)
+}
+
+// CastCounted is Cast which adds to rounded, as numbers are read, how many of them change their value. What is read twice
+// counts twice. A nil rounded counts nothing.
+func CastCounted(src format.Source, to tensor.DType, rounded *atomic.Int64) (format.Source, error) {
 	if !to.Real() {
 		return nil, fault.Usagef("cannot cast to %s, wanted F32, BF16, F16 or F64", to)
 	}
@@ -33,7 +40,7 @@ func Cast(src format.Source, to tensor.DType) (format.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return format.WithFiles(&castSource{src, to}, files), nil
+	return format.WithFiles(&castSource{src, to, rounded}, files), nil
 }
 
 func castFiles(src format.Source, to tensor.DType, changes bool) (map[string][]byte, error) {
@@ -99,7 +106,8 @@ func setDType(c *arch.Config, d tensor.DType) error {
 // castSource casts each tensor when it is asked for.
 type castSource struct {
 	format.Source
-	to tensor.DType
+	to      tensor.DType
+	rounded *atomic.Int64
 }
 
 func (s *castSource) Files() iter.Seq2[string, []byte] { return s.Source.Files() }
@@ -110,25 +118,26 @@ func (s *castSource) Tensor(name string) (tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return castTo(t, s.to), nil
+	return castTo(t, s.to, s.rounded), nil
 }
 
 // castTo is t in another type; t itself where it has that type or none to cast.
-func castTo(t tensor.Tensor, to tensor.DType) tensor.Tensor {
+func castTo(t tensor.Tensor, to tensor.DType, rounded *atomic.Int64) tensor.Tensor {
 	info := t.Info()
 	if !info.DType.Real() || info.DType == to {
 		return t
 	}
 	from := info.DType
 	info.DType = to
-	return &castTensor{info, t, from}
+	return &castTensor{info, t, from, rounded}
 }
 
 // castTensor reads another tensor's bytes and rounds them.
 type castTensor struct {
-	info tensor.Info
-	of   tensor.Tensor
-	from tensor.DType
+	info    tensor.Info
+	of      tensor.Tensor
+	from    tensor.DType
+	rounded *atomic.Int64 // nil: nobody asks
 }
 
 // castChunk is the number of elements that are cast at once: 256 KiB of float32.
@@ -171,6 +180,9 @@ func (t *castTensor) readChunk(p []byte, off int64, buf []byte) (int, error) {
 	}
 	if i := cast(dst[:n*out], t.info.DType, src, t.from, buf[4*castChunk:]); i >= 0 {
 		return 0, fault.Inputf("tensor %q: element %d, %v, is too large for %s", t.info.Name, first+int64(i), decodeOne(src[int64(i)*in:], t.from), t.info.DType)
+	}
+	if t.rounded != nil && skip == 0 {
+		t.rounded.Add(changed(dst[:n*out], t.info.DType, src, t.from))
 	}
 	if partial {
 		return copy(p, one[skip:out]), nil

@@ -6,7 +6,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"famkit/format"
@@ -292,6 +294,33 @@ func TestNarrow(t *testing.T) {
 			at := c.narrow(one, src[i:i+4])
 			if refused != (at == 0) || !refused && le.Uint16(one) != c.want {
 				t.Errorf("%08x: %04x, refused at %d; wanted %04x, refused %t", math.Float32bits(v), le.Uint16(one), at, c.want, refused)
+			}
+		}
+	}
+}
+
+// TestCastCounts: of numbers whose fate is known, those that change are counted, by the fast path and the plain one.
+func TestCastCounts(t *testing.T) {
+	kept := []float64{0, 1, -2.5, math.Inf(1), math.NaN(), 0.0078125}
+	lost := []float64{1.001, 3.14159274, -1e-30, 257.5}
+	for _, from := range []tensor.DType{tensor.F32, tensor.F64} {
+		for _, to := range []tensor.DType{tensor.BF16, tensor.F16} {
+			var n atomic.Int64
+			src := format.FromTensors([]tensor.Tensor{vector("w", from, append(slices.Clone(kept), lost...)...)}, nil, nil)
+			c, err := CastCounted(src, to, &n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, err := c.Tensor("w")
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := int64(len(lost))
+			if to == tensor.F16 {
+				want-- // 257.5 is a float16
+			}
+			if err := tensor.Fill(w, make([]byte, w.Info().Size()), 0); err != nil || n.Load() != want {
+				t.Errorf("%s to %s: %d numbers counted, %v; want %d", from, to, n.Load(), err, want)
 			}
 		}
 	}

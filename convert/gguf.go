@@ -65,7 +65,7 @@ func quantised(meta *format.GGUFMeta) bool {
 func widened(tensors []tensor.Tensor, to tensor.DType) []tensor.Tensor {
 	list := slices.Clone(tensors)
 	for i, t := range list {
-		list[i] = castTo(t, to)
+		list[i] = castTo(t, to, nil)
 	}
 	return list
 }

@@ -110,3 +110,30 @@ func decodeOne(src []byte, d tensor.DType) float64 {
 	tensor.Decode(v[:], src, d)
 	return v[0]
 }
+
+// changed counts the elements whose value a cast has changed: those of dst, of type to, that are other numbers than those of
+// src, of type from.
+func changed(dst []byte, to tensor.DType, src []byte, from tensor.DType) (n int64) {
+	if from == tensor.F32 && to == tensor.BF16 {
+		for i := range len(src) / 4 {
+			if v := binary.LittleEndian.Uint32(src[4*i:]); v&0xffff != 0 && v&0x7fffffff <= 0x7f800000 { // no NaN
+				n++
+			}
+		}
+		return n
+	}
+	var was, is [256]float64
+	in, out := from.Bits()/8, to.Bits()/8
+	for len(src) > 0 {
+		k := min(len(was), len(src)/in)
+		tensor.Decode(was[:k], src[:k*in], from)
+		tensor.Decode(is[:k], dst[:k*out], to)
+		for i := range k {
+			if was[i] != is[i] && was[i] == was[i] {
+				n++
+			}
+		}
+		src, dst = src[k*in:], dst[k*out:]
+	}
+	return n
+}

@@ -177,17 +177,22 @@ func noWeights(dir string) error {
 	if readErr != nil {
 		return err
 	}
-	var other []string
+	var other, pickles []string
 	for _, de := range list {
 		switch filepath.Ext(de.Name()) {
-		case suffix, ".gguf", ".bin", ".pt", ".pth":
+		case suffix, ".gguf":
 			other = append(other, de.Name())
+		case ".bin", ".pt", ".pth":
+			pickles = append(pickles, de.Name())
 		}
 	}
-	if len(other) == 0 {
-		return err
+	switch {
+	case len(other) > 0:
+		return fault.Hint(err, "name the file itself, one of: %s", strings.Join(other[:min(len(other), 5)], ", "))
+	case len(pickles) > 0:
+		return fault.Hint(fault.Inputf("%w; %s is a PyTorch pickle, which can run code when it is read", err, pickles[0]), pickleHint, dir)
 	}
-	return fault.Hint(err, "name the file itself, one of: %s", strings.Join(other[:min(len(other), 5)], ", "))
+	return err
 }
 
 func exists(path string) bool {

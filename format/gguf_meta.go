@@ -2,6 +2,7 @@ package format
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -149,6 +150,23 @@ func (m *GGUFMeta) Show(key string) string {
 		return v.show()
 	}
 	return ""
+}
+
+// plain is a value for JSON: text, a number, a boolean, or an array's description. What JSON has no number for is text.
+func (m *GGUFMeta) plain(key string) any {
+	v := m.values[key]
+	switch {
+	case v.array || v.kind == ggufString:
+		return v.show()
+	case v.kind == ggufBool:
+		return v.raw[0] != 0
+	case v.kind.integer():
+		return json.Number(v.show())
+	}
+	if f := v.float(0); math.IsNaN(f) || math.IsInf(f, 0) {
+		return v.show()
+	}
+	return json.Number(v.show())
 }
 
 func (m *GGUFMeta) value(key, wanted string, array bool, ok func(ggufKind) bool) (*ggufValue, error) {

@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"famkit/internal/fault"
@@ -69,10 +70,29 @@ func refuseForeign(path string, head []byte) error {
 	}
 	excerpt := strings.Join(strings.Fields(strings.ToValidUTF8(string(head[:min(len(head), 60)]), "?")), " ")
 	err := fault.Inputf("%s: found %s, wanted a checkpoint", path, what)
-	if strings.Contains(what, "zip") || strings.Contains(what, "pickle") || strings.Contains(what, "HDF5") || strings.Contains(what, "compressed") {
+	switch {
+	case strings.Contains(what, "PyTorch"):
+		return fault.Hint(err, pickleHint, filepath.Dir(path))
+	case strings.Contains(what, "HDF5"), strings.Contains(what, "compressed"):
 		return err
+	case besideWeights(path):
+		return fault.Hint(fault.Inputf("%s: found JSON text, wanted a checkpoint", path), "name its folder: %s", filepath.Dir(path))
 	}
 	return fault.Hint(err, "it begins with %q; fetch the file again", excerpt)
+}
+
+// pickleHint says how to come from a PyTorch checkpoint in a folder to one that can be read.
+const pickleHint = "save it once with safe weights: python -c \"from transformers import AutoModelForCausalLM as M; " +
+	"M.from_pretrained('%s').save_pretrained('OUT')\""
+
+// besideWeights reports whether path is one of the files that lie beside a model's weights.
+func besideWeights(path string) bool {
+	switch filepath.Base(path) {
+	case "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+		"plan.json", "proof.json", "trainer_state.json":
+		return true
+	}
+	return false
 }
 
 // truncatedHint marks an error as that of a file which is shorter than its header says.

@@ -11,16 +11,16 @@ import (
 
 // Summary is what a checkpoint's headers say.
 type Summary struct {
-	Path       string            `json:"path"`
-	Container  string            `json:"container"`
-	Files      []FileSummary     `json:"files"`
-	Tensors    int               `json:"tensors"`
-	Parameters int64             `json:"parameters"`
-	Bytes      int64             `json:"bytes"`
-	DTypes     []DTypeSummary    `json:"dtypes"` // the one with most bytes first
-	Meta       map[string]string `json:"metadata"`
-	SideFiles  []string          `json:"side_files"`
-	Warnings   []string          `json:"warnings"`
+	Path       string         `json:"path"`
+	Container  string         `json:"container"`
+	Files      []FileSummary  `json:"files"`
+	Tensors    int            `json:"tensors"`
+	Parameters int64          `json:"parameters"`
+	Bytes      int64          `json:"bytes"`
+	DTypes     []DTypeSummary `json:"dtypes"`   // the one with most bytes first
+	Meta       map[string]any `json:"metadata"` // text; of GGUF also numbers and booleans
+	SideFiles  []string       `json:"side_files"`
+	Warnings   []string       `json:"warnings"`
 }
 
 // FileSummary is one container file.
@@ -44,7 +44,7 @@ type weighty interface {
 
 // Summarize describes an open checkpoint. It reads no tensor data.
 func Summarize(h Handle) (*Summary, error) {
-	s := &Summary{Path: h.Path(), Meta: h.Meta(), Warnings: h.Warnings(), SideFiles: []string{}, Files: []FileSummary{}}
+	s := &Summary{Path: h.Path(), Meta: metaOf(h), Warnings: h.Warnings(), SideFiles: []string{}, Files: []FileSummary{}}
 	if s.Warnings == nil {
 		s.Warnings = []string{}
 	}
@@ -61,6 +61,19 @@ func Summarize(h Handle) (*Summary, error) {
 		s.SideFiles = append(s.SideFiles, name)
 	}
 	return s, s.count(h)
+}
+
+// metaOf gives metadata with the types that the container has for them; arrays as their type and length.
+func metaOf(h Handle) map[string]any {
+	gguf, typed := GGUF(h)
+	meta := map[string]any{}
+	for k, v := range h.Meta() {
+		meta[k] = v
+		if typed {
+			meta[k] = gguf.plain(k)
+		}
+	}
+	return meta
 }
 
 // count adds up the tensors as the container stores them.

@@ -82,8 +82,22 @@ type writer struct {
 }
 
 // newWriter plans the files with their headers.
+// checkSuffix refuses a destination that is named as a file of a kind that is not written: it would become a folder of
+// that name.
+func checkSuffix(dst string) error {
+	switch ext := filepath.Ext(dst); ext {
+	case ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".h5", ".npz", ".json", ".txt":
+		return fault.Hint(fault.Usagef("%s: files %s are not written; wanted a folder, or a name that ends in %s", dst, ext, suffix),
+			"%s", strings.TrimSuffix(dst, ext))
+	}
+	return nil
+}
+
 func newWriter(dst string, src Source, o WriteOptions) (*writer, error) {
 	w := &writer{dst: filepath.Clean(dst), o: o, lone: strings.HasSuffix(dst, suffix), side: map[string][]byte{}}
+	if err := checkSuffix(w.dst); err != nil {
+		return nil, err
+	}
 	list, err := checkTensors(src)
 	if err != nil {
 		return nil, err

@@ -95,6 +95,13 @@ func Run(ctx context.Context, o Options, on func(Event)) (*Result, error) {
 	if o.Given == nil {
 		o.Given = func(string) bool { return false }
 	}
+	for _, path := range []*string{&o.Model, &o.Init, &o.Tokenizer} {
+		at, err := format.Locate(*path)
+		if err != nil {
+			return nil, err
+		}
+		*path = at
+	}
 	r := &run{o: o, s: o.Settings, on: on, saved: -1}
 	defer func() {
 		if r.e != nil {

@@ -12,8 +12,9 @@ import (
 	"famkit/internal/units"
 )
 
-const convertDescription = `Writes a checkpoint again in another form that computes the same function: a GGUF file as a Hugging Face directory
-with its config and tokenizer, another dtype, other shards. What does not change is copied byte for byte. Quantised GGUF
+const convertDescription = `Writes a checkpoint again in another form: a GGUF file as a Hugging Face directory with its config and tokenizer, another
+dtype, other shards. What does not change is copied byte for byte, and computes the same function. A shorter --dtype rounds
+each number to the nearest that it has, so that the function changes a little; the answer counts them. Quantised GGUF
 tensors (Q8_0, Q4_0, Q4_1) become exactly the float32 numbers that they stand for, unless --dtype says otherwise.
 A DST that ends in .safetensors is one file without config and tokenizer.
 
@@ -91,6 +92,13 @@ func parseDType(s string) tensor.DType {
 func printConvert(w io.Writer, a *job.Converted) {
 	say(w, "%s: %d tensors, %s parameters, %s, %s\n", a.Output, a.Tensors, units.Count(a.Params), strings.Join(a.DTypes, " "), units.Bytes(a.Bytes))
 	say(w, "files     %s\n", strings.Join(a.Files, ", "))
+	switch {
+	case a.Rounded > 0:
+		say(w, "function  near its source's: %s of %s numbers are rounded, each to the nearest of %s\n",
+			units.Count(a.Rounded), units.Count(a.Params), strings.Join(a.DTypes, " "))
+	case a.Written:
+		say(w, "function  its source's: every number is as it was\n")
+	}
 	if !a.Written {
 		say(w, "disk      %s free\nmemory    at most %s\n", units.Bytes(a.Free), units.Bytes(a.Memory))
 	}

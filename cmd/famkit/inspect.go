@@ -69,7 +69,7 @@ func (a *inspection) print(w io.Writer, all bool) {
 		row(key, "%s: %s, %s parameters, %s", d.DType, units.Plural(d.Tensors, "tensor"), units.Count(d.Parameters), units.Bytes(d.Bytes))
 	}
 	for _, k := range slices.Sorted(maps.Keys(a.Meta)) {
-		row("metadata", "%s = %.100q", k, a.Meta[k])
+		row("metadata", "%s = %s", k, metaText(a.Meta[k]))
 	}
 	if len(a.SideFiles) > 0 {
 		row("side files", "%s", strings.Join(a.SideFiles, ", "))
@@ -85,12 +85,20 @@ func (a *inspection) print(w io.Writer, all bool) {
 	a.printTensors(w, all)
 }
 
+// metaText is a value of the metadata as a line shows it: text in quotes, cut where it is long.
+func metaText(v any) string {
+	if s, ok := v.(string); ok {
+		return fmt.Sprintf("%.100q", s)
+	}
+	return fmt.Sprint(v)
+}
+
 func (a *inspection) printModel(row func(key, format string, v ...any)) {
 	m := a.Model
 	kind, gguf := a.Meta["general.architecture"]
 	switch {
 	case m == nil && gguf:
-		row("model", "%s; famkit convert gives it a config.json", kind)
+		row("model", "%s", kind)
 		return
 	case m == nil:
 		row("model", "unknown: no config.json that resolves")

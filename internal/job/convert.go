@@ -3,6 +3,7 @@ package job
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 
 	"famkit/convert"
 	"famkit/format"
@@ -34,16 +35,22 @@ type Converted struct {
 	Files   []string `json:"files"`
 	Free    int64    `json:"free_disk,omitempty"`
 	Memory  int64    `json:"memory,omitempty"`
+	// Rounded counts the numbers that a new type could not hold as they were; it is known where something was written.
+	Rounded int64 `json:"rounded,omitempty"`
 }
 
 // Convert writes a checkpoint in another form. A dry run gives its result also where the destination is then refused.
 func Convert(ctx context.Context, o ConvertOptions, on Observer) (*Converted, error) {
+	if err := locate(on, &o.Source); err != nil {
+		return nil, err
+	}
 	h, err := Open(o.Source, on)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = h.Close() }()
-	out, err := converted(h, o.DType)
+	var rounded atomic.Int64
+	out, err := converted(h, o.DType, &rounded)
 	if err != nil {
 		return nil, err
 	}
@@ -73,11 +80,12 @@ func Convert(ctx context.Context, o ConvertOptions, on Observer) (*Converted, er
 		return nil, err
 	}
 	r.Output, r.Written, r.Bytes, r.Files = written.Path, true, written.Bytes, written.Files
+	r.Rounded = rounded.Load()
 	return r, nil
 }
 
 // converted is what is to be written, lazily.
-func converted(h format.Handle, dtype tensor.DType) (src format.Source, err error) {
+func converted(h format.Handle, dtype tensor.DType, rounded *atomic.Int64) (src format.Source, err error) {
 	src = h
 	if _, ok := format.GGUF(h); ok {
 		if src, err = convert.FromGGUF(h); err != nil {
@@ -87,7 +95,7 @@ func converted(h format.Handle, dtype tensor.DType) (src format.Source, err erro
 	if dtype == tensor.Invalid {
 		return src, nil
 	}
-	return convert.Cast(src, dtype)
+	return convert.CastCounted(src, dtype, rounded)
 }
 
 func describeConverted(o ConvertOptions, out format.Source) (*Converted, error) {

@@ -53,6 +53,9 @@ func Expand(ctx context.Context, o ExpandOptions, on Observer) (*Expanded, error
 			return nil, err
 		}
 	}
+	if err := locate(on, &o.Source); err != nil {
+		return nil, err
+	}
 	h, ck, err := OpenModel(o.Source, on)
 	if err != nil {
 		return nil, err

@@ -79,6 +79,9 @@ type ValueSummary struct {
 // Inspect says what a checkpoint is and whether it is sound. What is refused comes with the inspection as far as it
 // went, so that it can be shown.
 func Inspect(ctx context.Context, o InspectOptions, on Observer) (*Inspection, error) {
+	if err := locate(on, &o.Path); err != nil {
+		return nil, err
+	}
 	h, err := Open(o.Path, on)
 	if err != nil {
 		return nil, err

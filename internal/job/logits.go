@@ -38,6 +38,9 @@ func WriteLogits(ctx context.Context, o LogitsOptions, on Observer) (*Logits, er
 	if err != nil {
 		return nil, err
 	}
+	if err := locate(on, &o.Model); err != nil {
+		return nil, err
+	}
 	h, ck, err := OpenModel(o.Model, on)
 	if err != nil {
 		return nil, err

@@ -50,11 +50,30 @@ func bind(h format.Handle, path string) (*arch.Checkpoint, error) {
 	return arch.BindLone(h)
 }
 
+// locate finds models that are named as on the Hugging Face hub, in place, and tells where they are.
+func locate(on Observer, paths ...*string) error {
+	for _, p := range paths {
+		at, err := format.Locate(*p)
+		if err != nil {
+			return err
+		}
+		if at != *p {
+			on.note("%s is %s", *p, at)
+			*p = at
+		}
+	}
+	return nil
+}
+
 // isLone reports whether the checkpoint is a lone file, without config.json.
 func isLone(ck *arch.Checkpoint) bool { return ck.Config == nil }
 
 // ModelConfig resolves the config.json at path, which may also be a directory that holds one.
 func ModelConfig(path string) (*arch.Model, error) {
+	path, err := format.Locate(path)
+	if err != nil {
+		return nil, err
+	}
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
 		path = filepath.Join(path, configFile)
 	}

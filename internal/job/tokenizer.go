@@ -19,6 +19,9 @@ const (
 
 // OpenTokenizer loads a tokenizer.json, the one of a folder, or that of a checkpoint such as a GGUF file.
 func OpenTokenizer(path string, on Observer) (*tokenizer.Tokenizer, error) {
+	if err := locate(on, &path); err != nil {
+		return nil, err
+	}
 	file := path
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
 		file = filepath.Join(path, tokenizerFile)

@@ -43,6 +43,9 @@ type VerifyOptions struct {
 
 // Verify compares a grown checkpoint with its parent. Models that are not equal are a report, not an error.
 func Verify(ctx context.Context, o VerifyOptions, on Observer) (*verify.Report, error) {
+	if err := locate(on, &o.Parent, &o.Child); err != nil {
+		return nil, err
+	}
 	child, err := Open(o.Child, on)
 	if err != nil {
 		return nil, err

@@ -4,7 +4,7 @@ _famkit() {
   local -a offers
   local word meaning
   while IFS=$'\t' read -r word meaning; do
-    offers+=("${word//:/\\:}:$meaning")
+    offers+=("${word//:/\\:}${meaning:+:$meaning}")
   done < <("${words[1]}" __complete "${(@)words[2,CURRENT]}" 2>/dev/null)
   if (( ${#offers} )); then
     _describe 'famkit' offers
