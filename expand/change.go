@@ -81,7 +81,7 @@ func (c Change) Of(what string, n int) (int, error) {
 	}
 	to, most := n, maxOf(what)
 	asked := fault.Arg(what, c.text)
-	beyond := fault.Inputf("%v: %s would be beyond %d", asked, what, most)
+	beyond := func() error { return fault.Inputf("%v: %s would be beyond %d", asked, what, most) }
 	switch {
 	case c.factor != nil && n == 0 && what == "experts":
 		return 0, fault.Usagef("%v: there are none to multiply, give a number", asked)
@@ -90,18 +90,18 @@ func (c Change) Of(what string, n int) (int, error) {
 		f.Add(f, big.NewRat(1, 2))
 		q := new(big.Int).Quo(f.Num(), f.Denom())
 		if !q.IsInt64() || q.Int64() > int64(most) {
-			return 0, beyond
+			return 0, beyond()
 		}
 		to = int(q.Int64())
 	case c.add > most-n:
-		return 0, beyond
+		return 0, beyond()
 	case c.add > 0:
 		to = n + c.add
 	case c.size > 0:
 		to = c.size
 	}
 	if to > most {
-		return 0, beyond
+		return 0, beyond()
 	}
 	if to < n {
 		err := fault.Inputf("%v: %s is %d and a growth cannot shrink it to %d", asked, what, n, to)

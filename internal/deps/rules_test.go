@@ -49,13 +49,18 @@ var mayImport = map[string][]string{
 	"internal/verify": {"internal/infile", "internal/draw", "internal/tensor", "format", "internal/arch", "internal/growth", "expand", "internal/engine", "internal/decoder",
 		"internal/rowsum", "internal/proof", "internal/infer"},
 	"train": {"internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine", "internal/tokenizer", "internal/decoder",
-		"internal/corpus", "internal/growth", "internal/infile", "internal/trainstate", "internal/units"},
+		"internal/corpus", "internal/draw", "internal/growth", "internal/infile", "internal/trainstate", "internal/units"},
 
 	"internal/report": {"internal/infile"},
 
 	// job does what commands do; whoever runs several of them in one process imports it.
 	"internal/job": {"internal/infile", "internal/mem", "internal/tensor", "internal/units", "format", "internal/arch", "convert", "internal/growth", "expand",
 		"internal/engine", "internal/decoder", "internal/tokenizer", "internal/proof", "internal/verify", "internal/corpus", "internal/trainstate", "train"},
+
+	// family runs jobs and trainings, one after the other.
+	"internal/family": {"internal/mem", "internal/tensor", "internal/units", "internal/infile", "internal/strictjson", "format", "internal/arch",
+		"internal/growth", "expand", "internal/corpus", "internal/trainstate", "internal/tokenizer", "internal/verify", "internal/proof", "internal/engine",
+		"internal/decoder", "internal/report", "train", "internal/job"},
 
 	"expand/expandtest": {"internal/arch", "internal/growth", "expand"},
 	"internal/proof/prooftest": {"internal/draw", "internal/tensor", "format", "internal/arch", "internal/arch/archtest", "internal/growth", "expand",
@@ -75,6 +80,7 @@ var thirdParty = map[string][]string{
 	"github.com/nlpodyssey/spago":       {"train"},
 	"github.com/urfave/cli/v2":          {"cmd/famkit"},
 	"github.com/schollz/progressbar/v3": {"cmd/famkit"},
+	"github.com/pelletier/go-toml/v2":   {"internal/family"},
 	"golang.org/x/term":                 {"cmd/famkit"},
 	"github.com/xrash/smetrics":         {"cmd/famkit"},
 	"golang.org/x/sys":                  {"*"},
