@@ -42,7 +42,7 @@ type Sample struct {
 // What a measurement of the speed may take.
 const (
 	sampleBytes = 2 << 30
-	sampleFLOPs = 2e11 // of one step
+	sampleFLOPs = 3e10 // of one step
 	sampleSteps = 200
 	sampleTwice = 2 // steps at least, after one that warms up
 )

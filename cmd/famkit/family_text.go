@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
+	"unicode/utf8"
 
 	"famkit/internal/family"
 	"famkit/internal/units"
@@ -19,15 +19,27 @@ func familyInitText(r *family.Started) func(io.Writer) {
 
 // table writes rows in columns that line up, all but the first to the right.
 func table(w io.Writer, rows [][]string) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	width := 0
+	var widths []int
 	for _, row := range rows {
-		width = max(width, len([]rune(row[0])))
+		for len(widths) < len(row) {
+			widths = append(widths, 0)
+		}
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
 	}
 	for _, row := range rows {
-		say(t, "%-*s\t%s\t\n", width, row[0], strings.Join(row[1:], "\t"))
+		var b strings.Builder
+		for i, cell := range row {
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i == 0 {
+				b.WriteString(cell + pad)
+			} else {
+				b.WriteString("  " + pad + cell)
+			}
+		}
+		say(w, "%s\n", strings.TrimRight(b.String(), " "))
 	}
-	_ = t.Flush()
 }
 
 // familyPlanText prints the plan of a family.
@@ -46,7 +58,7 @@ func familyPlanText(p *family.Plan) func(io.Writer) {
 		say(w, "disk: %s for what the recipe runs, and %s more while the largest is saved\n", units.Bytes(p.Run.Disk),
 			units.Bytes(p.LargestOutput()))
 		if p.Data != nil {
-			say(w, "data: %s, %s; the longest training reads at least %.2g of it for each token of a byte\n",
+			say(w, "data: %s, %s; a token takes a byte at least, so the longest training reads it %.2g times or more\n",
 				units.Plural(p.Data.Files, "file"), units.Bytes(p.Data.Bytes), p.Epochs)
 		}
 		say(w, "\n")

@@ -176,6 +176,8 @@ func Duration(seconds float64) string {
 	switch {
 	case math.IsNaN(seconds):
 		return "unknown"
+	case seconds >= 1000*365.25*day:
+		return units.Count(int64(seconds/365.25/day)) + " years"
 	case seconds >= 365.25*day:
 		return fmt.Sprintf("%.3g years", seconds/365.25/day)
 	case seconds >= 2*day:
