@@ -18,8 +18,10 @@ the parent. PARENT may also be the parent's parent: the plans in between are fol
 
 The proof checks linear conditions tensor by tensor, sums taken exactly (docs/proof.md). It says exact, within rounding
 (and the worst, in units in the last place), or different (and the first number that is wrong). The plan is a claim that
-it uses and does not trust. --infer finds the claim itself, layer by layer, for a CHILD that another tool has grown by copies, zero
-padding or identity blocks, or made a mixture of experts of a dense model.
+it uses and does not trust. For a CHILD without a plan the claim is looked for in the weights, layer by layer: what another
+tool has grown by copies, zero padding or identity blocks, made a mixture of, or only stored otherwise. Where none is found
+the answer is what is measured. --infer does so in place of the plan, and like --proof-only and --proof it exits 0 only
+where the function is proved.
 
 Examples:
    famkit verify small/ big/
@@ -116,6 +118,11 @@ func verifyOptions(c *cli.Context) (job.VerifyOptions, error) {
 	}
 	if o.Tokens < 0 || o.Threads < 0 {
 		return o, fault.Usagef("--tokens and --threads cannot be negative")
+	}
+	for _, name := range []string{"proof-only", "infer", "proof", "write-proof"} {
+		if o.AllowInexact && c.IsSet(name) {
+			return o, fault.Usagef("--allow-inexact and --%s exclude each other: what is inexact on purpose has no proof", name)
+		}
 	}
 	if c.IsSet("ids") && c.IsSet("text") {
 		return o, fault.Usagef("--ids and --text exclude each other")

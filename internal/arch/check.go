@@ -88,6 +88,7 @@ func check(src format.Source, config *Config, m *Model) (*Checkpoint, []Finding,
 		k.take(s)
 	}
 	k.ck.reindex()
+	k.depth()
 	k.rest()
 	k.types()
 	k.loaders()

@@ -54,7 +54,8 @@ type comparer struct {
 	found         []Finding
 }
 
-const configFile = "config.json"
+// ConfigFile is the name of the file with a model's configuration.
+const ConfigFile = "config.json"
 
 // refuse notes something that stands against the checkpoints being equal as loaded.
 func (c *comparer) refuse(f Finding, format string, a ...any) {
@@ -70,11 +71,11 @@ func (c *comparer) configs() {
 		if s.Config == nil {
 			both = false
 			c.refuse(Finding{Code: BadConfig}, "the %s has no %s: nothing says what loaders make of its weights", s.who,
-				configFile)
+				ConfigFile)
 		}
 	}
 	if both {
-		c.keys(configFile, leavesOf(c.parent.Config, c.parent.Model.Spec.rules, c.parent.Model),
+		c.keys(ConfigFile, leavesOf(c.parent.Config, c.parent.Model.Spec.rules, c.parent.Model),
 			leavesOf(c.child.Config, c.child.Model.Spec.rules, c.child.Model))
 	}
 }

@@ -15,17 +15,17 @@ func (c *comparer) generation() {
 	var read [2]leaves
 	for i, s := range []side{c.parent, c.child} {
 		config := EmptyConfig()
-		if data, ok := format.ReadFile(s.Source, generationFile); ok {
-			o, err := parseObject(data, generationFile)
+		if data, ok := format.ReadFile(s.Source, GenerationFile); ok {
+			o, err := parseObject(data, GenerationFile)
 			if err != nil {
-				c.refuse(Finding{Code: Obeyed, Key: generationFile}, "the %s's %v", s.who, err)
+				c.refuse(Finding{Code: Obeyed, Key: GenerationFile}, "the %s's %v", s.who, err)
 				return
 			}
 			config = o
 		}
 		read[i] = leavesOf(config, generationRules, s.Model)
 	}
-	c.keys(generationFile, read[0], read[1])
+	c.keys(GenerationFile, read[0], read[1])
 }
 
 // beside lists the names of the files of a checkpoint that are not weights that loaders choose, with the bytes of those
@@ -36,8 +36,8 @@ func beside(src format.Source) map[string][]byte {
 	for _, name := range around.Others {
 		files[name] = nil
 	}
-	delete(files, configFile)
-	delete(files, generationFile)
+	delete(files, ConfigFile)
+	delete(files, GenerationFile)
 	return files
 }
 

@@ -1,6 +1,7 @@
 package arch
 
-const generationFile = "generation_config.json"
+// GenerationFile is the name of the file with the settings of generation.
+const GenerationFile = "generation_config.json"
 
 // generationRules are of the keys of generation_config.json. What generate() chooses, where it stops and what it gives
 // back may differ between checkpoints of one function; what it keeps of the tokens before may not.

@@ -12,13 +12,13 @@ import (
 // loaders notes what a loader would obey and famkit does not, and what famkit does not know.
 func (k *checker) loaders() {
 	ck := k.ck
-	k.obeyedKeys(configFile, leavesOf(ck.Config, ck.Model.Spec.rules, ck.Model))
-	if data, ok := format.ReadFile(k.src, generationFile); ok {
-		o, err := parseObject(data, generationFile)
+	k.obeyedKeys(ConfigFile, leavesOf(ck.Config, ck.Model.Spec.rules, ck.Model))
+	if data, ok := format.ReadFile(k.src, GenerationFile); ok {
+		o, err := parseObject(data, GenerationFile)
 		if err != nil {
-			k.add(Finding{Code: Obeyed, Key: generationFile}, "%v", err)
+			k.add(Finding{Code: Obeyed, Key: GenerationFile}, "%v", err)
 		} else {
-			k.obeyedKeys(generationFile, leavesOf(o, generationRules, ck.Model))
+			k.obeyedKeys(GenerationFile, leavesOf(o, generationRules, ck.Model))
 		}
 	}
 	if ck.Config.IsSet("auto_map") {

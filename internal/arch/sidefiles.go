@@ -21,8 +21,8 @@ const number = "[0-9][0-9][0-9][0-9][0-9]"
 // `make interop` takes down while it loads: config.json, generation_config.json, the weights, adapter_config.json,
 // custom_generate/, and names like those of a distributed checkpoint. Nothing else is opened.
 var fileRules = []FileRule{
-	{[]string{configFile}, Read, "key by key"},
-	{[]string{generationFile}, Generation, "key by key"},
+	{[]string{ConfigFile}, Read, "key by key"},
+	{[]string{GenerationFile}, Generation, "key by key"},
 	{[]string{"shard-" + number + "-model-" + number + "-of-" + number + ".safetensors"}, Only,
 		"transformers 5 takes the weights of a distributed checkpoint in place of model.safetensors"},
 	{[]string{"adapter_config.json"}, Only, "where peft is installed, transformers puts the adapter onto the weights"},
@@ -30,11 +30,21 @@ var fileRules = []FileRule{
 		"some loaders take the weights for quantised by it"},
 	{[]string{"custom_generate/"}, Only, "transformers runs the code in it in place of its own generate(), transformers 4 unasked"},
 	{[]string{"*.py"}, Alike, "code that config.json's auto_map may name"},
-	{[]string{"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
-		"vocab.txt", "merges.txt", "tokenizer.model", "*.tiktoken", "tekken.json", "chat_template.*"}, Nothing,
-		"which ids texts become, not what is computed of them"},
+	{tokenizerFiles, Nothing, "which ids texts become, not what is computed of them"},
 	{[]string{"*.safetensors", "*.index.json", "*.bin", "*.pt", "*.pth", "*.h5", "*.msgpack", "*.gguf", "*.onnx",
 		"params.json"}, Nothing, "other weights, which loaders pass over beside model.safetensors"},
+}
+
+// tokenizerFiles say what texts become.
+var tokenizerFiles = []string{"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+	"vocab.json", "vocab.txt", "merges.txt", "tokenizer.model", "*.tiktoken", "tekken.json", "chat_template.*"}
+
+// OfTokenizer reports whether a file beside the weights says what texts become.
+func OfTokenizer(name string) bool {
+	return slices.ContainsFunc(tokenizerFiles, func(pattern string) bool {
+		ok, err := path.Match(pattern, strings.ToLower(name))
+		return ok && err == nil
+	})
 }
 
 // otherFile is any file that no rule names.

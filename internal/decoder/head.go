@@ -128,7 +128,16 @@ func (d *Decoder) Forward(batch, seq int, ids []int32) error {
 	if err := d.SetBatch(batch, seq, ids, nil); err != nil {
 		return err
 	}
-	d.blocksForward()
+	d.EmbedForward()
+	for l := range d.blocks {
+		d.BlockForward(l)
+		if d.o.Between == nil {
+			continue
+		}
+		if err := d.o.Between(l); err != nil {
+			return err
+		}
+	}
 	d.normForward(d.last, d.finalOut, d.finalStat, d.finalNorm)
 	return d.e.Sync()
 }

@@ -11,6 +11,8 @@ type Options struct {
 	// Train keeps gradients, and activations of every block as Recompute says.
 	Train     bool
 	Recompute Recompute
+	// Between, where set, is called after each block of Forward and Logits; an error from it ends the pass.
+	Between func(layer int) error
 }
 
 // Recompute is what the backward pass of a block computes again instead of reading what the forward pass kept. It changes the memory

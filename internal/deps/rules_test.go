@@ -44,10 +44,10 @@ var mayImport = map[string][]string{
 	"internal/decoder":   {"internal/draw", "internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine"},
 	// rowsum compares numbers and knows no architecture. proof is independent of what makes children, and of what runs them.
 	"internal/rowsum": {"internal/kern", "internal/tensor"},
-	"internal/proof":  {"internal/strictjson", "internal/runs", "internal/tensor", "internal/arch", "internal/rowsum"},
+	"internal/proof":  {"internal/strictjson", "internal/runs", "internal/units", "internal/tensor", "internal/arch", "internal/rowsum"},
 	"internal/infer":  {"internal/tensor", "internal/arch", "internal/rowsum", "internal/proof"},
 	"internal/verify": {"internal/infile", "internal/draw", "internal/tensor", "format", "internal/arch", "internal/growth", "expand", "internal/engine", "internal/decoder",
-		"internal/rowsum", "internal/proof", "internal/infer"},
+		"internal/rowsum", "internal/proof", "internal/infer", "internal/units"},
 	"train": {"internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine", "internal/tokenizer", "internal/decoder",
 		"internal/corpus", "internal/draw", "internal/growth", "internal/infile", "internal/trainstate", "internal/units"},
 

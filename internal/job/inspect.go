@@ -195,7 +195,7 @@ func (r *Inspection) list(h format.Handle) error {
 		r.TensorList = append(r.TensorList, ListedTensor{t, marks[t.Name]})
 	}
 	for _, f := range r.Findings {
-		if f.Code == arch.Missing {
+		if f.Code == arch.Missing && f.Tensor != "" {
 			missing := format.TensorSummary{Name: f.Tensor, DType: "-", Shape: []int{}}
 			r.TensorList = append(r.TensorList, ListedTensor{missing, f.Code})
 		}

@@ -31,6 +31,11 @@ func (o *VerifyOptions) writeProof(r *verify.Report, on Observer) error {
 
 // Recheck proves again what the proof in a file says. The proof names parent and child.
 func Recheck(ctx context.Context, file string, maxULP float64, on Observer) (*verify.Report, error) {
+	r, err := recheck(ctx, file, maxULP, on)
+	return r, stopped(ctx, err, "stopped before there was an answer")
+}
+
+func recheck(ctx context.Context, file string, maxULP float64, on Observer) (*verify.Report, error) {
 	b, err := infile.Read(file)
 	if err != nil {
 		return nil, err

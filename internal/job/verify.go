@@ -43,6 +43,11 @@ type VerifyOptions struct {
 
 // Verify compares a grown checkpoint with its parent. Models that are not equal are a report, not an error.
 func Verify(ctx context.Context, o VerifyOptions, on Observer) (*verify.Report, error) {
+	r, err := verifyModels(ctx, o, on)
+	return r, stopped(ctx, err, "stopped before there was an answer; nothing was written")
+}
+
+func verifyModels(ctx context.Context, o VerifyOptions, on Observer) (*verify.Report, error) {
 	if err := locate(on, &o.Parent, &o.Child); err != nil {
 		return nil, err
 	}
@@ -76,10 +81,6 @@ func Verify(ctx context.Context, o VerifyOptions, on Observer) (*verify.Report, 
 	}
 	if err != nil {
 		return nil, err
-	}
-	if plan == nil && how.Claim == nil && lineage.Unread == nil {
-		on.note("%s has no plan: only form and logits are compared; %v looks for a proof", o.Child,
-			fault.Arg("infer"))
 	}
 	if how.IDs, err = o.ids(parent); err != nil {
 		return nil, err

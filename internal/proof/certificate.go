@@ -11,6 +11,7 @@ import (
 	"famkit/internal/fault"
 	"famkit/internal/runs"
 	"famkit/internal/strictjson"
+	"famkit/internal/units"
 )
 
 // Schema is the version of a stored proof's layout.
@@ -150,9 +151,9 @@ func (p *Proof) Summary() string {
 	}
 	switch p.Verdict {
 	case Exact:
-		return fmt.Sprintf("exact for every input, %d conditions on %d bytes", n, p.Bytes)
+		return fmt.Sprintf("exact for every input, %d conditions on %s", n, units.Bytes(p.Bytes))
 	case Rounded:
-		s := fmt.Sprintf("within rounding for every input, %d conditions on %d bytes; %s", n, p.Bytes, p.Bound)
+		s := fmt.Sprintf("within rounding for every input, %d conditions on %s; %s", n, units.Bytes(p.Bytes), p.Bound)
 		if ulp, where := p.WorstULP(); ulp > 0 {
 			s += fmt.Sprintf("; the worst is off by %.2g, or %.2f ulp, in %s", p.Moved, ulp, where)
 		}

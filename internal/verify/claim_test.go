@@ -232,7 +232,7 @@ func TestClaimedRoundingsOfProof(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := sign(context.Background(), p, ck.Source, bad.Source); err != nil {
+	if err := sign(context.Background(), p, ck.Source, bad.Source, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	p.Parent.Path, p.Child.Path = "a", "b"

@@ -21,9 +21,9 @@ const chunkBytes = 1 << 20
 
 // Follows checks that the child is what the plan makes of the parent: the config says the planned sizes, there is no
 // tensor more or less, and every byte is equal. It returns the bytes compared.
-func Follows(ctx context.Context, p *growth.Plan, parent, child *arch.Checkpoint, progress func(done, total int64)) ([]Finding, int64, error) {
+func Follows(ctx context.Context, p *growth.Plan, parent, child *arch.Checkpoint, tell func(stage string) func(done, total int64)) ([]Finding, int64, error) {
 	if p.Parent.Digest != "" {
-		digest, err := digestOf(ctx, parent.Source)
+		digest, err := digestOf(ctx, parent.Source, tell("reading the parent"))
 		if err != nil {
 			return nil, 0, err
 		}
@@ -39,13 +39,19 @@ func Follows(ctx context.Context, p *growth.Plan, parent, child *arch.Checkpoint
 	found := configFollows(p, parent, child)
 	names, missing := planned(want, child.Source)
 	found = append(found, missing...)
-	more, n, err := compareAll(ctx, names, want, child.Source, progress)
+	more, n, err := compareAll(ctx, names, want, child.Source, tell("comparing with the plan"))
 	return append(found, more...), n, err
 }
 
-// digestOf is format.Digest that can be interrupted.
-func digestOf(ctx context.Context, src format.Source) (string, error) {
-	sums, err := format.Digests(ctx, src)
+// digestOf is format.Digest that can be interrupted, and tells how far it is.
+func digestOf(ctx context.Context, src format.Source, progress func(done, total int64)) (string, error) {
+	total, err := format.Bytes(src)
+	if err != nil {
+		return "", err
+	}
+	var done atomic.Int64
+	progress(0, total)
+	sums, err := format.Digests(ctx, counted{src, func(n int) { progress(min(total, done.Add(int64(n))), total) }})
 	if err != nil {
 		return "", err
 	}
@@ -108,9 +114,7 @@ func compareAll(ctx context.Context, names []string, want, got format.Source, pr
 				if i >= len(names) || ctx.Err() != nil {
 					return
 				}
-				var n int64
-				results[i], n, errs[i] = compare(ctx, names[i], want, got, a, b)
-				progress(total.Add(n), whole)
+				results[i], errs[i] = compare(ctx, names[i], want, got, a, b, func(n int) { progress(total.Add(int64(n)), whole) })
 			}
 		})
 	}
@@ -128,33 +132,35 @@ func compareAll(ctx context.Context, names []string, want, got format.Source, pr
 	return out, total.Load(), nil
 }
 
-// compare reads both tensors through a and b; it reports the first element that differs and how many do.
-func compare(ctx context.Context, name string, want, got format.Source, a, b []byte) ([]Finding, int64, error) {
+// compare reads both tensors through a and b; it reports the first element that differs and how many do, and tells of
+// bytes as they are compared.
+func compare(ctx context.Context, name string, want, got format.Source, a, b []byte, compared func(n int)) ([]Finding, error) {
 	w, err := want.Tensor(name)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	g, err := got.Tensor(name)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	wi, gi := w.Info(), g.Info()
 	if wi.DType != gi.DType || !slices.Equal(wi.Shape, gi.Shape) {
-		return []Finding{faultf(name, "is %s %v, the plan says %s %v", gi.DType, gi.Shape, wi.DType, wi.Shape)}, 0, nil
+		return []Finding{faultf(name, "is %s %v, the plan says %s %v", gi.DType, gi.Shape, wi.DType, wi.Shape)}, nil
 	}
 	d := &diff{dtype: wi.DType, first: -1}
 	size := wi.Size()
 	for off := int64(0); off < size && ctx.Err() == nil; off += chunkBytes {
 		n := int(min(chunkBytes, size-off))
 		if err := tensor.ReadFull(w, a[:n], off); err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		if err := tensor.ReadFull(g, b[:n], off); err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		d.chunk(a[:n], b[:n], off)
+		compared(n)
 	}
-	return d.findings(name), size, nil
+	return d.findings(name), nil
 }
 
 // diff gathers the differences of one tensor.

@@ -12,6 +12,7 @@ import (
 	"famkit/internal/engine"
 	"famkit/internal/fault"
 	"famkit/internal/tensor"
+	"famkit/internal/units"
 )
 
 // Match is what running both models shows, over all positions of the ids.
@@ -88,7 +89,8 @@ type meter struct {
 	engine string
 	o      engine.Options
 	ids    IDs
-	ran    func(*arch.Model) // told of each model that was run
+	token  float64 // effort that a number takes for a token
+	spent  func(work float64)
 }
 
 // measure adds one check for each precision. Where none was asked for and memory does not allow one, it is left out and
@@ -137,23 +139,49 @@ func (o *Options) meter(precision string, parent, child *arch.Model) (*meter, er
 	ids := o.ids(parent, child, precision)
 	if need := MemoryNeed(child, how.Spec, ids); o.Available > 0 && need > o.Available {
 		if len(o.Precisions) > 0 {
-			return nil, fault.Failedf("measuring in %s takes %d bytes of memory, %d are available", precision, need, o.Available)
+			return nil, fault.Failedf("measuring in %s takes %s of memory, %s are available", precision, units.Bytes(need), units.Bytes(o.Available))
 		}
-		o.note("not measured in %s: it takes %d bytes of memory, %d are available", precision, need, o.Available)
+		o.note("not measured in %s: it takes %s of memory, %s are available", precision, units.Bytes(need), units.Bytes(o.Available))
 		return nil, nil
 	}
-	total := int64(len(draws)+1)*parent.Params() + child.Params()
-	at, told := int64(0), o.progress("measuring in "+how.Spec.Act.String(), false)
-	told(0, total)
-	return &meter{how.Name, engine.Options{Threads: o.Threads, Precision: how.Spec.Precision}, ids, func(m *arch.Model) {
-		at = min(total, at+m.Params())
-		told(at, total)
-	}}, nil
+	e := &meter{engine: how.Name, o: engine.Options{Threads: o.Threads, Precision: how.Spec.Precision}, ids: ids, token: onToken[how.Spec.Act]}
+	e.spent = o.effort("measuring in "+how.Spec.Act.String(), e.work(parent, child))
+	return e, nil
+}
+
+// What a measurement takes, in billionths of a second on a usual processor: to load a number of a model, and to compute
+// with it for a token. Only their ratio matters.
+const loading = 20
+
+var onToken = map[engine.Type]float64{engine.F64: 1, engine.F32: 0.06, engine.BF16: 0.06}
+
+// work is the effort of all runs of a measurement.
+func (e *meter) work(parent, child *arch.Model) float64 {
+	one := func(m *arch.Model, tokens int) float64 {
+		return float64(m.Params()) * (loading + e.token*float64(tokens))
+	}
+	tokens, again := len(e.ids.Data), 0
+	for _, n := range e.prefixes() {
+		again += n
+	}
+	return float64(len(draws)+1)*one(parent, tokens) + one(child, tokens+again)
+}
+
+// effort gives a function that is told of work as it is done, of total.
+func (o *Options) effort(stage string, total float64) func(work float64) {
+	const parts = 1 << 20
+	told, done := o.progress(stage, false), 0.0
+	told(0, parts)
+	return func(work float64) {
+		done += work
+		told(int64(min(1, done/total)*parts), parts)
+	}
 }
 
 // measureBy adds the check in one precision, and where the models differ says from which layer on.
 func (r *Report) measureBy(ctx context.Context, e *meter, parent, child *arch.Checkpoint, stored float64) error {
 	m, err := e.match(ctx, parent, child, stored)
+	e.spent(math.Inf(1)) // what is left of the estimate
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -197,11 +225,11 @@ func (e *meter) match(ctx context.Context, parent, child *arch.Checkpoint, store
 		}
 		m.Tolerance = math.Max(m.Tolerance, slack*maxDelta(want, shaken))
 	}
-	m.Why = fmt.Sprintf("%d times what the parent's logits move when each of its weights is moved by %.1e of itself, as far as the rounding of %s sums of %d numbers goes",
-		slack, rel, m.Precision, longest)
+	m.Why = fmt.Sprintf("%d times how far the parent's own logits move when its weights move by what %s arithmetic rounds", slack, m.Precision)
 	if stored > 0 {
-		m.Why += fmt.Sprintf(" and of numbers that the growth stored to %.1e of themselves", stored)
+		m.Why += " and the growth rounded"
 	}
+	m.Why += fmt.Sprintf(" (%.1g of each weight)", rel)
 	return m, e.compare(ctx, m, want, child, parent.Model.Vocab)
 }
 
@@ -217,7 +245,7 @@ func (e *meter) compare(ctx context.Context, m *Match, want []float64, child *ar
 		return fmt.Errorf("running the child: %w", err)
 	}
 	m.compare(want, got, vocab, child.Model.Vocab)
-	for n := 1; n < e.ids.Seq; n = 2*n + 1 {
+	for _, n := range e.prefixes() {
 		got, err := run.logits(1, n, e.ids.Data[:n])
 		if err != nil {
 			return fmt.Errorf("running the child on %d tokens: %w", n, err)
@@ -226,8 +254,16 @@ func (e *meter) compare(ctx context.Context, m *Match, want []float64, child *ar
 		m.MaxDelta = math.Max(m.MaxDelta, maxDelta(want[(n-1)*vocab:n*vocab], got[(n-1)*c:(n-1)*c+min(c, vocab)]))
 		m.Prefixes = append(m.Prefixes, n)
 	}
-	e.ran(child.Model)
 	return nil
+}
+
+// prefixes are the lengths on which the child is run by itself.
+func (e *meter) prefixes() []int {
+	var out []int
+	for n := 1; n < e.ids.Seq; n = 2*n + 1 {
+		out = append(out, n)
+	}
+	return out
 }
 
 // logits runs a model once.
@@ -238,15 +274,15 @@ func (e *meter) logits(ctx context.Context, ck *arch.Checkpoint) ([]float64, eng
 	}
 	defer run.close()
 	out, err := run.logits(e.ids.Batch, e.ids.Seq, e.ids.Data)
-	e.ran(ck.Model)
 	return out, run.e.Spec(), err
 }
 
 // running is a model in a fresh engine, which is closed before another is opened: only one is in memory at a time.
 type running struct {
-	ctx context.Context
-	e   engine.Engine
-	d   *decoder.Decoder
+	ctx    context.Context
+	e      engine.Engine
+	d      *decoder.Decoder
+	tokens int // of the pass that runs
 }
 
 func (e *meter) load(ctx context.Context, ck *arch.Checkpoint) (*running, error) {
@@ -254,20 +290,30 @@ func (e *meter) load(ctx context.Context, ck *arch.Checkpoint) (*running, error)
 	if err != nil {
 		return nil, err
 	}
-	d, err := decoder.New(eng, ck.Model, decoder.Options{Batch: e.ids.Batch, SeqLen: e.ids.Seq})
+	run := &running{ctx: ctx, e: eng}
+	layer := e.token * float64(ck.Model.Params()) / float64(ck.Model.Layers)
+	between := func(int) error {
+		e.spent(layer * float64(run.tokens))
+		return ctx.Err()
+	}
+	run.d, err = decoder.New(eng, ck.Model, decoder.Options{Batch: e.ids.Batch, SeqLen: e.ids.Seq, Between: between})
 	if err == nil {
-		err = d.Load(ck)
+		err = run.d.Load(countedWeights(ck, func(n int) { e.spent(loading * float64(n)) }))
+	}
+	if err == nil {
+		err = ctx.Err()
 	}
 	if err != nil {
 		_ = eng.Close()
 		return nil, err
 	}
-	return &running{ctx, eng, d}, nil
+	return run, nil
 }
 
 func (r *running) close() { _ = r.e.Close() }
 
 func (r *running) logits(batch, seq int, ids []int32) ([]float64, error) {
+	r.tokens = batch * seq
 	v := r.d.Model().Vocab
 	out := make([]float64, batch*seq*v)
 	var raw []byte

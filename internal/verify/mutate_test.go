@@ -241,7 +241,7 @@ func newSubject(t testing.TB, rng *rand.Rand, requests []expand.Request) *subjec
 }
 
 func run64(ck *arch.Checkpoint, ids IDs) ([]float64, error) {
-	m := &meter{"ref", engine.Options{}, ids, func(*arch.Model) {}}
+	m := &meter{engine: "ref", ids: ids, spent: func(float64) {}}
 	out, spec, err := m.logits(context.Background(), ck)
 	if err == nil && spec.Act != engine.F64 {
 		err = fmt.Errorf("ref computes in %s", spec.Act)

@@ -164,7 +164,7 @@ func TestWrongParent(t *testing.T) {
 	ck := pt.Random(t, 2, archtest.Configs["llama"], tensor.F32)
 	other := pt.Random(t, 3, archtest.Configs["llama"], tensor.F32)
 	plan, child := pt.Grow(t, ck, request(t, 1, expand.Interleave, map[string]string{"depth": "2x"}))
-	digest, err := digestOf(context.Background(), ck.Source)
+	digest, err := digestOf(context.Background(), ck.Source, func(_, _ int64) {})
 	if err != nil {
 		t.Fatal(err)
 	}

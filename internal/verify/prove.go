@@ -8,6 +8,7 @@ import (
 
 	"famkit/format"
 	"famkit/internal/arch"
+	"famkit/internal/infer"
 	"famkit/internal/proof"
 )
 
@@ -17,8 +18,13 @@ func (r *Report) prove(ctx context.Context, claim *proof.Claim, parent, child *a
 	if err != nil {
 		return err
 	}
+	return r.take(ctx, p, parent, child, o)
+}
+
+// take adds a proof to the report, signed where that is asked for.
+func (r *Report) take(ctx context.Context, p *proof.Proof, parent, child *arch.Checkpoint, o Options) error {
 	if o.Digests {
-		if err := sign(ctx, p, parent.Source, child.Source); err != nil {
+		if err := sign(ctx, p, parent.Source, child.Source, o); err != nil {
 			return err
 		}
 	}
@@ -32,7 +38,36 @@ func (r *Report) prove(ctx context.Context, claim *proof.Claim, parent, child *a
 		c.Findings = append(c.Findings, faultf(where, "a number is %.2f ulp off, more than the %g that are allowed", ulp, o.MaxULP))
 	}
 	r.add(c)
-	r.add(comparedCheck(p.Compared))
+	r.add(comparedCheck(p.Compared, nil))
+	return nil
+}
+
+// search looks in the weights for how the child came to be, where nothing says it, and adds the proof of that. Where
+// none is found that says nothing against the child, unless a proof is all that was asked for.
+func (r *Report) search(ctx context.Context, parent, child *arch.Checkpoint, o Options) error {
+	o.note("nothing says how the child came to be: a proof is looked for in the weights")
+	claim, err := infer.Claim(ctx, parent, child)
+	var p *proof.Proof
+	if err == nil {
+		p, err = proof.Prove(ctx, claim, parent, child, proof.Options{Progress: o.progress("proving", true)})
+	}
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err == nil && (p.Holds() || o.ProofOnly):
+		return r.take(ctx, p, parent, child, o)
+	case o.ProofOnly:
+		return err
+	}
+	c := Check{Name: soughtCheck, Passed: true, Summary: "none was found: the answer is what is measured"}
+	if err != nil {
+		c.Findings = append(c.Findings, notef("", "%v", err))
+	} else if all := broken(p); len(all) > 0 {
+		c.Findings = append(c.Findings, notef(all[0].Where, "%s", all[0].Message))
+	}
+	r.add(c)
+	facts, found := arch.CompareLoaded(parent, child)
+	r.add(comparedCheck(facts, found))
 	return nil
 }
 
@@ -52,43 +87,14 @@ func broken(p *proof.Proof) []Finding {
 	return out
 }
 
-// comparedCheck says what was compared beside the tensors: keys that differ, and files.
-func comparedCheck(facts []arch.Fact) Check {
-	c := Check{Name: "compared beside the tensors", Passed: true}
-	keys, differ := 0, 0
-	for _, f := range facts {
-		if f.Key != "" {
-			keys++
-		}
-		if !f.Differs() {
-			continue
-		}
-		differ++
-		name := f.File
-		if f.Key != "" {
-			name += ": " + f.Key
-		}
-		c.Findings = append(c.Findings, notef(name, "%s in the parent, %s in the child: %s", shown(f.Parent), shown(f.Child), f.Why))
-	}
-	c.Summary = fmt.Sprintf("%d keys of config.json, generation_config.json and the weights' types, %d other files; %d differ where they may",
-		keys, len(facts)-keys, differ)
-	return c
-}
-
-func shown(value string) string {
-	if value == "" {
-		return "nothing"
-	}
-	return value
-}
-
 // sign writes down which checkpoints the proof is about.
-func sign(ctx context.Context, p *proof.Proof, parent, child format.Source) error {
+func sign(ctx context.Context, p *proof.Proof, parent, child format.Source, o Options) error {
 	for _, side := range []struct {
+		who string
 		of  *proof.Named
 		src format.Source
-	}{{&p.Parent, parent}, {&p.Child, child}} {
-		digest, err := digestOf(ctx, side.src)
+	}{{"parent", &p.Parent, parent}, {"child", &p.Child, child}} {
+		digest, err := digestOf(ctx, side.src, o.progress("reading the "+side.who, true))
 		if err != nil {
 			return err
 		}
@@ -126,7 +132,7 @@ func fileDigest(src format.Source, name string) string {
 func Recheck(ctx context.Context, stored *proof.Stored, parent, child format.Source, o Options) (*Report, error) {
 	r := &Report{Schema: 1}
 	pck, cck, ok := r.wellFormed(parent, child)
-	if !ok || r.incomparable(pck, cck) {
+	if !ok || r.incomparable(pck, cck, true) {
 		r.settle()
 		return r, nil
 	}

@@ -126,4 +126,7 @@ func (r *Report) settle() {
 const (
 	provedCheck = "proved"
 	planCheck   = "follows its plan"
+
+	soughtCheck  = "proof looked for"
+	comparedName = "compared beside the tensors"
 )

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"fmt"
 
 	"famkit/format"
 	"famkit/internal/arch"
@@ -10,6 +9,7 @@ import (
 	"famkit/internal/growth"
 	"famkit/internal/proof"
 	"famkit/internal/tensor"
+	"famkit/internal/units"
 )
 
 // Options of a verification.
@@ -46,7 +46,7 @@ type Options struct {
 func Models(ctx context.Context, parent, child format.Source, plan *growth.Plan, o Options) (*Report, error) {
 	r := &Report{Schema: 1, Allowed: o.AllowInexact}
 	pck, cck, ok := r.wellFormed(parent, child)
-	if !ok || r.incomparable(pck, cck) {
+	if !ok || r.incomparable(pck, cck, plan != nil || o.Claim != nil) {
 		r.settle()
 		return r, nil
 	}
@@ -61,20 +61,21 @@ func Models(ctx context.Context, parent, child format.Source, plan *growth.Plan,
 	case lone:
 		return nil, fault.Hint(fault.Inputf("without %s the models are not known: nothing can be proved or measured", configFile),
 			"put %s beside the weights of both", configFile)
-	case claim == nil && o.ProofOnly:
-		return nil, fault.Hint(fault.Inputf("nothing to prove: the child has no plan that says where its weights come from"), "%v finds out", fault.Arg("infer"))
 	}
 	rounded, err := r.follows(ctx, plan, pck, cck, o)
 	if err != nil {
 		return nil, err
 	}
 	if claim != nil {
-		if err := r.prove(ctx, claim, pck, cck, o); err != nil {
-			return nil, err
-		}
-		if r.Proof.Verdict == proof.Rounded && len(rounded) == 0 {
-			rounded = append(rounded, cck.DType())
-		}
+		err = r.prove(ctx, claim, pck, cck, o)
+	} else {
+		err = r.search(ctx, pck, cck, o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.Proof != nil && r.Proof.Verdict == proof.Rounded && len(rounded) == 0 {
+		rounded = append(rounded, cck.DType())
 	}
 	if !o.ProofOnly {
 		if err := r.measure(ctx, pck, cck, storedRounding(rounded), o); err != nil {
@@ -108,11 +109,12 @@ func (r *Report) follows(ctx context.Context, plan *growth.Plan, parent, child *
 	if o.ProofOnly && !o.AllowInexact {
 		return nil, nil
 	}
-	fs, n, err := Follows(ctx, plan, parent, child, o.progress("comparing with the plan", true))
+	fs, n, err := Follows(ctx, plan, parent, child,
+		func(stage string) func(done, total int64) { return o.progress(stage, true) })
 	if err != nil {
 		return nil, err
 	}
-	r.add(Check{Name: planCheck, Passed: true, Findings: fs, Summary: fmt.Sprintf("%d bytes compared", n)})
+	r.add(Check{Name: planCheck, Passed: true, Findings: fs, Summary: units.Bytes(n) + " compared"})
 	var rounded []tensor.DType
 	for _, x := range plan.Rounding {
 		d, err := tensor.ParseDType(x.DType)

@@ -28,8 +28,8 @@ func (r *Report) wellFormed(parent, child format.Source) (pck, cck *arch.Checkpo
 }
 
 // incomparable adds what makes the models incomparable, and reports whether there is anything.
-func (r *Report) incomparable(parent, child *arch.Checkpoint) bool {
-	found := comparable(parent.Model, child.Model)
+func (r *Report) incomparable(parent, child *arch.Checkpoint, grown bool) bool {
+	found := comparable(parent, child, grown)
 	if len(found) > 0 {
 		r.add(Check{Name: "comparable", Passed: false, Findings: found, Summary: "the models cannot compute the same"})
 	}
