@@ -5,6 +5,7 @@ import (
 	"context"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -69,10 +70,19 @@ func configFollows(p *growth.Plan, parent, child *arch.Checkpoint) []Finding {
 	}
 	var out []Finding
 	for _, d := range modelDifferences(want, child.Model) {
-		out = append(out, faultf(configFile, "%s", d))
+		field, _, _ := strings.Cut(d, ":")
+		if slices.Contains(ofNoFunction, field) {
+			out = append(out, notef(configFile, "%s", d))
+		} else {
+			out = append(out, faultf(configFile, "%s", d))
+		}
 	}
 	return out
 }
+
+// ofNoFunction are fields of a model that say nothing of its function: what training starts from, and which ids begin and
+// end a text.
+var ofNoFunction = []string{"InitRange", "BOS", "EOS"}
 
 // planned gives the names that both have, and what one of them lacks.
 func planned(want, got format.Source) (both []string, out []Finding) {
