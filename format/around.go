@@ -3,11 +3,11 @@ package format
 import (
 	"encoding/json"
 	"maps"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
 
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 )
 
@@ -55,13 +55,17 @@ func (b *bundle) lookAround(dir string, index map[string]json.RawMessage) error 
 		}
 	}
 	slices.Sort(a.First)
-	list, err := os.ReadDir(dir)
+	list, err := disk.List(dir)
 	if err != nil {
-		return fault.Failedf("%s: reading the directory: %w", dir, err)
+		return fault.OS(err)
 	}
 	for _, de := range list {
 		name := de.Name()
-		if st, err := os.Stat(filepath.Join(dir, name)); err == nil && st.IsDir() { // a link too
+		st, err := disk.StatOf(filepath.Join(dir, name))
+		if err != nil && !disk.Absent(err) {
+			return fault.OS(err)
+		}
+		if err == nil && st.IsDir() { // a link too
 			a.Others = append(a.Others, name+"/")
 			continue
 		}

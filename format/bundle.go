@@ -5,9 +5,9 @@ import (
 	"io"
 	"iter"
 	"maps"
-	"os"
 	"slices"
 
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/infile"
 	"famkit/internal/tensor"
@@ -28,7 +28,7 @@ type bundle struct {
 
 // shardFile is one open file of a bundle.
 type shardFile struct {
-	f    *os.File
+	f    *disk.File
 	path string
 	size int64
 	hdr  *header
@@ -61,7 +61,7 @@ func (s *section) ReadAt(p []byte, off int64) (int, error) {
 	default:
 		err = io.ErrUnexpectedEOF
 	}
-	return 0, fault.Inputf("%s: reading tensor %q: %w", s.path, s.info.Name, err)
+	return 0, fault.Unread(err, "%s: reading tensor %q", s.path, s.info.Name)
 }
 
 // openShard opens a safetensors file and checks its header and length.
@@ -71,7 +71,7 @@ func openShard(path string) (*shardFile, error) {
 		return nil, err
 	}
 	s := &shardFile{f: f, path: path}
-	size, err := fileSize(f)
+	size, err := f.Size()
 	if err == nil {
 		s.size = size
 		s.hdr, err = readHeader(f, size, path)

@@ -3,12 +3,10 @@ package format
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/infile"
 	"famkit/internal/strictjson"
@@ -52,7 +50,15 @@ func openIn(path, dir, name string) (Handle, error) {
 		_ = b.Close()
 		return nil, err
 	}
-	if name == modelFile && exists(filepath.Join(dir, indexFile)) {
+	stale := false
+	if name == modelFile {
+		stale, err = exists(filepath.Join(dir, indexFile))
+	}
+	if err != nil {
+		_ = b.Close()
+		return nil, err
+	}
+	if stale {
 		b.warnings = append(b.warnings, "both "+modelFile+" and "+indexFile+" are there: "+modelFile+" is read, as transformers does, and the shards are not; one of them is stale")
 	}
 	return b, nil
@@ -77,8 +83,16 @@ func openIndexFile(path string) (Handle, error) {
 func openModelFile(path string) (Handle, error) {
 	dir, name := filepath.Split(path)
 	dir = filepath.Clean(dir)
-	if exists(filepath.Join(dir, "config.json")) {
-		if chosen, err := chooseWeights(dir); err == nil && chosen == name {
+	config, err := exists(filepath.Join(dir, "config.json"))
+	if err != nil {
+		return nil, err
+	}
+	if config {
+		chosen, err := chooseWeights(dir)
+		if fault.Machines(err) {
+			return nil, err
+		}
+		if err == nil && chosen == name {
 			return openIn(path, dir, name)
 		}
 	}
@@ -86,8 +100,15 @@ func openModelFile(path string) (Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	if index := filepath.Join(dir, indexFile); shardName(name) && exists(index) {
-		b.warnings = append(b.warnings, name+" is one shard of "+indexFile+"; open the directory for the whole checkpoint")
+	if shardName(name) {
+		index, err := exists(filepath.Join(dir, indexFile))
+		if err != nil {
+			_ = b.Close()
+			return nil, err
+		}
+		if index {
+			b.warnings = append(b.warnings, name+" is one shard of "+indexFile+"; open the directory for the whole checkpoint")
+		}
 	}
 	return b, nil
 }
@@ -101,18 +122,25 @@ func shardName(name string) bool {
 // its only one. Other directories are returned as they are.
 func snapshot(path string) (string, error) {
 	snapshots := filepath.Join(path, "snapshots")
-	if !strings.HasPrefix(filepath.Base(path), "models--") || !exists(snapshots) {
+	if !strings.HasPrefix(filepath.Base(path), "models--") {
 		return path, nil
 	}
-	if ref, err := infile.Read(filepath.Join(path, "refs", "main")); err == nil {
-		commit := strings.TrimSpace(string(ref))
-		if dir := filepath.Join(snapshots, commit); filepath.IsLocal(commit) && exists(dir) {
-			return dir, nil
+	if there, err := exists(snapshots); err != nil || !there {
+		return path, err
+	}
+	ref, err := infile.Read(filepath.Join(path, "refs", "main"))
+	if err != nil && !disk.Absent(err) {
+		return "", err
+	}
+	if commit := strings.TrimSpace(string(ref)); commit != "" && filepath.IsLocal(commit) {
+		dir := filepath.Join(snapshots, commit)
+		if there, err := exists(dir); err != nil || there {
+			return dir, err
 		}
 	}
-	list, err := os.ReadDir(snapshots)
+	list, err := disk.List(snapshots)
 	if err != nil {
-		return "", fault.Inputf("reading the hub cache: %w", err)
+		return "", fault.OS(err)
 	}
 	if len(list) != 1 {
 		return "", fault.Inputf("%s: refs/main names no snapshot here, and there are %d: name one of them", path, len(list))
@@ -127,8 +155,8 @@ func chooseWeights(dir string) (string, error) {
 		return name, err
 	}
 	for _, name := range []string{modelFile, indexFile} {
-		if exists(filepath.Join(dir, name)) {
-			return name, nil
+		if there, err := exists(filepath.Join(dir, name)); err != nil || there {
+			return name, err
 		}
 	}
 	return "", noWeights(dir)
@@ -138,7 +166,7 @@ func chooseWeights(dir string) (string, error) {
 // object is left to those who need it.
 func explicitWeights(dir string) (string, error) {
 	data, err := infile.Read(filepath.Join(dir, "config.json"))
-	if errors.Is(err, fs.ErrNotExist) {
+	if disk.Absent(err) {
 		return "", nil
 	}
 	if err != nil {
@@ -173,9 +201,9 @@ func explicitWeights(dir string) (string, error) {
 // noWeights refuses a directory and names what is there instead.
 func noWeights(dir string) error {
 	err := fault.Inputf("%s: wanted %s or %s, found neither", dir, modelFile, indexFile)
-	list, readErr := os.ReadDir(dir)
+	list, readErr := disk.List(dir)
 	if readErr != nil {
-		return err
+		return fault.OS(readErr)
 	}
 	var other, pickles []string
 	for _, de := range list {
@@ -195,7 +223,11 @@ func noWeights(dir string) error {
 	return err
 }
 
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
+// exists reports whether something stands at path. What cannot be told is an error.
+func exists(path string) (bool, error) {
+	there, err := disk.Exists(path)
+	if err != nil {
+		return false, fault.OS(err)
+	}
+	return there, nil
 }

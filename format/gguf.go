@@ -5,9 +5,9 @@ import (
 	"io"
 	"iter"
 	"maps"
-	"os"
 	"sync"
 
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/infile"
 	"famkit/internal/tensor"
@@ -20,7 +20,7 @@ func looksLikeGGUF(head []byte) bool { return bytes.HasPrefix(head, []byte("GGUF
 // as llama.cpp orders them); package convert gives them their Hugging Face form.
 type ggufHandle struct {
 	meta *GGUFMeta
-	file *os.File
+	file *disk.File
 	data int64
 	byID map[string]*GGUFTensor
 }
@@ -39,12 +39,12 @@ func openGGUF(path string) (Handle, error) {
 	return h, nil
 }
 
-func newGGUFHandle(path string, f *os.File) (*ggufHandle, error) {
-	st, err := f.Stat()
+func newGGUFHandle(path string, f *disk.File) (*ggufHandle, error) {
+	size, err := f.Size()
 	if err != nil {
-		return nil, fault.Inputf("opening a checkpoint: %w", err)
+		return nil, fault.OS(err)
 	}
-	m, data, err := parseGGUF(path, f, st.Size())
+	m, data, err := parseGGUF(path, f, size)
 	if err != nil {
 		return nil, err
 	}

@@ -1,13 +1,12 @@
 package format
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 )
 
@@ -18,13 +17,15 @@ var hubID = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$`)
 // cache on this machine: the snapshot of its main revision, or its only one. A path that exists is given back as it is, and so is whatever cannot be such a name. Nothing
 // is fetched: a name that the cache does not have is refused with the command that fetches it.
 func Locate(path string) (string, error) {
-	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) || !hubID.MatchString(path) || strings.Contains(path, "--") {
+	if _, err := disk.LstatOf(path); !disk.Absent(err) || !hubID.MatchString(path) || strings.Contains(path, "--") {
 		return path, nil
 	}
 	cache := hubCache()
 	dir := filepath.Join(cache, "models--"+strings.ReplaceAll(path, "/", "--"))
-	if st, err := os.Stat(dir); err == nil && st.IsDir() {
+	if st, err := disk.StatOf(dir); err == nil && st.IsDir() {
 		return snapshot(dir)
+	} else if err != nil && !disk.Absent(err) {
+		return "", fault.OS(err)
 	}
 	err := fault.Inputf("%s: no such file or directory, and no model of that name in %s", path, cache)
 	return "", fault.Hint(err, "hf download %s fetches it, if it is a model of the Hugging Face hub", path)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"famkit/internal/output"
 	"famkit/internal/tensor"
 )
 
@@ -83,7 +84,7 @@ func wholeGeneration(t *testing.T, dir, dst string) int {
 	if len(list) > 1 || len(list) == 1 && list[0].Name() != filepath.Base(dst) {
 		left = 1
 	}
-	if !exists(dst) {
+	if _, err := os.Stat(dst); err != nil {
 		return left
 	}
 	h, err := Open(dst)
@@ -107,34 +108,12 @@ func wholeGeneration(t *testing.T, dir, dst string) int {
 	return left
 }
 
-// The temporary of a writer that lives is left alone by another one for the same destination.
-func TestLiveWriterIsLeftAlone(t *testing.T) {
-	for _, dir := range []bool{true, false} {
-		dst := filepath.Join(t.TempDir(), "out")
-		live, err := newTemporary(dst, dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := sweep(dst); err != nil {
-			t.Fatal(err)
-		}
-		if !live.inPlace() {
-			t.Error("a live writer's temporary was removed")
-		}
-		_ = live.lock.Close() // as its death would
-		if err := sweep(dst); err != nil {
-			t.Fatal(err)
-		}
-		onlyThese(t, filepath.Dir(dst))
-	}
-}
-
 // Where two paths cannot be swapped, a kill between the two renames leaves the old checkpoint aside; the next run puts it back.
 func TestReplacementCutOffIsRepaired(t *testing.T) {
 	dir := t.TempDir()
 	dst := filepath.Join(dir, "out")
 	writeOpen(t, dst, generation(1), WriteOptions{})
-	if err := os.Rename(dst, beside(dst, oldMark)); err != nil {
+	if err := os.Rename(dst, filepath.Join(dir, ".out.famkit-old-1-0123456789ab")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Write(context.Background(), dst, generation(2), WriteOptions{}); err == nil {
@@ -149,30 +128,11 @@ func TestReplacementCutOffIsRepaired(t *testing.T) {
 	onlyThese(t, dir, "out")
 
 	// Killed after both renames: the new one stays and the old one goes.
-	aside := beside(dst, oldMark)
+	aside := filepath.Join(dir, ".out.famkit-old-1-0123456789ab")
 	writeOpen(t, aside, generation(3), WriteOptions{})
-	if err := sweep(dst); err != nil {
+	if err := output.Sweep(dst); err != nil {
 		t.Fatal(err)
 	}
 	sameSource(t, h, generation(1))
 	onlyThese(t, dir, "out")
-}
-
-func TestStepAside(t *testing.T) {
-	dir := t.TempDir()
-	dst := filepath.Join(dir, "out")
-	writeOpen(t, dst, generation(1), WriteOptions{})
-	tmp, err := newTemporary(dst, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := writeSynced(filepath.Join(tmp.path, "new"), nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := tmp.stepAside(); err != nil {
-		t.Fatal(err)
-	}
-	tmp.discard()
-	onlyThese(t, dir, "out")
-	onlyThese(t, dst, "new")
 }

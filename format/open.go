@@ -5,8 +5,8 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/infile"
 )
@@ -33,12 +33,12 @@ var containers = []container{
 // of the Hugging Face hub cache (models--ORG--NAME). Only headers and side files are read. A file that is the model
 // file of a directory with a config.json opens as that directory. Errors have kind Input.
 func Open(path string) (Handle, error) {
-	st, err := os.Stat(path)
+	st, err := disk.StatOf(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.Inputf("%s: no such file or directory", path)
 	}
 	if err != nil {
-		return nil, fault.Inputf("opening a checkpoint: %w", err)
+		return nil, fault.OS(err)
 	}
 	switch {
 	case st.IsDir():
@@ -74,7 +74,7 @@ func readHead(path string) (head []byte, err error) {
 	head = make([]byte, sniffLen)
 	n, err := io.ReadFull(f, head)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return nil, fault.Inputf("%s: reading: %w", path, err)
+		return nil, fault.Unread(err, "%s: reading", path)
 	}
 	return head[:n], nil
 }

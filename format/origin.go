@@ -10,8 +10,10 @@ type Origin struct {
 	// stand.
 	Of func(name string) (from []string, same bool)
 	// Done is told Digest(Source) when all tensors are on disk and before the destination appears. The files that it gives
-	// are side files, in place of the source's.
+	// are side files, in place of the source's. Where the destination is one file they stand beside it and appear with it.
 	Done func(digest string) (map[string][]byte, error)
+	// Files are the names of what Done will give, so that what is there already is refused before anything is written.
+	Files []string
 }
 
 // origin is an Origin on its way.
@@ -93,7 +95,7 @@ func (w *writer) tellOrigin() error {
 		return nil
 	}
 	files, err := w.origin.tell()
-	if err != nil || w.lone {
+	if err != nil {
 		return err
 	}
 	maps.Copy(w.side, files)

@@ -4,14 +4,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"hash"
-	"os"
 	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 
+	"famkit/internal/disk"
 	"famkit/internal/fault"
+	"famkit/internal/output"
 	"famkit/internal/tensor"
 )
 
@@ -40,8 +42,9 @@ type pump struct {
 // job is one tensor on its way.
 type job struct {
 	placed
-	out    *os.File // nil: only the digest is wanted
-	base   int64    // offset of the tensor in out
+	out    *disk.File // nil: only the digest is wanted
+	path   string     // what out will be
+	base   int64      // offset of the tensor in out
 	digest bool
 	hash   hash.Hash
 	turn   sync.Cond
@@ -151,14 +154,17 @@ func (p *pump) work(ctx context.Context, size int64) error {
 
 func (p *pump) move(ctx context.Context, c chunk, buf []byte) error {
 	if err := tensor.Fill(c.Tensor, buf, c.off); err != nil {
+		if fault.IsUnread(err) { // it names the file and the tensor there
+			return err
+		}
 		return wrap(err, "tensor %q: reading bytes %d to %d", c.info.Name, c.off, c.off+c.n)
 	}
 	if c.out != nil {
 		if _, err := c.out.WriteAt(buf, c.base+c.off); err != nil {
-			return fault.Failedf("tensor %q: writing: %w", c.info.Name, err)
+			return output.Failed(c.path, fmt.Sprintf("writing tensor %q", c.info.Name), err)
 		}
 		if c.n >= writebackBytes {
-			startWriteback(c.out, c.base+c.off, c.n)
+			c.out.StartWriteback(c.base+c.off, c.n)
 		}
 	}
 	if c.digest && !c.add(ctx, buf) {

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/tensor"
 )
@@ -43,6 +44,8 @@ func TestWriteRefusals(t *testing.T) {
 		{"in/out", WriteOptions{Inputs: []string{in}}, "inside the input"},
 		{"link/out", WriteOptions{Inputs: []string{in}}, "inside the input"},
 		{"in/../in/a/b", WriteOptions{Inputs: []string{filepath.Join(dir, "link")}}, "inside the input"},
+		{"none/out", WriteOptions{}, "the folder"},
+		{"file/out", WriteOptions{}, "is no folder"},
 		{".", WriteOptions{Force: true, Inputs: []string{in}}, "contains the input"},
 		{"in/model.safetensors", WriteOptions{Force: true, Inputs: []string{in + "/model.safetensors"}}, "is the input"},
 	} {
@@ -63,7 +66,7 @@ func TestWriteRefusals(t *testing.T) {
 // Admit says what Write would, and leaves nothing behind.
 func TestAdmit(t *testing.T) {
 	dir := t.TempDir()
-	dst := filepath.Join(dir, "a", "out")
+	dst := filepath.Join(dir, "out")
 	if err := Admit(dst, one("w", 1), WriteOptions{}); err != nil {
 		t.Error(err)
 	}
@@ -121,7 +124,7 @@ func (s wide) Tensor(name string) (tensor.Tensor, error) {
 }
 
 func TestTooLittleDisk(t *testing.T) {
-	defer func() { statDisk = freeDisk }()
+	defer func() { statDisk = disk.Free }()
 	statDisk = func(string) (int64, error) { return 100_000, nil }
 	dir := t.TempDir()
 	src := sample(1, 5, 1<<20)
@@ -129,7 +132,7 @@ func TestTooLittleDisk(t *testing.T) {
 	if err != nil || need.Free != 100_000 || need.Bytes < 200_000 {
 		t.Fatalf("%+v, %v", need, err)
 	}
-	_, err = Write(context.Background(), filepath.Join(dir, "x", "out"), src, WriteOptions{})
+	_, err = Write(context.Background(), filepath.Join(dir, "out"), src, WriteOptions{})
 	want := fmt.Sprintf("wanted %d bytes, available 100000", need.Bytes)
 	if err == nil || !strings.Contains(err.Error(), want) || fault.KindOf(err) != fault.Failed {
 		t.Errorf("%v, want %q", err, want)

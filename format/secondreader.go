@@ -1,12 +1,13 @@
 package format
 
 import (
-	"os"
 	"slices"
 
 	"github.com/nlpodyssey/safetensors"
 
+	"famkit/internal/disk"
 	"famkit/internal/fault"
+	"famkit/internal/output"
 	"famkit/internal/tensor"
 )
 
@@ -24,9 +25,9 @@ func SecondOpinion(path string) (checked bool, reason string, err error) {
 			return false, "the second reader does not know " + e.dtype.String(), nil
 		}
 	}
-	data, unmap, err := mapFile(ours.f)
+	data, unmap, err := ours.f.Map()
 	if err != nil {
-		return false, "", fault.Failedf("%s: mapping: %w", path, err)
+		return false, "", output.Failed(path, "mapping", err)
 	}
 	defer unmap()
 	theirs, err := safetensors.Deserialize(data)
@@ -64,7 +65,7 @@ func compare(path string, ours *header, theirs safetensors.SafeTensors, size int
 }
 
 func statSize(path string) (int64, error) {
-	st, err := os.Stat(path)
+	st, err := disk.StatOf(path)
 	if err != nil {
 		return 0, err
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/infile"
 )
@@ -54,12 +55,12 @@ func (b *bundle) readSideFiles(dir string) error {
 		return err
 	}
 	for _, sub := range append([]string{"."}, sideDirs...) {
-		list, err := os.ReadDir(filepath.Join(dir, sub))
+		list, err := disk.List(filepath.Join(dir, sub))
 		if os.IsNotExist(err) && sub != "." {
 			continue
 		}
 		if err != nil {
-			return fault.Inputf("reading the directory: %w", err)
+			return fault.OS(err)
 		}
 		for _, de := range list {
 			if name := path.Join(sub, de.Name()); !de.IsDir() && travels(de.Name()) {
@@ -77,10 +78,10 @@ func (b *bundle) readSideFile(root *root, name string) error {
 	if err != nil {
 		return err
 	}
-	st, err := os.Stat(file)
+	st, err := disk.StatOf(file)
 	switch {
 	case err != nil:
-		return fault.Inputf("reading a side file: %w", err)
+		return fault.OS(err)
 	case st.IsDir(): // a link to one
 		return nil
 	case st.Size() > sideFileCap:
@@ -111,7 +112,7 @@ func newRoot(dir string) (*root, error) {
 		abs, err = filepath.EvalSymlinks(abs)
 	}
 	if err != nil {
-		return nil, fault.Inputf("reading the directory: %w", err)
+		return nil, fault.OS(err)
 	}
 	r := &root{dir: dir, allowed: []string{abs}}
 	// The hub cache keeps models--ORG--NAME/snapshots/COMMIT/FILE as a link to models--ORG--NAME/blobs/HASH.
@@ -135,7 +136,7 @@ func (r *root) resolve(name string) (string, error) {
 		real, err = filepath.Abs(real)
 	}
 	if err != nil {
-		return "", fault.Inputf("%s: %w", file, err)
+		return "", fault.Unread(err, "%s", file)
 	}
 	if !slices.ContainsFunc(r.allowed, func(dir string) bool { return within(real, dir) }) {
 		err := fault.Inputf("%s: a link that leads out of the checkpoint, to %s", file, real)

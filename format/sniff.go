@@ -2,7 +2,6 @@ package format
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -98,12 +97,4 @@ func besideWeights(path string) bool {
 // truncatedHint marks an error as that of a file which is shorter than its header says.
 func truncatedHint(err error) error {
 	return fault.Hint(err, "the file is cut short, as by a download that stopped; fetch it again")
-}
-
-func fileSize(f *os.File) (int64, error) {
-	st, err := f.Stat()
-	if err != nil {
-		return 0, err
-	}
-	return st.Size(), nil
 }

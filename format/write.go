@@ -2,14 +2,13 @@ package format
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
+	"famkit/internal/disk"
 	"famkit/internal/fault"
+	"famkit/internal/output"
 	"famkit/internal/strictjson"
 )
 
@@ -24,18 +23,25 @@ func Write(ctx context.Context, dst string, src Source, o WriteOptions) (*Writte
 	if err := w.admit(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(w.dst), 0o755); err != nil {
-		return nil, fault.Failedf("making the destination's parent: %w", err)
+	make := output.NewDir
+	if w.lone {
+		make = output.NewFile
 	}
-	t, err := newTemporary(w.dst, !w.lone)
+	t, err := make(w.dst)
 	if err != nil {
 		return nil, err
 	}
-	if err := w.fill(ctx, t); err != nil {
-		t.discard()
+	all := []*output.Temporary{t}
+	if err = w.fill(ctx, t); err == nil && w.lone {
+		all, err = w.writeBeside(all)
+	}
+	if err != nil {
+		for _, t := range all {
+			t.Discard()
+		}
 		return nil, err
 	}
-	if err := t.commit(o.Force); err != nil {
+	if err := output.CommitAll(filepath.Dir(w.dst), o.Force, all...); err != nil {
 		return nil, err
 	}
 	return w.written, nil
@@ -54,9 +60,9 @@ func Measure(dst string, src Source, o WriteOptions) (*Need, error) {
 	if err != nil {
 		return nil, err
 	}
-	free, err := statDisk(existing(w.dst))
+	free, err := w.free()
 	if err != nil {
-		return nil, fault.Failedf("measuring free disk space: %w", err)
+		return nil, err
 	}
 	n := &Need{Bytes: w.need, Free: free}
 	for _, f := range w.files {
@@ -65,8 +71,17 @@ func Measure(dst string, src Source, o WriteOptions) (*Need, error) {
 	return n, nil
 }
 
-// statDisk is freeDisk; tests put a smaller disk here.
-var statDisk = freeDisk
+// statDisk is disk.Free; tests put a smaller disk here.
+var statDisk = disk.Free
+
+// free is how many bytes may be written at the destination.
+func (w *writer) free() (int64, error) {
+	free, err := statDisk(existing(w.dst))
+	if err != nil {
+		return 0, output.Failed(w.dst, "measuring free disk space", err)
+	}
+	return free, nil
+}
 
 // writer is one Write.
 type writer struct {
@@ -185,15 +200,18 @@ func (w *writer) admit() error {
 	if err := apart(w.dst, w.o.Inputs); err != nil {
 		return err
 	}
-	if err := sweep(w.dst); err != nil {
+	if err := output.Parent(w.dst); err != nil {
+		return err
+	}
+	if err := output.Sweep(w.dst); err != nil {
 		return err
 	}
 	if err := w.vacant(); err != nil {
 		return err
 	}
-	free, err := statDisk(existing(w.dst))
+	free, err := w.free()
 	if err != nil {
-		return fault.Failedf("measuring free disk space: %w", err)
+		return err
 	}
 	if w.need > free {
 		return fault.Failedf("%s: too little disk space: wanted %d bytes, available %d", w.dst, w.need, free)
@@ -203,18 +221,25 @@ func (w *writer) admit() error {
 
 // vacant refuses a destination that exists, and with Force one that is of another kind or not a checkpoint.
 func (w *writer) vacant() error {
-	st, err := os.Lstat(w.dst)
+	if w.dst == output.Stdout {
+		return fault.Hint(fault.Usagef("-: a checkpoint cannot be written to standard output"),
+			"name a folder, or a file that ends in %s", suffix)
+	}
+	if err := w.vacantBeside(); err != nil {
+		return err
+	}
+	st, err := disk.LstatOf(w.dst)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case disk.Absent(err):
 		return nil
 	case err != nil:
-		return fault.Failedf("looking at the destination: %w", err)
+		return output.Failed(w.dst, "looking at it", err)
 	case !w.o.Force:
 		return fault.Hint(fault.Inputf("%s: exists already", w.dst), "choose another name, or replace it with --force")
 	case w.lone && !st.Mode().IsRegular():
-		return fault.Inputf("%s: wanted a file to replace, found a %s", w.dst, kindOf(st))
+		return fault.Inputf("%s: wanted a file to replace, found a %s", w.dst, output.KindOf(st))
 	case !w.lone && !st.IsDir():
-		return fault.Inputf("%s: wanted a checkpoint directory to replace, found a %s", w.dst, kindOf(st))
+		return fault.Inputf("%s: wanted a checkpoint directory to replace, found a %s", w.dst, output.KindOf(st))
 	case !w.lone && !replaceable(w.dst):
 		return fault.Hint(fault.Inputf("%s: not replaced: it is not empty and holds neither config.json nor weights",
 			w.dst), "remove it yourself if it may go")
@@ -222,19 +247,9 @@ func (w *writer) vacant() error {
 	return nil
 }
 
-func kindOf(st fs.FileInfo) string {
-	switch {
-	case st.IsDir():
-		return "directory"
-	case st.Mode()&fs.ModeSymlink != 0:
-		return "symbolic link"
-	}
-	return "file"
-}
-
 // replaceable reports whether a directory is empty or a checkpoint, so that --force with a mistyped name deletes nothing else.
 func replaceable(dir string) bool {
-	list, err := os.ReadDir(dir)
+	list, err := disk.List(dir)
 	if err != nil {
 		return false
 	}
@@ -250,12 +265,12 @@ func replaceable(dir string) bool {
 func apart(dst string, inputs []string) error {
 	to, err := realPath(dst)
 	if err != nil {
-		return fault.Failedf("resolving the destination: %w", err)
+		return output.Failed(dst, "resolving the destination", err)
 	}
 	for _, in := range inputs {
 		from, err := realPath(in)
 		if err != nil {
-			return fault.Failedf("resolving the input: %w", err)
+			return output.Failed(in, "resolving the input", err)
 		}
 		switch {
 		case to == from:
@@ -287,7 +302,7 @@ func realPath(path string) (string, error) {
 // existing is the longest leading part of path that is there.
 func existing(path string) string {
 	for {
-		if _, err := os.Stat(path); err == nil {
+		if _, err := disk.StatOf(path); err == nil {
 			return path
 		}
 		up := filepath.Dir(path)
@@ -299,19 +314,23 @@ func existing(path string) string {
 }
 
 // fill writes and syncs all files of the temporary.
-func (w *writer) fill(ctx context.Context, t *temporary) error {
+func (w *writer) fill(ctx context.Context, t *output.Temporary) error {
 	outs, err := w.create(t)
 	if err == nil {
 		err = w.pump(ctx, outs)
 	}
-	for _, f := range outs {
+	for i, f := range outs {
+		name := w.place(w.files[i].name)
 		if err == nil {
 			if err = f.Sync(); err != nil {
-				err = fault.Failedf("syncing: %w", err)
+				err = output.Failed(name, "syncing", err)
 			}
 		}
-		if f != t.lock {
-			err = errors.Join(err, f.Close())
+		if f == t.File() {
+			continue
+		}
+		if closed := f.Close(); err == nil && closed != nil {
+			err = output.Failed(name, "closing", closed)
 		}
 	}
 	if err == nil {
@@ -320,36 +339,43 @@ func (w *writer) fill(ctx context.Context, t *temporary) error {
 	if err != nil || w.lone {
 		return err
 	}
-	return w.writeSideFiles(t.path)
+	return w.writeSideFiles(t)
+}
+
+// place is the path that a file will have.
+func (w *writer) place(name string) string {
+	if w.lone {
+		return filepath.Join(filepath.Dir(w.dst), name)
+	}
+	return filepath.Join(w.dst, name)
 }
 
 // create opens the container files, takes their disk space and writes their headers.
-func (w *writer) create(t *temporary) (outs []*os.File, err error) {
+func (w *writer) create(t *output.Temporary) (outs []*disk.File, err error) {
 	for _, file := range w.files {
-		f := t.lock
+		f := t.File()
 		if !w.lone {
-			if f, err = os.OpenFile(filepath.Join(t.path, file.name), os.O_WRONLY|os.O_CREATE|os.O_EXCL,
-				0o644); err != nil {
-				return outs, fault.Failedf("making a file: %w", err)
+			if f, err = t.Create(file.name); err != nil {
+				return outs, output.Failed(w.place(file.name), "making it", err)
 			}
 		}
 		outs = append(outs, f)
-		if err := reserve(f, file.size); err != nil {
-			return outs, fault.Failedf("%s: reserving %d bytes: %w", file.name, file.size, err)
+		if err := f.Reserve(file.size); err != nil {
+			return outs, output.Failed(w.place(file.name), fmt.Sprintf("reserving %d bytes", file.size), err)
 		}
 		if _, err := f.WriteAt(file.header, 0); err != nil {
-			return outs, fault.Failedf("%s: writing the header: %w", file.name, err)
+			return outs, output.Failed(w.place(file.name), "writing the header", err)
 		}
 	}
 	return outs, nil
 }
 
-func (w *writer) pump(ctx context.Context, outs []*os.File) error {
+func (w *writer) pump(ctx context.Context, outs []*disk.File) error {
 	var jobs []*job
 	own := 0
 	for i, file := range w.files {
 		for _, p := range file.tensors {
-			jobs = append(jobs, &job{placed: p, out: outs[i], base: int64(len(file.header)) + p.begin,
+			jobs = append(jobs, &job{placed: p, out: outs[i], path: w.place(file.name), base: int64(len(file.header)) + p.begin,
 				digest: !w.o.NoDigests})
 		}
 		if i < len(w.files)-len(w.o.Extra) {
@@ -370,48 +396,45 @@ func (w *writer) pump(ctx context.Context, outs []*os.File) error {
 	return nil
 }
 
-func (w *writer) writeSideFiles(dir string) error {
-	dirs := map[string]bool{dir: true}
-	write := func(name string, data []byte) error {
-		path := filepath.Join(dir, name)
-		if up := filepath.Dir(path); !dirs[up] {
-			if err := os.MkdirAll(up, 0o755); err != nil {
-				return err
-			}
-			dirs[up] = true
-		}
-		return writeSynced(path, data)
-	}
-	var err error
+func (w *writer) writeSideFiles(t *output.Temporary) error {
 	if w.index != nil {
-		err = write(indexFile, w.index)
+		if err := t.WriteIn(indexFile, w.index); err != nil {
+			return err
+		}
 	}
 	for name, data := range sortedFiles(w.side) {
-		if err == nil {
-			err = write(name, data)
+		if err := t.WriteIn(name, data); err != nil {
+			return err
 		}
 	}
-	for up := range dirs {
-		if err == nil {
-			err = syncDir(up)
-		}
-	}
-	if err != nil {
-		return fault.Failedf("writing a side file: %w", err)
-	}
-	return nil
+	return t.SyncDirs()
 }
 
-func writeSynced(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
+// writeBeside writes the files that stand beside a lone file and appear with it.
+func (w *writer) writeBeside(all []*output.Temporary) ([]*output.Temporary, error) {
+	for name, data := range sortedFiles(w.side) {
+		t, err := output.NewFile(w.place(name))
+		if err != nil {
+			return all, err
+		}
+		all = append(all, t)
+		if err := t.Fill(data); err != nil {
+			return all, err
+		}
 	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
+	return all, nil
+}
+
+// vacantBeside refuses files that stand where those beside a lone file go.
+func (w *writer) vacantBeside() error {
+	if w.origin == nil || !w.lone {
+		return nil
 	}
-	return errors.Join(err, f.Close())
+	names := map[string][]byte{}
+	for _, name := range w.o.Origin.Files {
+		names[name] = nil
+	}
+	return output.MayWriteAll(filepath.Dir(w.dst), names, w.o.Force)
 }
 
 // wrap puts words before an error and keeps its kind.

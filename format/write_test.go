@@ -369,28 +369,6 @@ func TestWriteForce(t *testing.T) {
 	}
 }
 
-func TestWriteMakesParents(t *testing.T) {
-	want := sample(1, 2, 100)
-	sameSource(t, writeOpen(t, filepath.Join(t.TempDir(), "a", "b", "out"), want, WriteOptions{}), want)
-}
-
-func TestWriteFileAtomic(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "log.json")
-	for _, text := range []string{"one", "", "three"} {
-		if err := WriteFileAtomic(path, []byte(text)); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := os.ReadFile(path); err != nil || string(got) != text {
-			t.Errorf("%q, %v, want %q", got, err, text)
-		}
-	}
-	onlyThese(t, dir, "log.json")
-	if err := WriteFileAtomic(filepath.Join(dir, "absent", "x"), nil); err == nil {
-		t.Error("wrote into a directory that is not there")
-	}
-}
-
 // TestUsualNames: weights that transformers_weights named are written under the usual name, and config.json says no other.
 func TestUsualNames(t *testing.T) {
 	text := "{\n  \"a\": 30.0,\n  \"transformers_weights\": \"x.safetensors\"\n}\n"

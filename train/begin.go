@@ -1,13 +1,12 @@
 package train
 
 import (
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"famkit/format"
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/trainstate"
 )
@@ -33,11 +32,11 @@ func (r *run) begin() error {
 		return err
 	}
 	r.kind, r.origin = Start, o.Model+o.Init // one of them is empty
-	_, err := os.Stat(o.Out)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	exists, err := disk.Exists(o.Out)
+	if err != nil {
 		return fault.OS(err)
 	}
-	exists := err == nil && o.Out != ""
+	exists = exists && o.Out != ""
 	switch {
 	case o.Resume && exists: // an output of this training counts more than where it began
 		r.inPlace, o.Model, o.Init = true, o.Out, ""
@@ -151,18 +150,19 @@ func modelDir(path string) string {
 }
 
 func isFolder(path string) bool {
-	st, err := os.Stat(path)
+	st, err := disk.StatOf(path)
 	return err == nil && st.IsDir()
 }
 
+// isFile reports whether a file may be at path. Where it cannot be told, reading it says why not.
 func isFile(path string) bool {
-	st, err := os.Stat(path)
-	return err == nil && !st.IsDir()
+	st, err := disk.StatOf(path)
+	return err == nil && !st.IsDir() || err != nil && !disk.Absent(err)
 }
 
 func sameFile(a, b string) bool {
-	x, errX := os.Stat(a)
-	y, errY := os.Stat(b)
+	x, errX := disk.StatOf(a)
+	y, errY := disk.StatOf(b)
 	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 

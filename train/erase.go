@@ -2,9 +2,9 @@ package train
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/trainstate"
 )
@@ -41,13 +41,13 @@ func surveyTraining(dir string) (*Erased, error) {
 		e.Step, e.Steps, e.Tokens = s.Step, s.Settings.Steps, s.Tokens
 		e.log = logPath(dir, s.Log)
 	}
-	list, err := os.ReadDir(dir)
+	list, err := disk.List(dir)
 	if err != nil {
 		return nil, fault.OS(err)
 	}
 	for _, de := range list {
 		e.Files = append(e.Files, de.Name())
-		if st, err := os.Stat(filepath.Join(dir, de.Name())); err == nil && st.Mode().IsRegular() {
+		if st, err := disk.StatOf(filepath.Join(dir, de.Name())); err == nil && st.Mode().IsRegular() {
 			e.Bytes += st.Size()
 		}
 	}

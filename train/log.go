@@ -4,77 +4,53 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"famkit/internal/fault"
 	"famkit/internal/infile"
+	"famkit/internal/output"
 	"famkit/internal/trainstate"
 )
 
 // logFile writes one JSON object a line. A nil logFile writes nothing.
 type logFile struct {
 	w    io.Writer
-	f    *os.File // nil where the writer is the caller's
-	path string   // "" for what cannot be gone on with: devices, pipes, the caller's writer
+	f    *output.Rows // nil where the writer is the caller's
+	path string       // "" for what cannot be gone on with: devices, pipes, the caller's writer
 }
 
 // logTarget is where the rows of a run go, settled before anything is read.
 type logTarget struct {
-	path   string
-	device bool // written through, never replaced
+	output.Target
 	goesOn bool // rows are there already, and those up to the base step stay
 }
 
 // settleLog finds where the rows go and refuses a file that would be lost.
 func (r *run) settleLog() error {
 	o, t := &r.o, &r.logTo
-	t.path = o.Log
-	if t.path == "" && r.inPlace && o.LogTo == nil {
-		t.path = logPath(o.Out, r.state.Log)
+	path := o.Log
+	if path == "" && r.inPlace && o.LogTo == nil {
+		path = logPath(o.Out, r.state.Log)
 	}
-	if t.path == "" {
+	if path == "" {
 		return nil
 	}
-	st, err := os.Stat(t.path)
+	found, err := output.Find(path, output.Append)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return r.newLog()
-	case err != nil:
-		return fault.OS(err)
-	case st.IsDir():
-		return fault.Inputf("%s: is a folder, wanted a file for the log", t.path)
-	case !st.Mode().IsRegular() && o.Log == "":
+	case err == nil && found.Through && o.Log == "":
 		return fault.Hint(fault.Inputf("%s: names the log %s, which is no regular file", filepath.Join(o.Out, trainstate.StateFile),
-			t.path), "%v goes on in another file", fault.Arg("log", "FILE"))
-	case !st.Mode().IsRegular():
-		t.device = true
-		return nil
-	}
-	if t.path, err = filepath.EvalSymlinks(t.path); err != nil {
-		return fault.OS(err)
-	}
-	t.goesOn = r.kind == Resume
-	if t.goesOn || st.Size() == 0 || o.Force || r.erased != nil && sameFile(t.path, r.erased.log) {
-		return nil
-	}
-	return fault.Hint(fault.Inputf("%s: exists already", o.Log), "choose another name, or replace it with %v",
-		fault.Arg("force"))
-}
-
-// newLog refuses a log whose folder is not there.
-func (r *run) newLog() error {
-	dir := filepath.Dir(r.logTo.path)
-	if isFolder(dir) {
-		return nil
-	}
-	err := fault.Inputf("%s: the log's folder is not there", r.logTo.path)
-	if r.o.Log == "" {
+			path), "%v goes on in another file", fault.Arg("log", "FILE"))
+	case err != nil && o.Log == "":
 		return fault.Hint(err, "the training wrote its log there; %v goes on in another file", fault.Arg("log", "FILE"))
+	case err != nil:
+		return err
 	}
+	t.Target, t.goesOn = found, found.Exists && r.kind == Resume
+	if !t.Exists || t.goesOn || t.Size == 0 || o.Force || r.erased != nil && sameFile(path, r.erased.log) {
+		return nil
+	}
+	_, err = output.Find(path, output.Keep)
 	return err
 }
 
@@ -89,39 +65,33 @@ func logPath(dir, log string) string {
 // openLog opens what settleLog found. A log that goes on loses the rows past the base step.
 func (r *run) openLog() (err error) {
 	t := r.logTo
-	switch {
-	case r.o.LogTo != nil:
+	if r.o.LogTo != nil {
 		r.log = &logFile{w: r.o.LogTo}
 		return nil
-	case t.path == "":
+	}
+	if t.Path == "" {
 		return nil
-	case t.device:
-		r.log, err = openRows(t.path, os.O_WRONLY|os.O_APPEND)
-		if err == nil {
-			r.log.path = ""
+	}
+	meaning := output.Replace
+	if t.goesOn {
+		meaning = output.Append
+		cut, err := cutLog(t.File(), r.base.Step)
+		if err != nil {
+			return err
 		}
-		return err
-	case !t.goesOn:
-		r.log, err = openRows(t.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|os.O_APPEND)
-		return err
+		if cut > 0 {
+			r.on(Event{LogCut: &LogCut{t.Path, cut, r.base.Step}})
+		}
 	}
-	cut, err := cutLog(t.path, r.base.Step)
+	rows, err := t.Open(meaning)
 	if err != nil {
 		return err
 	}
-	if cut > 0 {
-		r.on(Event{LogCut: &LogCut{t.path, cut, r.base.Step}})
+	r.log = &logFile{w: rows, f: rows}
+	if !t.Through {
+		r.log.path = t.File()
 	}
-	r.log, err = openRows(t.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
-	return err
-}
-
-func openRows(path string, flags int) (*logFile, error) {
-	f, err := os.OpenFile(path, flags, 0o644)
-	if err != nil {
-		return nil, fault.Failedf("log: %w", err)
-	}
-	return &logFile{f, f, path}, nil
+	return nil
 }
 
 // maxLog bounds a log that is cut: a row is some 200 bytes.
@@ -130,10 +100,6 @@ const maxLog = 1 << 30
 // cutLog takes the rows past step k out of a log, and the end of an earlier run. It reports how many steps and
 // evaluations went. The log is written anew beside and renamed: a crash leaves the old log or the shortened one.
 func cutLog(path string, k int) (cut int, err error) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return 0, fault.OS(err)
-	}
 	old, err := infile.ReadUpTo(path, maxLog)
 	if err != nil {
 		return 0, err
@@ -145,25 +111,7 @@ func cutLog(path string, k int) (cut int, err error) {
 	if len(kept) == len(old) {
 		return cut, nil
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".famkit-log-*")
-	if err != nil {
-		return 0, fault.Failedf("log: %w", err)
-	}
-	_, err = tmp.Write(kept)
-	for _, f := range []func() error{func() error { return tmp.Chmod(st.Mode().Perm()) }, tmp.Sync} {
-		if err == nil {
-			err = f()
-		}
-	}
-	err = errors.Join(err, tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(tmp.Name())
-		return 0, fault.Failedf("log: %w", err)
-	}
-	return cut, nil
+	return cut, output.Write(path, kept, output.Replace)
 }
 
 // rowsUpTo keeps the rows that belong to steps up to k. The end of an earlier run and half a line at the end go. What
@@ -203,10 +151,10 @@ func (l *logFile) write(row any) error {
 	if err == nil {
 		_, err = l.w.Write(append(b, '\n'))
 	}
-	if err != nil {
-		return fault.Failedf("log: %w", err)
+	if err != nil && l.f == nil {
+		return fault.Failedf("writing the log: %w", fault.Cause(err))
 	}
-	return nil
+	return err
 }
 
 func (l *logFile) close() error {

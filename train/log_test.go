@@ -74,6 +74,9 @@ func TestLogGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	o := recordOptions("llama-tied", filepath.Join(dir, "runs", "out"))
 	o.Steps, o.Log, o.SaveEvery = 4, filepath.Join(dir, "log.jsonl"), 2
+	if err := os.Mkdir(filepath.Join(dir, "runs"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	stopAt(t, o, 3)
 	if s, err := trainstate.Read(o.Out); err != nil || s.Log != "../../log.jsonl" {
 		t.Fatalf("the state says the log is %q, %v", s.Log, err)
@@ -105,7 +108,7 @@ func TestLogGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	spoilState(t, gone, `"../../other.jsonl"`, `"../nowhere/other.jsonl"`)
-	refused(t, "no folder", newSteps(goOn(gone), 8), fault.Input, "the log's folder is not there",
+	refused(t, "no folder", newSteps(goOn(gone), 8), fault.Input, "is not there",
 		"--log FILE goes on in another file")
 }
 
@@ -134,7 +137,7 @@ func TestLogsAreNotReplaced(t *testing.T) {
 	o.Log = dir
 	refused(t, "a folder", o, fault.Input, "is a folder")
 	o.Log = filepath.Join(dir, "none", "log")
-	refused(t, "no folder", o, fault.Input, "the log's folder is not there")
+	refused(t, "no folder", o, fault.Input, "is not there")
 	o.Log = filepath.Join(o.Out, "log")
 	refused(t, "inside", o, fault.Usage, "put the log elsewhere")
 

@@ -2,14 +2,13 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"famkit/format"
 	"famkit/internal/fault"
+	"famkit/internal/output"
 )
 
 // docsCommand writes the commands' documentation; docs/commands is checked against it.
@@ -29,24 +28,19 @@ func docsCommand(u *ui) *cli.Command {
 }
 
 func writeDocs(app *cli.App, dir string) error {
-	for _, sub := range []string{"commands", "man"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
-			return err
-		}
-	}
+	files := map[string][]byte{}
 	for _, cmd := range app.Commands {
 		if cmd.Hidden {
 			continue
 		}
-		if err := format.WriteFileAtomic(filepath.Join(dir, "commands", cmd.Name+".md"), []byte(commandMarkdown(cmd, "famkit"))); err != nil {
-			return err
-		}
+		files[filepath.Join("commands", cmd.Name+".md")] = []byte(commandMarkdown(cmd, "famkit"))
 	}
 	man, err := app.ToManWithSection(1)
 	if err != nil {
 		return err
 	}
-	return format.WriteFileAtomic(filepath.Join(dir, "man", "famkit.1"), []byte(man))
+	files[filepath.Join("man", "famkit.1")] = []byte(man)
+	return output.WriteAll(dir, files, true)
 }
 
 func commandMarkdown(cmd *cli.Command, parent string) string {

@@ -8,6 +8,7 @@ import (
 
 	"famkit/internal/fault"
 	"famkit/internal/job"
+	"famkit/internal/output"
 	"famkit/internal/verify"
 )
 
@@ -46,7 +47,8 @@ func verifyCommand(u *ui) *cli.Command {
 			choice("precision", "both", "precision of the measurement", "f64", "f32", "both"),
 			&cli.BoolFlag{Name: "proof-only", Usage: "prove, and nothing else: neither compare every byte with the plan nor measure"},
 			&cli.BoolFlag{Name: "infer", Usage: "find out where CHILD's weights come from instead of reading its plan"},
-			&cli.StringFlag{Name: "write-proof", Usage: "write the proof, with the digests of both checkpoints, to `FILE`, such as proof.json"},
+			&cli.StringFlag{Name: "write-proof", Usage: "write the proof, with the digests of both checkpoints, to `FILE`, such as proof.json; to - writes it to standard output, the report then goes to standard error"},
+			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "replace the proof that is there"},
 			&cli.StringFlag{Name: "proof", Usage: "check the proof in `FILE` again, such as proof.json; it names PARENT and CHILD"},
 			&cli.Float64Flag{Name: "max-ulp", Usage: "accept no number that is more than `N` units in the last place off, such as 0.5", DefaultText: "what the growths in between explain"},
 			&cli.BoolFlag{Name: "allow-inexact", Usage: "exit 0 for a growth whose plan says that it is inexact on purpose, if it follows its plan"},
@@ -75,6 +77,9 @@ func runVerify(u *ui, c *cli.Context) error {
 	r, err := job.Verify(c.Context, o, u.observe())
 	if err != nil {
 		return err
+	}
+	if o.WriteProof == output.Stdout {
+		u.out = u.err
 	}
 	return u.verdict(r)
 }
@@ -108,7 +113,7 @@ func (u *ui) verdict(r *verify.Report) error {
 
 func verifyOptions(c *cli.Context) (job.VerifyOptions, error) {
 	o := job.VerifyOptions{IDs: c.String("ids"), Text: c.String("text"), Seed: c.Uint64("seed"), Tokens: c.Int("tokens"),
-		Threads: c.Int("threads"), ProofOnly: c.Bool("proof-only"), Infer: c.Bool("infer"), WriteProof: c.String("write-proof"),
+		Threads: c.Int("threads"), ProofOnly: c.Bool("proof-only"), Infer: c.Bool("infer"), WriteProof: c.String("write-proof"), Force: c.Bool("force"),
 		AllowInexact: c.Bool("allow-inexact"), MaxULP: c.Float64("max-ulp"), Version: version}
 	if !(o.MaxULP >= 0) || c.IsSet("max-ulp") && o.MaxULP == 0 {
 		return o, fault.Usagef("--max-ulp %v: want a number above 0", o.MaxULP)

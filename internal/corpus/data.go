@@ -5,10 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 )
 
@@ -110,7 +110,7 @@ func Recorded(paths []string) bool {
 }
 
 func isDir(path string) bool {
-	st, err := os.Stat(path)
+	st, err := disk.StatOf(path)
 	return err == nil && st.IsDir()
 }
 

@@ -2,11 +2,11 @@ package corpus
 
 import (
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 )
 
@@ -44,7 +44,7 @@ type file struct {
 func findFiles(paths []string, match suffixes) ([]file, error) {
 	var out []file
 	for _, root := range paths {
-		st, err := os.Stat(root)
+		st, err := disk.StatOf(root)
 		switch {
 		case err != nil:
 			return nil, fault.OS(err)

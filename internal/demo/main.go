@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"math"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"text/tabwriter"
 
+	"famkit/internal/output"
 	"famkit/internal/report"
 )
 
@@ -85,22 +87,12 @@ func judge(parent, grown []report.Point, out io.Writer) error {
 }
 
 func draw(c *report.Chart, table [][]string, dir string) error {
-	svg, err := os.Create(filepath.Join(dir, "loss.svg"))
-	if err != nil {
+	var svg, page bytes.Buffer
+	if err := c.SVG(&svg); err != nil {
 		return err
 	}
-	if err := c.SVG(svg); err != nil {
+	if err := c.HTML(&page, table); err != nil {
 		return err
 	}
-	if err := svg.Close(); err != nil {
-		return err
-	}
-	page, err := os.Create(filepath.Join(dir, "loss.html"))
-	if err != nil {
-		return err
-	}
-	if err := c.HTML(page, table); err != nil {
-		return err
-	}
-	return page.Close()
+	return output.WriteAll(dir, map[string][]byte{"loss.svg": svg.Bytes(), "loss.html": page.Bytes()}, true)
 }

@@ -12,8 +12,10 @@ var mayImport = map[string][]string{
 	"internal/printable": {},
 	// strictjson reads JSON from outside; whoever reads any may import it.
 	"internal/strictjson": {},
-	// infile opens inputs; whoever reads any may import it.
-	"internal/infile": {},
+	// disk is the file system, infile opens inputs, output writes files; whoever does so may import them.
+	"internal/disk":   {},
+	"internal/infile": {"internal/disk"},
+	"internal/output": {"internal/disk"},
 	// draw makes random bits; whoever draws any may import it.
 	"internal/draw": {},
 	// units reads and prints sizes and counts.
@@ -21,7 +23,7 @@ var mayImport = map[string][]string{
 	// runs writes long lists of indices as text.
 	"internal/runs": {},
 
-	"format":        {"internal/infile", "internal/tensor", "internal/strictjson"},
+	"format":        {"internal/disk", "internal/infile", "internal/output", "internal/tensor", "internal/strictjson"},
 	"internal/arch": {"internal/printable", "internal/tensor", "internal/strictjson", "format"},
 	"convert":       {"internal/tensor", "format", "internal/arch", "internal/tokenizer"},
 	// growth is data: whoever reads or makes plans may import it.
@@ -37,8 +39,8 @@ var mayImport = map[string][]string{
 	"internal/engine/enginetest": {"internal/engine", "internal/engine/conform"},
 
 	// trainstate is what a training is made of, corpus what it reads; neither runs anything.
-	"internal/trainstate": {"internal/infile", "internal/strictjson"},
-	"internal/corpus":     {"internal/infile", "internal/draw", "internal/strictjson", "internal/tensor", "format"},
+	"internal/trainstate": {"internal/disk", "internal/infile", "internal/strictjson"},
+	"internal/corpus":     {"internal/disk", "internal/infile", "internal/draw", "internal/strictjson", "internal/tensor", "format"},
 
 	"internal/tokenizer": {},
 	"internal/decoder":   {"internal/draw", "internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine"},
@@ -46,19 +48,19 @@ var mayImport = map[string][]string{
 	"internal/rowsum": {"internal/kern", "internal/tensor"},
 	"internal/proof":  {"internal/strictjson", "internal/runs", "internal/units", "internal/tensor", "internal/arch", "internal/rowsum"},
 	"internal/infer":  {"internal/tensor", "internal/arch", "internal/rowsum", "internal/proof"},
-	"internal/verify": {"internal/infile", "internal/draw", "internal/tensor", "format", "internal/arch", "internal/growth", "expand", "internal/engine", "internal/decoder",
+	"internal/verify": {"internal/disk", "internal/infile", "internal/draw", "internal/tensor", "format", "internal/arch", "internal/growth", "expand", "internal/engine", "internal/decoder",
 		"internal/rowsum", "internal/proof", "internal/infer", "internal/units"},
-	"train": {"internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine", "internal/tokenizer", "internal/decoder",
+	"train": {"internal/disk", "internal/output", "internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine", "internal/tokenizer", "internal/decoder",
 		"internal/corpus", "internal/draw", "internal/growth", "internal/infile", "internal/trainstate", "internal/units"},
 
 	"internal/report": {"internal/infile"},
 
 	// job does what commands do; whoever runs several of them in one process imports it.
-	"internal/job": {"internal/infile", "internal/mem", "internal/tensor", "internal/units", "format", "internal/arch", "convert", "internal/growth", "expand",
+	"internal/job": {"internal/disk", "internal/infile", "internal/output", "internal/mem", "internal/tensor", "internal/units", "format", "internal/arch", "convert", "internal/growth", "expand",
 		"internal/engine", "internal/decoder", "internal/tokenizer", "internal/proof", "internal/verify", "internal/corpus", "internal/trainstate", "train"},
 
 	// family runs jobs and trainings, one after the other.
-	"internal/family": {"internal/mem", "internal/tensor", "internal/units", "internal/infile", "internal/strictjson", "format", "internal/arch",
+	"internal/family": {"internal/disk", "internal/output", "internal/mem", "internal/tensor", "internal/units", "internal/infile", "internal/strictjson", "format", "internal/arch",
 		"internal/growth", "expand", "internal/corpus", "internal/trainstate", "internal/tokenizer", "internal/verify", "internal/proof", "internal/engine",
 		"internal/decoder", "internal/report", "train", "internal/job"},
 
@@ -67,8 +69,8 @@ var mayImport = map[string][]string{
 		"internal/engine", "internal/engine/ref", "internal/decoder", "internal/proof"},
 	"internal/arch/archtest": {"internal/tensor", "format", "internal/arch"},
 	"internal/gguftest":      {"internal/tensor"},
-	"internal/demo/...":      {"internal/report"},
-	"internal/tally":         {},
+	"internal/demo/...":      {"internal/output", "internal/report"},
+	"internal/tally":         {"internal/output"},
 	"internal/interop/...":   {"internal/tensor", "format", "internal/arch", "internal/arch/archtest"},
 	"internal/deps":          {},
 }

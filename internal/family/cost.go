@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -229,10 +228,4 @@ func Afford(flops float64, k int, factor, perParam float64, from string) (*Affor
 		a.Params, a.Tokens = append(a.Params, n), append(a.Tokens, n*perParam)
 	}
 	return a, nil
-}
-
-// exists tells whether something stands at a path.
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
 }

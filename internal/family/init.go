@@ -8,9 +8,9 @@ import (
 	"strings"
 	"text/template"
 
-	"famkit/format"
 	"famkit/internal/fault"
 	"famkit/internal/job"
+	"famkit/internal/output"
 )
 
 // InitOptions say what recipe Init writes.
@@ -46,9 +46,13 @@ type Started struct {
 
 // Init writes a recipe from a few choices, with a comment for each key. What it writes is read back before it is kept.
 func Init(o InitOptions) (*Started, error) {
-	if exists(o.Path) && !o.Force {
-		return nil, fault.Hint(fault.Inputf("%s: exists already", o.Path), "choose another name, or replace it with %v",
-			fault.Arg("force"))
+	meaning := output.Keep
+	if o.Force {
+		meaning = output.Replace
+	}
+	to, err := output.Find(o.Path, meaning)
+	if err != nil {
+		return nil, err
 	}
 	if o.Members < 1 || o.Members > 64 {
 		return nil, fault.Usagef("%v: wanted 1 to 64, found %d", fault.Arg("members"), o.Members)
@@ -81,7 +85,7 @@ func Init(o InitOptions) (*Started, error) {
 		return nil, err
 	}
 	started.Params = models[0].Params()
-	return started, format.WriteFileAtomic(o.Path, b.Bytes())
+	return started, to.Write(b.Bytes())
 }
 
 // shape chooses the smallest member.

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"famkit/expand"
 	"famkit/format"
 	"famkit/internal/arch"
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/growth"
 	"famkit/internal/infile"
@@ -112,7 +112,7 @@ func (r *Recipe) firstConfig() (config []byte, place string, err error) {
 	place = r.at("model")
 	if r.Config != "" {
 		path := r.Path(r.Config)
-		if st, err := os.Stat(path); err == nil && st.IsDir() {
+		if st, err := disk.StatOf(path); err == nil && st.IsDir() {
 			path = filepath.Join(path, expand.ConfigFile)
 		}
 		b, err := infile.Read(path)

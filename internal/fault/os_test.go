@@ -20,7 +20,7 @@ func TestOSErrorsHaveTheirKind(t *testing.T) {
 	}{
 		"not there":     {missing, Input},
 		"a folder":      {folder, Input},
-		"not allowed":   {&fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, Input},
+		"not allowed":   {&fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, Failed},
 		"failing disk":  {&fs.PathError{Op: "read", Path: "x", Err: syscall.EIO}, Failed},
 		"too many open": {&fs.PathError{Op: "open", Path: "x", Err: syscall.EMFILE}, Failed},
 		"no memory":     {syscall.ENOMEM, Failed},
@@ -44,7 +44,7 @@ func TestUnread(t *testing.T) {
 		"not there":    {&fs.PathError{Op: "open", Path: "x", Err: syscall.ENOENT}, Input},
 	} {
 		err := Unread(c.err, "%s: tensor %q", "file", "t")
-		if KindOf(err) != c.want || !errors.Is(err, c.err) || !strings.HasPrefix(err.Error(), `file: tensor "t": `) {
+		if KindOf(err) != c.want || !errors.Is(err, Cause(c.err)) || !strings.HasPrefix(err.Error(), `file: tensor "t": `) {
 			t.Errorf("%s: kind %d, want %d: %v", name, KindOf(err), c.want, err)
 		}
 	}

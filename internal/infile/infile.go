@@ -5,9 +5,8 @@ package infile
 import (
 	"io"
 	"io/fs"
-	"os"
-	"syscall"
 
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 )
 
@@ -17,20 +16,20 @@ const Small = 64 << 20
 
 // Open opens a regular file for reading. What is not there, or is something else, is a refused input; errors.Is knows
 // fs.ErrNotExist.
-func Open(path string) (*os.File, error) {
+func Open(path string) (*disk.File, error) {
 	f, _, err := open(path)
 	return f, err
 }
 
-func open(path string) (*os.File, fs.FileInfo, error) {
-	st, err := os.Stat(path) // before it is opened: some devices act on that
+func open(path string) (*disk.File, fs.FileInfo, error) {
+	st, err := disk.StatOf(path) // before it is opened: some devices act on that
 	if err != nil {
 		return nil, nil, fault.OS(err)
 	}
 	if err := regular(path, st); err != nil {
 		return nil, nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe may have come in between, and would wait
+	f, err := disk.OpenRead(path) // a pipe may have come in between, and would wait
 	if err != nil {
 		return nil, nil, fault.OS(err)
 	}
@@ -86,6 +85,8 @@ func ReadUpTo(path string, most int64) ([]byte, error) {
 		switch {
 		case int64(len(b)) > most:
 			return nil, fault.Inputf("%s: more than %d bytes", path, most)
+		case err == io.EOF && int64(len(b)) < st.Size(): // an end that comes too early is not the end
+			return nil, fault.Inputf("%s: ended after %d of %d bytes", path, len(b), st.Size())
 		case err == io.EOF:
 			return b, nil
 		case err != nil:

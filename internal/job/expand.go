@@ -67,7 +67,7 @@ func Expand(ctx context.Context, o ExpandOptions, on Observer) (*Expanded, error
 	}
 	parent := home(o.Source, ck.Source)
 	if o.Destination == "" {
-		o.Destination = g.OutputName(parent)
+		o.Destination = g.OutputName(outsideCache(parent))
 		on.note("writing to %s", o.Destination)
 	}
 	if isLone(ck) && !isWeights(o.Destination) {
@@ -84,6 +84,39 @@ func Expand(ctx context.Context, o ExpandOptions, on Observer) (*Expanded, error
 		return e.measure()
 	}
 	return e.run(ctx)
+}
+
+// outsideCache is the path from which a child's is derived. What lies in the cache of the Hugging Face hub gets no child
+// there, where other programs would take it for their own: it goes into the current folder, under the model's name
+// (models--ORG--NAME gives NAME).
+func outsideCache(path string) string {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return path
+	}
+	file := ""
+	if isWeights(abs) {
+		file = filepath.Base(abs)
+	}
+	for dir, cached := abs, false; ; dir = filepath.Dir(dir) {
+		base := filepath.Base(dir)
+		if name, ok := strings.CutPrefix(base, "models--"); ok {
+			if at := strings.LastIndex(name, "--"); at >= 0 {
+				name = name[at+2:]
+			}
+			return strings.TrimSuffix(name+"-"+file, "-")
+		}
+		cached = cached || base == "snapshots" && dir != abs
+		switch {
+		case dir != filepath.Dir(dir):
+		case !cached:
+			return path
+		case file != "":
+			return file
+		default:
+			return "model"
+		}
+	}
 }
 
 // isWeights reports whether a destination is one safetensors file.
@@ -144,7 +177,7 @@ func (e *expansion) run(ctx context.Context) (*Expanded, error) {
 	}
 	e.write.Progress = e.on.task("expanding", total)
 	e.write.NoDigests = true
-	e.write.Origin = &format.Origin{Source: e.ck.Source, Of: out.From, Done: e.planFiles}
+	e.write.Origin = &format.Origin{Source: e.ck.Source, Of: out.From, Done: e.planFiles, Files: []string{e.planFile()}}
 	written, err := format.Write(ctx, e.Destination, src, e.write)
 	if err != nil {
 		return nil, err
@@ -157,11 +190,11 @@ func (e *expansion) run(ctx context.Context) (*Expanded, error) {
 	return r, nil
 }
 
-// planFiles completes the plan with the parent's digest and gives it as a side file; that of a lone file stands beside.
+// planFile is the name of the plan: a side file of a folder, or one that stands beside a lone file.
+func (e *expansion) planFile() string { return filepath.Base(growth.PlanPath(e.Destination)) }
+
+// planFiles completes the plan with the parent's digest and gives it as a side file.
 func (e *expansion) planFiles(digest string) (map[string][]byte, error) {
 	e.grown.Parent.Digest = digest
-	if isWeights(e.Destination) {
-		return nil, format.WriteFileAtomic(growth.PlanPath(e.Destination), e.grown.JSON())
-	}
-	return map[string][]byte{growth.PlanFile: e.grown.JSON()}, nil
+	return map[string][]byte{e.planFile(): e.grown.JSON()}, nil
 }

@@ -1,14 +1,11 @@
 package job
 
 import (
-	"errors"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"syscall"
 
 	"famkit/expand"
 	"famkit/format"
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/trainstate"
 )
@@ -27,12 +24,12 @@ func openTraining(parent string, how expand.OptimizerState) (*training, error) {
 		how = expand.KeepState
 	}
 	path := filepath.Join(parent, trainstate.OptimizerFile)
-	switch _, err := os.Stat(path); {
-	case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR):
-		return nil, fault.Inputf("%w", err)
-	case err != nil && asked:
+	switch there, err := disk.Exists(path); {
+	case err != nil:
+		return nil, fault.OS(err)
+	case !there && asked:
 		return nil, fault.Inputf("%v: %s: not found", fault.Arg("optimizer", how), path)
-	case err != nil || how == expand.DropState:
+	case !there || how == expand.DropState:
 		return nil, nil
 	}
 	t := &training{how: how}

@@ -1,11 +1,11 @@
 package job
 
 import (
-	"os"
 	"path/filepath"
 
 	"famkit/format"
 	"famkit/internal/arch"
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/infile"
 )
@@ -74,7 +74,7 @@ func ModelConfig(path string) (*arch.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if st, err := os.Stat(path); err == nil && st.IsDir() {
+	if st, err := disk.StatOf(path); err == nil && st.IsDir() {
 		path = filepath.Join(path, configFile)
 	}
 	b, err := infile.Read(path)
@@ -95,7 +95,7 @@ func ModelConfig(path string) (*arch.Model, error) {
 // home is the path that an output must not touch: the directory, where a file inside it was opened with config.json
 // beside.
 func home(path string, src format.Source) string {
-	st, err := os.Stat(path)
+	st, err := disk.StatOf(path)
 	if _, config := format.ReadFile(src, configFile); err == nil && !st.IsDir() && config {
 		path = filepath.Dir(path)
 	}

@@ -7,6 +7,7 @@ import (
 	"famkit/format"
 	"famkit/internal/fault"
 	"famkit/internal/infile"
+	"famkit/internal/output"
 	"famkit/internal/proof"
 	"famkit/internal/verify"
 )
@@ -22,11 +23,29 @@ func (o *VerifyOptions) writeProof(r *verify.Report, on Observer) error {
 	}
 	dir := filepath.Dir(o.WriteProof)
 	r.Proof.Parent.Path, r.Proof.Child.Path = pathFrom(dir, r.Parent), pathFrom(dir, r.Child)
-	if err := format.WriteFileAtomic(o.WriteProof, r.Proof.JSON()); err != nil {
+	if err := output.Write(o.WriteProof, r.Proof.JSON(), o.proofMeaning()); err != nil {
 		return err
 	}
-	on.note("proof written to %s", o.WriteProof)
+	if o.WriteProof != output.Stdout {
+		on.note("proof written to %s", o.WriteProof)
+	}
 	return nil
+}
+
+// mayWriteProof refuses a proof that could not be written in the end.
+func (o *VerifyOptions) mayWriteProof() error {
+	if o.WriteProof == "" {
+		return nil
+	}
+	_, err := output.Find(o.WriteProof, o.proofMeaning())
+	return err
+}
+
+func (o *VerifyOptions) proofMeaning() output.Meaning {
+	if o.Force {
+		return output.Replace
+	}
+	return output.Keep
 }
 
 // Recheck proves again what the proof in a file says. The proof names parent and child.

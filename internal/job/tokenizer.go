@@ -1,12 +1,12 @@
 package job
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 
 	"famkit/convert"
 	"famkit/format"
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/infile"
 	"famkit/internal/tokenizer"
@@ -23,7 +23,7 @@ func OpenTokenizer(path string, on Observer) (*tokenizer.Tokenizer, error) {
 		return nil, err
 	}
 	file := path
-	if st, err := os.Stat(path); err == nil && st.IsDir() {
+	if st, err := disk.StatOf(path); err == nil && st.IsDir() {
 		file = filepath.Join(path, tokenizerFile)
 	}
 	var data []byte

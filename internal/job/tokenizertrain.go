@@ -3,12 +3,10 @@ package job
 import (
 	"context"
 	"iter"
-	"os"
-	"path/filepath"
 
-	"famkit/format"
 	"famkit/internal/corpus"
 	"famkit/internal/fault"
+	"famkit/internal/output"
 	"famkit/internal/tokenizer"
 )
 
@@ -41,7 +39,7 @@ func TrainTokenizer(ctx context.Context, o TokenizerOptions, on Observer) (*Trai
 	if o.Train.MinFrequency < 1 {
 		return nil, fault.Usagef("%v: wanted 1 or more", fault.Arg("min-frequency", o.Train.MinFrequency))
 	}
-	if err := mayWriteTokenizer(o.Output, o.Force); err != nil {
+	if err := output.MayWriteAll(o.Output, map[string][]byte{tokenizerFile: nil, tokenizerConfigFile: nil}, o.Force); err != nil {
 		return nil, err
 	}
 	r := &TrainedTokenizer{Schema: 1, Path: o.Output, Special: o.Train.Specials}
@@ -60,7 +58,15 @@ func TrainTokenizer(ctx context.Context, o TokenizerOptions, on Observer) (*Trai
 	if r.Vocab = t.VocabSize(); r.Vocab < o.Train.VocabSize {
 		on.warn("the text has pairs for %d tokens only, %d were wanted", r.Vocab, o.Train.VocabSize)
 	}
-	return r, writeTokenizer(o.Output, encoded, o.Train.Specials)
+	config, err := tokenizer.Config(o.Train.Specials)
+	if err != nil {
+		return nil, err
+	}
+	err = output.WriteAll(o.Output, map[string][]byte{tokenizerFile: encoded, tokenizerConfigFile: config}, o.Force)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // count passes texts on, counts them and stops when ctx ends.
@@ -82,34 +88,4 @@ func (r *TrainedTokenizer) count(ctx context.Context, texts iter.Seq2[corpus.Tex
 			progress(r.Bytes)
 		}
 	}
-}
-
-// mayWriteTokenizer refuses to replace a tokenizer without being told to.
-func mayWriteTokenizer(out string, force bool) error {
-	st, err := os.Stat(out)
-	if err == nil && !st.IsDir() {
-		return fault.Inputf("%s: is a file, wanted a folder to write into", out)
-	}
-	for _, name := range []string{tokenizerFile, tokenizerConfigFile} {
-		path := filepath.Join(out, name)
-		if _, err := os.Lstat(path); err == nil && !force {
-			return fault.Hint(fault.Inputf("%s: is there already", path), "%v replaces it", fault.Arg("force"))
-		}
-	}
-	return nil
-}
-
-// writeTokenizer writes the two files, tokenizer.json last: it is the one that is looked for.
-func writeTokenizer(out string, encoded []byte, specials []string) error {
-	config, err := tokenizer.Config(specials)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(out, 0o777); err != nil {
-		return fault.Failedf("%w", err)
-	}
-	if err := format.WriteFileAtomic(filepath.Join(out, tokenizerConfigFile), config); err != nil {
-		return err
-	}
-	return format.WriteFileAtomic(filepath.Join(out, tokenizerFile), encoded)
 }

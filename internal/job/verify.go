@@ -31,8 +31,9 @@ type VerifyOptions struct {
 	ProofOnly bool
 	// Infer finds the claim from the weights instead of the child's plan.
 	Infer bool
-	// WriteProof is the file that gets the proof, "" for none.
+	// WriteProof is the file that gets the proof, "" for none, "-" for standard output. Force replaces one that exists.
 	WriteProof string
+	Force      bool
 	// MaxULP is how far a number may be off, in units in the last place of its type; 0 for what the growths explain.
 	MaxULP float64
 	// AllowInexact lets growths pass whose plan says that they are inexact on purpose.
@@ -48,6 +49,9 @@ func Verify(ctx context.Context, o VerifyOptions, on Observer) (*verify.Report, 
 }
 
 func verifyModels(ctx context.Context, o VerifyOptions, on Observer) (*verify.Report, error) {
+	if err := o.mayWriteProof(); err != nil {
+		return nil, err
+	}
 	if err := locate(on, &o.Parent, &o.Child); err != nil {
 		return nil, err
 	}

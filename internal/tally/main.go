@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"famkit/internal/output"
 )
 
 // event is one line of `go test -json`; build-output and build-fail lines carry ImportPath instead of Package.
@@ -33,7 +35,7 @@ func main() {
 	}
 	fmt.Println(c.line())
 	if *out != "" {
-		if err := os.WriteFile(*out, []byte(c.line()+"\n"), 0o644); err != nil {
+		if err := output.Write(*out, []byte(c.line()+"\n"), output.Replace); err != nil {
 			fmt.Fprintln(os.Stderr, "tally:", err)
 			os.Exit(1)
 		}

@@ -3,11 +3,16 @@ package tensor
 import (
 	"fmt"
 	"io"
+
+	"famkit/internal/fault"
 )
 
 // ReadFull fills p from byte off of t, or says of which tensor and where it could not.
 func ReadFull(t Tensor, p []byte, off int64) error {
 	if err := Fill(t, p, off); err != nil {
+		if fault.IsUnread(err) { // it names the file and the tensor there
+			return err
+		}
 		return fmt.Errorf("reading tensor %q at byte %d: %w", t.Info().Name, off, err)
 	}
 	return nil

@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/infile"
 	"famkit/internal/strictjson"
@@ -60,10 +60,11 @@ func Digest(b []byte) string {
 	return hex.EncodeToString(h[:])
 }
 
-// Is reports whether a directory holds the state of a training, sound or not.
+// Is reports whether a directory holds the state of a training, sound or not. Where it cannot be told it may hold one, and
+// reading it says why not.
 func Is(dir string) bool {
-	_, err := os.Lstat(filepath.Join(dir, StateFile))
-	return err == nil
+	_, err := disk.LstatOf(filepath.Join(dir, StateFile))
+	return !disk.Absent(err)
 }
 
 // Guard refuses to replace a directory that holds a training which nothing else holds: steps made there, or a state

@@ -2,15 +2,13 @@ package verify
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"famkit/format"
 	"famkit/internal/arch"
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/growth"
 	"famkit/internal/infer"
@@ -36,7 +34,7 @@ func FindPlan(path string, child format.Source) (*Lineage, error) {
 	switch {
 	case inside:
 		dir := path
-		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		if info, err := disk.StatOf(path); err == nil && !info.IsDir() {
 			dir = filepath.Dir(path)
 		}
 		l.File = filepath.Join(dir, growth.PlanFile)
@@ -44,7 +42,7 @@ func FindPlan(path string, child format.Source) (*Lineage, error) {
 		return l, nil
 	default:
 		var err error
-		if data, err = infile.Read(l.File); errors.Is(err, fs.ErrNotExist) {
+		if data, err = infile.Read(l.File); disk.Absent(err) {
 			return l, nil
 		} else if err != nil {
 			return l, err
@@ -73,7 +71,11 @@ func (l *Lineage) Parent() (string, error) {
 		return "", fault.Hint(fault.Inputf("%s: has no %s that would name its parent", l.Path, growth.PlanFile), "famkit verify PARENT %s", l.Path)
 	}
 	path := parentOf(l.File, l.Plan)
-	if _, err := os.Stat(path); err != nil {
+	there, err := disk.Exists(path)
+	if err != nil {
+		return "", fault.OS(err)
+	}
+	if !there {
 		return "", fault.Hint(fault.Inputf("%s: names the parent %s, which is not there", l.File, path), "famkit verify PARENT %s", l.Path)
 	}
 	return path, nil
@@ -100,7 +102,7 @@ func (l *Lineage) From(ancestor string, ck *arch.Checkpoint) ([]*growth.Plan, er
 		}
 		file = growth.PlanPath(path)
 		b, err := infile.Read(file)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		if disk.Absent(err) {
 			break
 		}
 		if err != nil {
@@ -122,11 +124,11 @@ func (l *Lineage) From(ancestor string, ck *arch.Checkpoint) ([]*growth.Plan, er
 }
 
 func samePath(a, b string) bool {
-	x, err := os.Stat(a)
+	x, err := disk.StatOf(a)
 	if err != nil {
 		return false
 	}
-	y, err := os.Stat(b)
+	y, err := disk.StatOf(b)
 	return err == nil && os.SameFile(x, y)
 }
 

@@ -86,6 +86,9 @@ func configs() map[string]string {
 
 // bases writes a checkpoint for each of the configs.
 func bases(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
 	for name, config := range configs() {
 		c, err := bothSpellings(config)
 		if err != nil {
