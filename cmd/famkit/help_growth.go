@@ -26,7 +26,7 @@ Which growth should I take?
    many sizes from one                  --depth and --width by turns, so that both grow alike
    more capacity at equal cost a token  --experts 8 --top-k 2
    room for new words                   --vocab-multiple 64
-docs/which-growth.md says why, and what was measured.
+docs/which-growth.md says why.
 
 Methods (--method)
 Without --method: identity for layers, upcycle for the experts of a dense model, lemon for a hidden
