@@ -16,7 +16,7 @@ BUILDVCS := $(if $(shell git rev-parse HEAD 2>/dev/null),auto,false)
 NOCGO_PKGS := ./format/... ./convert/... ./expand/... ./internal/arch/... ./internal/tensor/... ./internal/tokenizer/... ./internal/kern/... ./internal/corpus/... ./internal/trainstate/...
 RACE_PKGS ?= ./format/... ./convert/... ./expand/... ./internal/kern/... ./internal/mem/... ./internal/engine/... ./internal/corpus/... ./train/...
 
-.PHONY: help build install uninstall test race vet lint graph nocgo docs docs-check check check-rest demo real interop bench oracle fuzz mutate clean
+.PHONY: help build install uninstall test race vet lint graph nocgo docs docs-check check check-rest demo real interop bench oracle fuzz mutate soak clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -94,6 +94,9 @@ fuzz: ## every fuzz target for FUZZTIME (20s)
 
 mutate: ## 10,000 damaged children, each judged by the float64 engine: the proof must refuse all that change the function (SEED=1)
 	FAMKIT_MUTATIONS=10000 FAMKIT_SEED=$(or $(SEED),1) $(GO) test -count=1 -timeout 60m -run TestMutationsAreRefused -v ./internal/verify
+
+soak: ## a family killed at 50 random moments (KILLS=50) must be, bit for bit, the one that was not
+	FAMKIT_KILLS=$(or $(KILLS),50) $(GO) test -count=1 -timeout 60m -run TestKilled -v ./internal/family
 
 clean: ## remove what the build wrote in the tree (the cache folder stays)
 	rm -rf bin

@@ -164,3 +164,6 @@ func affordText(a *family.Affordable) func(io.Writer) {
 		say(w, "\n%s\n", a.Formula)
 	}
 }
+
+// figure4 shows a loss.
+func figure4(v float64) string { return fmt.Sprintf("%.4f", v) }
