@@ -191,6 +191,14 @@ func HardLink(old, name string) error {
 	return os.Link(old, name)
 }
 
+// SoftLink makes a symbolic link. The name must be free.
+func SoftLink(to, name string) error {
+	if err := ask(Link, name); err != nil {
+		return err
+	}
+	return os.Symlink(to, name)
+}
+
 // Delete removes a file or an empty folder.
 func Delete(path string) error {
 	if err := ask(Remove, path); err != nil {

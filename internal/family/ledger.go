@@ -5,13 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"famkit/internal/fault"
 	"famkit/internal/infile"
+	"famkit/internal/output"
 	"famkit/internal/strictjson"
 )
 
@@ -76,9 +75,9 @@ const ledgerFormat = 1
 
 // Ledger is the record of a family's folder. While it is open for writing nobody else can open it so.
 type Ledger struct {
-	Rows []Row
-	path string
-	f    *os.File // nil: read only
+	Rows   []Row
+	path   string
+	record *output.Record // nil: read only
 }
 
 // ReadLedger reads the ledger of a family's folder; one that is not there is empty. Half a line at the end, which a
@@ -121,29 +120,22 @@ func (l *Ledger) parse(b []byte) (whole int, err error) {
 
 // OpenLedger opens the ledger of a family for appending and locks it. A ledger of another family is refused.
 func OpenLedger(dir, family string) (*Ledger, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fault.Failedf("%w", err)
+	if err := makeFolders(dir); err != nil {
+		return nil, err
 	}
 	l := &Ledger{path: filepath.Join(dir, LedgerFile)}
-	f, err := os.OpenFile(l.path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o644)
-	if err != nil {
-		return nil, fault.Failedf("%w", err)
+	var err error
+	if l.record, err = output.OpenRecord(l.path); err != nil {
+		return nil, err
 	}
-	l.f = f
 	if err := l.begin(family); err != nil {
-		_ = f.Close()
+		_ = l.record.Close()
 		return nil, err
 	}
 	return l, nil
 }
 
 func (l *Ledger) begin(family string) error {
-	if err := syscall.Flock(int(l.f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return fault.Failedf("%s: another run of the family is going on", l.path)
-		}
-		return fault.Failedf("%s: %w", l.path, err)
-	}
 	b, err := infile.Read(l.path)
 	if err != nil {
 		return err
@@ -153,8 +145,8 @@ func (l *Ledger) begin(family string) error {
 		return err
 	}
 	if whole < len(b) { // half a line
-		if err := l.f.Truncate(int64(whole)); err != nil {
-			return fault.Failedf("%s: %w", l.path, err)
+		if err := l.record.Cut(int64(whole)); err != nil {
+			return err
 		}
 	}
 	if len(l.Rows) == 0 {
@@ -176,14 +168,11 @@ func (l *Ledger) belongs(family string) error {
 func (l *Ledger) append(row Row) error {
 	row.Format, row.Time = ledgerFormat, time.Now().UTC().Truncate(time.Millisecond)
 	b, err := json.Marshal(row)
-	if err == nil {
-		_, err = l.f.Write(append(b, '\n'))
-	}
-	if err == nil {
-		err = l.f.Sync()
-	}
 	if err != nil {
-		return fault.Failedf("%s: %w", l.path, err)
+		return err
+	}
+	if err := l.record.Add(append(b, '\n')); err != nil {
+		return err
 	}
 	l.Rows = append(l.Rows, row)
 	return nil
@@ -191,10 +180,10 @@ func (l *Ledger) append(row Row) error {
 
 // Close gives the ledger free.
 func (l *Ledger) Close() error {
-	if l.f == nil {
+	if l.record == nil {
 		return nil
 	}
-	return l.f.Close()
+	return l.record.Close()
 }
 
 // done is the last row that says that a stage with a key is finished; nil where none does, or where its output was asked

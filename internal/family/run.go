@@ -4,18 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"famkit/format"
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/infile"
 	"famkit/internal/job"
+	"famkit/internal/output"
 	"famkit/internal/trainstate"
 	"famkit/internal/units"
 	"famkit/train"
@@ -223,9 +223,9 @@ func (f *family) asked(i int) bool {
 }
 
 // output is where a stage's output lies.
-func (f *family) output(w *work) string { return filepath.Join(f.dir, "stages", w.id) }
+func (f *family) output(w *work) string { return filepath.Join(f.dir, stagesDir, w.id) }
 
-func (f *family) log(w *work) string { return filepath.Join(f.dir, "logs", w.id+".jsonl") }
+func (f *family) log(w *work) string { return filepath.Join(f.dir, logsDir, w.id+".jsonl") }
 
 // find gives the work of a stage.
 func (f *family) find(name string) *work {
@@ -241,13 +241,17 @@ func (f *family) status() (*Status, error) {
 	s := &Status{Schema: 1, Family: f.r.Name, Out: f.dir}
 	for i, w := range f.works {
 		st := StageStatus{Name: w.Name, Kind: w.Kind, Output: f.output(w), Steps: w.Steps}
-		row, there := f.ledger.done(w.key), exists(f.output(w))
+		row := f.ledger.done(w.key)
+		here, err := there(f.output(w))
+		if err != nil {
+			return nil, err
+		}
 		switch {
-		case row != nil && there:
+		case row != nil && here:
 			st.State, st.Result, st.Step = Done, row.Result, w.Steps
 		case row != nil:
 			st.State, st.Result = Gone, row.Result
-		case there && w.Kind == Train && trainstate.Is(f.output(w)):
+		case here && w.Kind == Train && trainstate.Is(f.output(w)):
 			st.State = Partial
 			state, err := trainstate.Read(f.output(w))
 			if err != nil {
@@ -311,7 +315,7 @@ func (f *family) differences(s *Status) {
 
 // unused lists outputs that the recipe has no stage for.
 func (f *family) unused(s *Status) {
-	list, err := os.ReadDir(filepath.Join(f.dir, "stages"))
+	list, err := disk.List(filepath.Join(f.dir, stagesDir))
 	if err != nil {
 		return
 	}
@@ -319,28 +323,16 @@ func (f *family) unused(s *Status) {
 		if strings.HasPrefix(e.Name(), ".") || slices.ContainsFunc(f.works, func(w *work) bool { return w.id == e.Name() }) {
 			continue
 		}
-		path := filepath.Join(f.dir, "stages", e.Name())
+		path := filepath.Join(f.dir, stagesDir, e.Name())
 		s.Unused = append(s.Unused, Unused{path, sizeOf(path)})
 	}
-}
-
-func sizeOf(dir string) (n int64) {
-	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
-			if st, err := d.Info(); err == nil {
-				n += st.Size()
-			}
-		}
-		return nil
-	})
-	return n
 }
 
 // tell says what changed since the last run.
 func (f *family) tell(s *Status) {
 	for _, c := range s.Changed {
 		f.on(Event{Warn: fmt.Sprintf("the recipe has changed: stage %s is made anew (%s); %s stays as it is", c.Stage,
-			strings.Join(c.What, ", "), filepath.Join(f.dir, "stages", c.Was))})
+			strings.Join(c.What, ", "), filepath.Join(f.dir, stagesDir, c.Was))})
 	}
 	for _, w := range f.p.Warnings {
 		f.on(Event{Warn: w})
@@ -362,11 +354,8 @@ func (f *family) keepRecipe() error {
 	if err != nil {
 		return err
 	}
-	name := filepath.Join("recipes", trainstate.Digest(b)[:idDigits]+".toml")
-	if err := os.MkdirAll(filepath.Join(f.dir, "recipes"), 0o755); err != nil {
-		return fault.Failedf("%w", err)
-	}
-	if err := format.WriteFileAtomic(filepath.Join(f.dir, name), b); err != nil {
+	name := filepath.Join(recipesDir, trainstate.Digest(b)[:idDigits]+".toml")
+	if err := output.Write(filepath.Join(f.dir, name), b, output.Replace); err != nil {
 		return err
 	}
 	row := Row{Type: rowRecipe, Family: f.r.Name, Recipe: name, Stages: map[string]string{}, All: map[string]inputs{}, By: f.o.By}
@@ -412,8 +401,12 @@ func (f *family) ready(w *work) error {
 	if w.From == "" && f.r.Tokenizer.Vocab > 0 && w.Kind == Train {
 		from = f.find("tokenizer")
 	}
-	if from == nil || f.ledger.done(from.key) != nil && exists(f.output(from)) {
+	if from == nil {
 		return nil
+	}
+	here, err := there(f.output(from))
+	if err != nil || here && f.ledger.done(from.key) != nil {
+		return err
 	}
 	return fault.Hint(fault.Inputf("stage %s begins with the output of %s, which is not there: %s", w.Name, from.Name, f.output(from)),
 		"famkit family run makes it; with %v it must be there", fault.Arg("stage"))
@@ -422,7 +415,8 @@ func (f *family) ready(w *work) error {
 // one runs a stage and notes it.
 func (f *family) one(ctx context.Context, w *work, goesOn bool) error {
 	if f.o.Again && w.Name == f.o.Only {
-		if err := f.discard(w); err != nil {
+		f.o.Again = false
+		if err := output.Drop(f.output(w)); err != nil {
 			return err
 		}
 	}
@@ -457,43 +451,13 @@ func (f *family) one(ctx context.Context, w *work, goesOn bool) error {
 	return f.ledger.append(Row{Type: rowDone, Stage: w.Name, Key: w.key, Inputs: w.inputs, Result: result, By: f.o.By})
 }
 
-// discard removes an output in such an order that a half removed one is never taken for whole.
-func (f *family) discard(w *work) error {
-	f.o.Again = false
-	old := filepath.Join(f.dir, "stages", ".old-"+w.id)
-	err := os.RemoveAll(old)
-	if err == nil {
-		err = os.Rename(f.output(w), old)
-	}
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		err = os.RemoveAll(old)
-	}
-	if err != nil {
-		return fault.Failedf("%w", err)
-	}
-	return nil
-}
-
 // name links members/NAME to the output of a member's last stage.
 func (f *family) name(w *work) error {
-	dir := filepath.Join(f.dir, "members")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fault.Failedf("%w", err)
-	}
 	name := w.Member
 	if w.Arm == Independent {
 		name = w.Name
 	}
-	link, tmp := filepath.Join(dir, name), filepath.Join(dir, "."+name+".new")
-	_ = os.Remove(tmp) // of a killed run
-	err := os.Symlink(filepath.Join("..", "stages", w.id), tmp)
-	if err == nil {
-		err = os.Rename(tmp, link)
-	}
-	if err != nil {
-		return fault.Failedf("naming member %s: %w", name, err)
-	}
-	return nil
+	return output.Name(filepath.Join("..", stagesDir, w.id), filepath.Join(f.dir, membersDir, name))
 }
 
 // left estimates the time of the trainings from stage i on, at the speed of this run.

@@ -123,6 +123,15 @@ func tried(t *testing.T, o RunOptions) (s *Status, names []string, err error) {
 	return s, names, err
 }
 
+func madeFor(t *testing.T, out string) bool {
+	t.Helper()
+	here, err := there(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return here
+}
+
 var tinyStages = []string{"tokenizer", "trunk-a", "member-a", "grow-b", "trunk-b", "member-b", "grow-c", "trunk-c", "member-c"}
 
 // results are the files of all stages that a family's result is made of, by name: weights, moments, configs, tokenizers,
@@ -201,7 +210,7 @@ func TestRun(t *testing.T) {
 	recipe := folder(t, tiny)
 	out := filepath.Join(filepath.Dir(recipe), "tiny")
 	s, names := ran(t, RunOptions{Recipe: recipe, DryRun: true})
-	if len(names) != 0 || s.Left != len(tinyStages) || exists(out) {
+	if len(names) != 0 || s.Left != len(tinyStages) || madeFor(t, out) {
 		t.Fatalf("a dry run: %v, %d left", names, s.Left)
 	}
 	s, names = ran(t, RunOptions{Recipe: recipe, By: "test"})

@@ -45,14 +45,18 @@ func (f *family) grow(ctx context.Context, w *work) (*Result, error) {
 	if err := f.untouched(f.find(w.From)); err != nil {
 		return nil, err
 	}
-	if !exists(child) { // one that a killed run left is whole, and is proved like any other
+	here, err := there(child)
+	if err != nil {
+		return nil, err
+	}
+	if !here { // one that a killed run left is whole, and is proved like any other
 		if _, err := job.Expand(ctx, job.ExpandOptions{Source: parent, Destination: child, Request: f.p.models[w.member].request,
 			Optimizer: expand.OptimizerState(f.r.Growth.Optimizer)}, f.observe); err != nil {
 			return nil, err
 		}
 	}
 	report, err := job.Verify(ctx, job.VerifyOptions{Parent: parent, Child: child, ProofOnly: true, AllowInexact: f.r.Growth.AllowInexact,
-		WriteProof: filepath.Join(child, proofFile), Version: f.o.By}, f.observe)
+		WriteProof: filepath.Join(child, proofFile), Force: true, Version: f.o.By}, f.observe)
 	if err != nil {
 		return nil, err
 	}

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
-	"famkit/format"
+	"famkit/internal/disk"
 	"famkit/internal/fault"
+	"famkit/internal/output"
 	"famkit/internal/trainstate"
 	"famkit/train"
 )
@@ -112,23 +111,16 @@ func (f *family) givenTo(warmup bool) func(string) bool {
 // freshLog makes room for the log of a training of which nothing was saved: rows of one that was killed before its first
 // save are lost with it.
 func (f *family) freshLog(w *work) error {
-	err := os.MkdirAll(filepath.Dir(f.log(w)), 0o755)
-	if err == nil {
-		err = os.Remove(f.log(w))
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fault.Failedf("%w", err)
+	if err := disk.Delete(f.log(w)); err != nil && !disk.Absent(err) {
+		return output.Failed(f.log(w), "removing it", err)
 	}
 	return nil
 }
 
 // config writes the config.json that a stage begins with.
 func (f *family) config(w *work) (string, error) {
-	path := filepath.Join(f.dir, "configs", w.id+".json")
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return "", fault.Failedf("%w", err)
-	}
-	return path, format.WriteFileAtomic(path, f.p.models[w.member].config)
+	path := filepath.Join(f.dir, configsDir, w.id+".json")
+	return path, output.Write(path, f.p.models[w.member].config, output.Replace)
 }
 
 // enough refuses data that are too short for the longest training, once their tokens can be counted.
@@ -162,7 +154,7 @@ func (f *family) countTokens(ctx context.Context, w *work, key string) (*DataRow
 	if err != nil {
 		return nil, err
 	}
-	o.DryRun, o.Log, o.Out = true, "", filepath.Join(f.dir, "stages", "counted-and-never-written")
+	o.DryRun, o.Log, o.Out = true, "", filepath.Join(f.dir, stagesDir, "counted-and-never-written")
 	got, err := train.Run(ctx, *o, func(e train.Event) {
 		if e.Progress != nil {
 			f.on(Event{Train: &e})
