@@ -38,7 +38,9 @@ type block struct {
 
 	mixture bool
 	window  int
-	turn    *turns // nil without a rotary embedding
+	turn    *turns     // nil without a rotary embedding
+	keys    engine.Buf // [Cache, kv*head_dim]
+	values  engine.Buf // as keys
 	saved
 }
 

@@ -64,6 +64,7 @@ type Decoder struct {
 	logits engine.Buf // [chunk, vocab]
 	chunk  int        // rows of logits at a time
 
+	cache            cache
 	batch, seq, rows int  // of the batch that is set
 	labelled         bool // it has targets
 	ops              ops
@@ -126,7 +127,7 @@ func New(e engine.Engine, m *arch.Model, o Options) (*Decoder, error) {
 	}
 	d.take(d.mem)
 	d.ops.clip.Grads = []engine.Buf{d.mem.grads.buf}
-	return d, d.uploadTurns(o.SeqLen)
+	return d, d.uploadTurns(o.positions())
 }
 
 // shape checks the model and fixes everything but memory.
@@ -137,8 +138,11 @@ func shape(m *arch.Model, spec engine.Spec, o Options) (*Decoder, error) {
 	if !slices.Contains([]Recompute{RecomputeNone, RecomputeAttention, RecomputeBlock}, o.Recompute) {
 		return nil, fault.Usagef("recompute %q: want none, attention or block", o.Recompute)
 	}
-	if m.LearnedPos && o.SeqLen > m.MaxPos {
-		return nil, fault.Inputf("sequences of %d tokens: the model has learned %d positions", o.SeqLen, m.MaxPos)
+	if m.LearnedPos && o.positions() > m.MaxPos {
+		return nil, fault.Inputf("sequences of %d tokens: the model has learned %d positions", o.positions(), m.MaxPos)
+	}
+	if o.Cache > 0 && (o.Train || o.Batch != 1 || !spec.Cached) {
+		return nil, fault.Usagef("keys and values are kept for one sequence that is not trained on, by an engine that reads them")
 	}
 	d := &Decoder{m: m, o: o, spec: spec, scale: m.Scale()}
 	var err error

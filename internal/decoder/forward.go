@@ -7,7 +7,10 @@ import (
 // EmbedForward looks up the batch's ids, and adds the positions where they are learned.
 func (d *Decoder) EmbedForward() {
 	d.lookup()
-	d.ops.embed.Table, d.ops.embed.Pos, d.ops.embed.Y = d.embed.w, d.pos.w, d.stream(0)
+	d.ops.embed.Table, d.ops.embed.Y = d.embed.w, d.stream(0)
+	if !d.pos.w.Nil() {
+		d.ops.embed.Pos = d.pos.w.From(d.cache.past * d.m.Hidden)
+	}
 	d.e.Embed(&d.ops.embed)
 }
 
@@ -52,6 +55,9 @@ func (d *Decoder) attentionInner(b *block) {
 	}
 	a := d.attention(b)
 	d.rotateQK(b, a.Q, a.K, a.StrideQ, false)
+	if d.cache.on {
+		d.keep(b, a)
+	}
 	d.e.Attention(a)
 	if d.m.PostNorm {
 		d.forward(&b.o, b.attn, b.attnOut, engine.Buf{})

@@ -13,6 +13,20 @@ const ignored = -100
 // SetBatch takes batch rows of seq ids each, and their targets: the id that should follow, or -100 for none.
 // Targets may be nil where no loss is wanted. Ids outside the vocabulary are refused.
 func (d *Decoder) SetBatch(batch, seq int, ids, targets []int32) error {
+	if err := d.checkBatch(batch, seq, ids, targets); err != nil {
+		return err
+	}
+	if d.elastic && seq != d.tabled {
+		if err := d.uploadTurns(seq); err != nil {
+			return err
+		}
+	}
+	d.Forget()
+	d.putBatch(batch, seq, ids, targets)
+	return nil
+}
+
+func (d *Decoder) checkBatch(batch, seq int, ids, targets []int32) error {
 	switch {
 	case batch < 1 || seq < 1 || len(ids) != batch*seq:
 		return fault.Inputf("batch of %d x %d tokens has %d ids", batch, seq, len(ids))
@@ -31,11 +45,10 @@ func (d *Decoder) SetBatch(batch, seq int, ids, targets []int32) error {
 			return fault.Inputf("row %d, position %d: target %d is outside the vocabulary of %d", i/seq, i%seq, id, d.m.Vocab)
 		}
 	}
-	if d.elastic && seq != d.tabled {
-		if err := d.uploadTurns(seq); err != nil {
-			return err
-		}
-	}
+	return nil
+}
+
+func (d *Decoder) putBatch(batch, seq int, ids, targets []int32) {
 	d.batch, d.seq, d.rows, d.labelled = batch, seq, len(ids), targets != nil
 	d.e.UploadInts(d.ids, ids)
 	if d.o.Train {
@@ -44,7 +57,6 @@ func (d *Decoder) SetBatch(batch, seq int, ids, targets []int32) error {
 	if targets != nil {
 		d.e.UploadInts(d.targets, targets)
 	}
-	return nil
 }
 
 // HeadForward runs the final norm, the head and the cross-entropy over chunks of rows, and adds the losses in nats to those of the batches

@@ -13,7 +13,12 @@ type Options struct {
 	Recompute Recompute
 	// Between, where set, is called after each block of Forward and Logits; an error from it ends the pass.
 	Between func(layer int) error
+	// Cache keeps the keys and values of so many positions, for Extend; not with Train. 0: none.
+	Cache int
 }
+
+// positions is how far the tables of positions reach.
+func (o *Options) positions() int { return max(o.SeqLen, o.Cache) }
 
 // Recompute is what the backward pass of a block computes again instead of reading what the forward pass kept. It changes the memory
 // and the time that a step takes, and no bit of its result.

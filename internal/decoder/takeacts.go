@@ -29,6 +29,7 @@ func (d *Decoder) takeActivations(a *arenas) {
 	} else {
 		d.last = d.blocks[0].x
 	}
+	d.takeCache(a)
 	d.finalOut, d.loss = a.acts.take(rows*m.Hidden), a.stats.take(rows)
 	d.finalStat = d.takeStat(a)
 }

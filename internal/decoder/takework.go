@@ -10,7 +10,7 @@ func (d *Decoder) takeWork(a *arenas) {
 		d.sums = sums{loss: all.At(0, 1), norm: all.At(1, 1), factor: all.At(2, 1), evaluated: all.At(3, 1)}
 	}
 	for _, t := range []*turns{&d.turn, &d.local} {
-		t.cos, t.sin = a.workStats.take(d.o.SeqLen*t.half), a.workStats.take(d.o.SeqLen*t.half)
+		t.cos, t.sin = a.workStats.take(d.o.positions()*t.half), a.workStats.take(d.o.positions()*t.half)
 	}
 	if d.o.Train {
 		d.order = a.ints.take(rows)
@@ -38,7 +38,9 @@ func (d *Decoder) takeHead(a *arenas) {
 func (d *Decoder) takeAttentionWork(a *arenas) {
 	m, rows := d.m, d.o.Batch*d.o.SeqLen
 	if len(d.blocks) > 0 {
-		d.scores = a.workStats.take(d.spec.Scratch(d.heads(&d.blocks[0], d.o.Batch, d.o.SeqLen)))
+		h := d.heads(&d.blocks[0], d.o.Batch, d.o.SeqLen)
+		h.Past = max(0, d.o.Cache-d.o.SeqLen)
+		d.scores = a.workStats.take(d.spec.Scratch(h))
 	}
 	if !d.o.Train {
 		return

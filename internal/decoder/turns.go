@@ -10,7 +10,7 @@ import (
 
 // turns are the tables of a rotary embedding.
 type turns struct {
-	cos, sin engine.Buf // [SeqLen, half]
+	cos, sin engine.Buf // [positions, half]
 	half     int        // pairs of a head that turn
 }
 
@@ -27,7 +27,7 @@ func (d *Decoder) planTurns() error {
 		return err
 	}
 	d.turn.half = len(freq)
-	long, err := d.m.RopeInvFreqAt(d.o.SeqLen)
+	long, err := d.m.RopeInvFreqAt(d.o.positions())
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (d *Decoder) uploadTurns(seq int) error {
 
 func (d *Decoder) uploadTable(to *turns, freq []float64, factor float64) error {
 	cos, sin := make([]float64, to.cos.N), make([]float64, to.sin.N)
-	for t := range d.o.SeqLen {
+	for t := range d.o.positions() {
 		for i, f := range freq {
 			s, c := math.Sincos(float64(t) * f)
 			cos[t*len(freq)+i], sin[t*len(freq)+i] = c*factor, s*factor
@@ -92,7 +92,7 @@ func (d *Decoder) uploadTable(to *turns, freq []float64, factor float64) error {
 // rotate turns packed heads in place, or takes a gradient back through it.
 func (d *Decoder) rotate(b *block, x engine.Buf, heads, headStep, stride int, inverse bool) {
 	d.ops.rope = engine.Rope{Rows: d.rows, T: d.seq, Heads: heads, HeadDim: headStep, Dim: 2 * b.turn.half,
-		Stride: stride, X: x, Cos: b.turn.cos, Sin: b.turn.sin, Inverse: inverse}
+		Stride: stride, X: x, Cos: b.turn.cos.From(d.cache.past * b.turn.half), Sin: b.turn.sin.From(d.cache.past * b.turn.half), Inverse: inverse}
 	d.e.Rope(&d.ops.rope)
 }
 

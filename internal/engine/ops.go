@@ -62,10 +62,13 @@ type Rope struct {
 // Window is 0. LSE [B*Heads*T] keeps the log-sum-exp for the backward pass, which overwrites DQ, DK, DV
 // (strides as Q, K, V) and reads O and DO (stride StrideO). Delta [B*Heads*T] and Work [Spec.AttentionWork] are scratch. LSE, Delta and
 // Work are Stat, the others Act.
+// Forward, K and V may begin with Past rows before those of the queries, where the engine's Spec says Cached: query t is then row Past+t
+// of the Past+T keys, and B is 1.
 // Heads lie side by side; where q, k and v of each kv head follow each other instead, StepQ is the distance from the
 // query heads of one kv head to those of the next, and StepKV that from one kv head to the next. 0 means side by side.
 type Attention struct {
 	B, T, Heads, KVHeads, HeadDim      int
+	Past                               int
 	StepQ, StepKV                      int
 	Scale, Softcap                     float64
 	Window                             int

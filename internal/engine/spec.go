@@ -30,6 +30,8 @@ type Spec struct {
 	Formats
 	// HostMemory says that buffers are memory of this process.
 	HostMemory bool
+	// Cached says that Attention takes keys and values of earlier rows (Attention.Past).
+	Cached bool
 	// Logits is how many logits should exist at a time: the head's products and the losses run over that many, a few rows of the
 	// batch after the other.
 	Logits int

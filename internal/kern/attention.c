@@ -11,10 +11,10 @@ long kern_attn_work(long t, long hd)
 	return 2 * hdp * tp + 3 * t * hdp + 2 * ATTN_BQ * ATTN_BU + 3 * ATTN_BQ * hdp + 64;
 }
 
-void kern_attn(int isa, long t, long hd, float scale, float cap, long window, const float *q, long sq, const float *k,
+void kern_attn(int isa, long past, long t, long hd, float scale, float cap, long window, const float *q, long sq, const float *k,
 	long sk, const float *v, long sv, float *o, long so, float *lse, float *work)
 {
-	PICK(isa, attn)(t, hd, scale, cap, window, q, sq, k, sk, v, sv, o, so, lse, work);
+	PICK(isa, attn)(past, t, hd, scale, cap, window, q, sq, k, sk, v, sv, o, so, lse, work);
 }
 
 void kern_attn_grad(int isa, long t, long hd, long group, float scale, float cap, long window, const float *q, long sq,

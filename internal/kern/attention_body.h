@@ -83,16 +83,17 @@ INL void FN(soften)(float *s, long lo, long hi, float scale, float cap, float *m
 	*sum += FN(hsum)(z);
 }
 
-static void FN(attn)(long t, long hd, float scale, float cap, long window, const float *q, long sq, const float *k, long sk,
+// Query i is row past+i of the sequence, which has past+t keys.
+static void FN(attn)(long past, long t, long hd, float scale, float cap, long window, const float *q, long sq, const float *k, long sk,
 	const float *v, long sv, float *o, long so, float *lse, float *work)
 {
-	long tp = UP(t), hdp = UP(hd);
-	float *kt = work, *vp = kt + hd * tp, *s = vp + t * hdp, *acc = s + BQ * ATTN_BU;
-	FN(turn)(kt, tp, k, sk, t, hd);
-	FN(pad)(vp, hdp, v, sv, t, hd);
+	long keys = past + t, tp = UP(keys), hdp = UP(hd);
+	float *kt = work, *vp = kt + hd * tp, *s = vp + keys * hdp, *acc = s + BQ * ATTN_BU;
+	FN(turn)(kt, tp, k, sk, keys, hd);
+	FN(pad)(vp, hdp, v, sv, keys, hd);
 	for (long q0 = 0; q0 < t; q0 += BQ) {
-		long rows = t - q0 < BQ ? t - q0 : BQ, end = q0 + rows;
-		long start = window > 0 && q0 - window + 1 > 0 ? (q0 - window + 1) / VW * VW : 0;
+		long rows = t - q0 < BQ ? t - q0 : BQ, p0 = past + q0, end = p0 + rows;
+		long start = window > 0 && p0 - window + 1 > 0 ? (p0 - window + 1) / VW * VW : 0;
 		float max[BQ], sum[BQ];
 		for (long i = 0; i < rows; i++) max[i] = -INFINITY, sum[i] = 0;
 		memset(acc, 0, rows * hdp * sizeof *acc);
@@ -101,7 +102,7 @@ static void FN(attn)(long t, long hd, float scale, float cap, long window, const
 			FN(mm)(rows, UP(nu), hd, q + q0 * sq, sq, 1, kt + u0, tp, s, ATTN_BU, 0);
 			for (long i = 0; i < rows; i++) {
 				long lo, hi;
-				FN(seen)(q0 + i, window, u0, nu, &lo, &hi);
+				FN(seen)(p0 + i, window, u0, nu, &lo, &hi);
 				if (lo < hi) FN(soften)(s + i * ATTN_BU, lo, hi, scale, cap, max + i, sum + i, acc + i * hdp, hdp);
 				FN(clear_outside)(s + i * ATTN_BU, lo, hi, nu);
 			}

@@ -103,6 +103,32 @@ func TestAttentionTwinByDifferences(t *testing.T) {
 	}
 }
 
+// TestAttentionOverEarlierKeys: queries after Past keys give the last rows of the whole sequence's attention.
+func TestAttentionOverEarlierKeys(t *testing.T) {
+	onPaths(t, func(t *testing.T, k Kernels) {
+		r := rand.New(rand.NewPCG(12, 12))
+		for _, c := range attnCases {
+			c.Group = 1
+			whole := filled(r, c)
+			work := make([]float32, k.AttnWork(whole.T, whole.HeadDim))
+			twins{}.Attention(&whole, make([]float32, 2*whole.T))
+			for _, past := range []int{0, 1, c.T / 3, c.T - 1} {
+				past = min(past, c.T-1)
+				part := whole
+				part.Past, part.T, part.Q = past, c.T-past, whole.Q[past*whole.StrideQ:]
+				part.O, part.LSE = make([]float32, part.T*part.StrideO), make([]float32, part.T)
+				k.Attention(&part, work)
+				what := fmt.Sprintf("t %d d %d window %d cap %g past %d: ", c.T, c.HeadDim, c.Window, c.Softcap, past)
+				for i := range part.T {
+					at := i * part.StrideO
+					same(t, what+"o", part.O[at:][:c.HeadDim], whole.O[past*whole.StrideO+at:][:c.HeadDim], 5e-6)
+				}
+				same(t, what+"lse", part.LSE, whole.LSE[past:], 5e-6)
+			}
+		}
+	})
+}
+
 func TestAttentionKeepsNaN(t *testing.T) {
 	onPaths(t, func(t *testing.T, k Kernels) {
 		a := filled(rand.New(rand.NewPCG(11, 11)), Attn{T: 40, HeadDim: 8, Group: 1})

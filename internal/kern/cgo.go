@@ -123,8 +123,8 @@ func (k simd) Gemm(g *Gemm, m0, m1, n0, n1 int, work []float32) {
 
 func (k simd) Attention(a *Attn, work []float32) {
 	checkAttn(a, false)
-	_ = work[:k.AttnWork(a.T, a.HeadDim)]
-	C.kern_attn(k.isa, C.long(a.T), C.long(a.HeadDim), C.float(a.Scale), C.float(a.Softcap), C.long(a.Window), fp(a.Q), C.long(a.StrideQ),
+	_ = work[:k.AttnWork(a.Past+a.T, a.HeadDim)]
+	C.kern_attn(k.isa, C.long(a.Past), C.long(a.T), C.long(a.HeadDim), C.float(a.Scale), C.float(a.Softcap), C.long(a.Window), fp(a.Q), C.long(a.StrideQ),
 		fp(a.K), C.long(a.StrideK), fp(a.V), C.long(a.StrideV), fp(a.O), C.long(a.StrideO), fp(a.LSE), fp(work))
 }
 

@@ -36,11 +36,14 @@ func checkGemm(g *Gemm, m0, m1, n0, n1 int) {
 func checkAttn(a *Attn, grad bool) {
 	wide := max(a.Group, 1) * a.HeadDim
 	span("Q", a.Q, a.T, wide, a.StrideQ)
-	span("K", a.K, a.T, a.HeadDim, a.StrideK)
-	span("V", a.V, a.T, a.HeadDim, a.StrideV)
+	span("K", a.K, a.Past+a.T, a.HeadDim, a.StrideK)
+	span("V", a.V, a.Past+a.T, a.HeadDim, a.StrideV)
 	span("O", a.O, a.T, wide, a.StrideO)
 	if !grad {
 		return
+	}
+	if a.Past != 0 {
+		panic("kern: attention over earlier keys has no gradient")
 	}
 	span("dQ", a.DQ, a.T, wide, a.StrideQ)
 	span("dK", a.DK, a.T, a.HeadDim, a.StrideK)

@@ -78,9 +78,10 @@ type Gemm struct {
 
 // Attn describes attention of one query head (forward), or of Group query heads on one key-value head (backward), over one
 // sequence of T rows. Q, O and their gradients start at the first of these heads; rows lie Stride apart. Window 0
-// means all earlier rows; Softcap 0 none.
+// means all earlier rows; Softcap 0 none. Forward, K and V may have Past rows more, before those of the queries.
 type Attn struct {
 	T, HeadDim, Group                  int
+	Past                               int
 	Scale, Softcap                     float32
 	Window                             int
 	Q, K, V, O                         []float32

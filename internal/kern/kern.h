@@ -24,8 +24,8 @@ void kern_gemm(int isa, int mode, int ta, int tb, long m0, long m1, long n0, lon
 
 // attention.c
 long kern_attn_work(long t, long hd);
-void kern_attn(int isa, long t, long hd, float scale, float cap, long window, const float *q, long sq, const float *k,
-	long sk, const float *v, long sv, float *o, long so, float *lse, float *work);
+void kern_attn(int isa, long past, long t, long hd, float scale, float cap, long window, const float *q, long sq,
+	const float *k, long sk, const float *v, long sv, float *o, long so, float *lse, float *work);
 void kern_attn_grad(int isa, long t, long hd, long group, float scale, float cap, long window, const float *q, long sq,
 	const float *k, long sk, const float *v, long sv, const float *o, const float *dout, long so, const float *lse, float *dq,
 	float *dk, float *dv, float *delta, float *work);

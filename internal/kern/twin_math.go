@@ -76,15 +76,16 @@ func (twins) Attention(a *Attn, work []float32) {
 	checkAttn(a, false)
 	for t := range a.T {
 		q := a.Q[t*a.StrideQ:][:a.HeadDim]
-		lo, top := a.first(t), math.Inf(-1)
-		s := work[:t+1]
-		for u := lo; u <= t; u++ {
+		at := a.Past + t
+		lo, top := a.first(at), math.Inf(-1)
+		s := work[:at+1]
+		for u := lo; u <= at; u++ {
 			z := capped(dot(q, a.K[u*a.StrideK:][:a.HeadDim])*float64(a.Scale), float64(a.Softcap))
 			s[u] = float32(z)
 			top = math.Max(top, float64(s[u]))
 		}
 		var sum float64
-		for u := lo; u <= t; u++ {
+		for u := lo; u <= at; u++ {
 			e := math.Exp(float64(s[u]) - top)
 			s[u] = float32(e)
 			sum += e
@@ -92,7 +93,7 @@ func (twins) Attention(a *Attn, work []float32) {
 		o := a.O[t*a.StrideO:][:a.HeadDim]
 		for d := range o {
 			var y float64
-			for u := lo; u <= t; u++ {
+			for u := lo; u <= at; u++ {
 				y += float64(s[u]) * float64(a.V[u*a.StrideV+d])
 			}
 			o[d] = float32(y / sum)

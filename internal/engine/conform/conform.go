@@ -68,7 +68,11 @@ type Reporter interface {
 // differences too.
 func All(spec engine.Spec, short bool) []Check {
 	var out []Check
-	for _, c := range checks(short) {
+	all := checks(short)
+	if spec.Cached {
+		all = append(all, cachedAttentions()...)
+	}
+	for _, c := range all {
 		out = append(out, Check{c.name, c.against})
 	}
 	alone := func(name string, f func(Reporter, engine.Engine)) {

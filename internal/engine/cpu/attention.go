@@ -27,8 +27,11 @@ func (e *Engine) attend(o *engine.Attention, grad bool) {
 	if o.Heads%o.KVHeads != 0 {
 		panic("cpu: query heads are not a multiple of key-value heads")
 	}
+	if o.Past > 0 && o.B != 1 {
+		panic("cpu: earlier keys belong to one sequence")
+	}
 	for i := range e.attnWork {
-		if !e.scratch(&e.attnWork[i], e.k.AttnWork(o.T, o.HeadDim)) {
+		if !e.scratch(&e.attnWork[i], e.k.AttnWork(o.Past+o.T, o.HeadDim)) {
 			return
 		}
 	}
@@ -38,7 +41,7 @@ func (e *Engine) attend(o *engine.Attention, grad bool) {
 		a.args = make([]kern.Attn, e.pool.n)
 	}
 	a.next.Store(0)
-	e.run(a, o.B*o.Heads*o.T*o.T)
+	e.run(a, o.B*o.Heads*o.T*(o.Past+o.T))
 }
 
 func (a *attention) part(i, _ int) {
@@ -71,8 +74,8 @@ func (a *attention) common(k *kern.Attn, b, q, kv, group int) {
 	o := &a.o
 	d := o.HeadDim
 	qAt, kvAt := o.QueryAt(q), o.KeyAt(kv)
-	*k = kern.Attn{T: o.T, HeadDim: d, Group: group, Scale: float32(o.Scale), Softcap: float32(o.Softcap), Window: o.Window,
-		Q: at(o.Q, b, o.T, o.StrideQ, qAt, group*d), K: at(o.K, b, o.T, o.StrideK, kvAt, d), V: at(o.V, b, o.T, o.StrideV, kvAt, d),
+	*k = kern.Attn{Past: o.Past, T: o.T, HeadDim: d, Group: group, Scale: float32(o.Scale), Softcap: float32(o.Softcap), Window: o.Window,
+		Q: at(o.Q, b, o.T, o.StrideQ, qAt, group*d), K: at(o.K, b, o.Past+o.T, o.StrideK, kvAt, d), V: at(o.V, b, o.Past+o.T, o.StrideV, kvAt, d),
 		O:       at(o.O, b, o.T, o.StrideO, q*d, group*d),
 		StrideQ: o.StrideQ, StrideK: o.StrideK, StrideV: o.StrideV, StrideO: o.StrideO}
 	if !o.LSE.Nil() {

@@ -24,7 +24,7 @@ const logitElems = 16 << 20
 // spec is float32 memory in both precisions: bfloat16 is what products round their inputs to.
 func spec(p engine.Precision) engine.Spec {
 	f := engine.Formats{Master: engine.F32, Weight: engine.F32, Act: engine.F32, Stat: engine.F32}
-	return engine.Spec{Precision: p, Formats: f, HostMemory: true, Logits: logitElems}
+	return engine.Spec{Precision: p, Formats: f, HostMemory: true, Cached: true, Logits: logitElems}
 }
 
 // score is 0 where only the plain Go twins exist: they gain nothing over the reference engine. Asking for kernels that are not here

@@ -86,8 +86,11 @@ func axpy(y []float64, a float64, x []float64) {
 // Attention computes O and, where LSE is given, the log-sum-exp of each row's scores at (b*Heads+h)*T+t.
 func (e *Engine) Attention(o *engine.Attention) {
 	h := newHeads(o)
+	if o.Past > 0 && o.B != 1 {
+		panic("engine ref: earlier keys belong to one sequence")
+	}
 	e.rows(o.B*o.Heads*o.T, func(lo, hi int) {
-		p := make([]float64, o.T)
+		p := make([]float64, o.Past+o.T)
 		for i := lo; i < hi; i++ {
 			t, head, row0 := i%o.T, i/o.T%o.Heads, i/(o.T*o.Heads)*o.T
 			h.forward(i, row0, t, head, p)
@@ -98,6 +101,7 @@ func (e *Engine) Attention(o *engine.Attention) {
 func (h *heads) forward(i, row0, t, head int, p []float64) {
 	kv := head / (h.Heads / h.KVHeads)
 	q, out := h.query(h.q, row0+t, head), h.at(h.o, row0+t, h.StrideO, head)
+	t += h.Past
 	from, top := h.first(t), math.Inf(-1)
 	for u := from; u <= t; u++ {
 		p[u] = h.score(q, h.key(h.k, row0+u, h.StrideK, kv))
@@ -120,6 +124,9 @@ func (h *heads) forward(i, row0, t, head int, p []float64) {
 // AttentionGrad overwrites DQ, DK and DV. The query heads of one kv head run one after the other, since they add to the
 // same DK and DV.
 func (e *Engine) AttentionGrad(o *engine.Attention) {
+	if o.Past != 0 {
+		panic("engine ref: attention over earlier keys has no gradient")
+	}
 	h := newHeads(o)
 	dq, dk, dv := f64(o.DQ), f64(o.DK), f64(o.DV)
 	group := o.Heads / o.KVHeads
