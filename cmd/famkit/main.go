@@ -26,6 +26,7 @@ var commands = []func(*ui) *cli.Command{
 	verifyCommand,
 	trainCommand,
 	familyCommand,
+	generateCommand,
 	tokenizerCommand,
 	logitsCommand,
 	versionCommand,

@@ -14,7 +14,8 @@ var commandSynonyms = map[string]string{
 	"info": "inspect", "show": "inspect", "ls": "inspect", "dump": "inspect", "view": "inspect", "stat": "inspect",
 	"cast": "convert", "quantize": "convert", "export": "convert", "copy": "convert", "shard": "convert",
 	"finetune": "train", "fine-tune": "train", "pretrain": "train", "fit": "train", "resume": "train",
-	"tokenize": "tokenizer", "encode": "tokenizer encode", "decode": "tokenizer decode", "run": "logits",
+	"tokenize": "tokenizer", "encode": "tokenizer encode", "decode": "tokenizer decode", "run": "generate",
+	"chat": "generate", "complete": "generate", "sample": "generate",
 	"forward": "logits", "man": "help", "usage": "help", "topics": "help",
 }
 

@@ -50,6 +50,7 @@ var mayImport = map[string][]string{
 	"internal/infer":  {"internal/tensor", "internal/arch", "internal/rowsum", "internal/proof"},
 	"internal/verify": {"internal/disk", "internal/infile", "internal/draw", "internal/tensor", "format", "internal/arch", "internal/growth", "expand", "internal/engine", "internal/decoder",
 		"internal/rowsum", "internal/proof", "internal/infer", "internal/units"},
+	"internal/generate": {"internal/draw", "internal/tensor", "internal/units", "internal/arch", "internal/engine", "internal/decoder"},
 	"train": {"internal/disk", "internal/output", "internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine", "internal/tokenizer", "internal/decoder",
 		"internal/corpus", "internal/draw", "internal/growth", "internal/infile", "internal/trainstate", "internal/units"},
 
@@ -57,7 +58,7 @@ var mayImport = map[string][]string{
 
 	// job does what commands do; whoever runs several of them in one process imports it.
 	"internal/job": {"internal/disk", "internal/infile", "internal/output", "internal/mem", "internal/tensor", "internal/units", "format", "internal/arch", "convert", "internal/growth", "expand",
-		"internal/engine", "internal/decoder", "internal/tokenizer", "internal/proof", "internal/verify", "internal/corpus", "internal/trainstate", "train"},
+		"internal/engine", "internal/decoder", "internal/generate", "internal/tokenizer", "internal/proof", "internal/verify", "internal/corpus", "internal/trainstate", "train"},
 
 	// family runs jobs and trainings, one after the other.
 	"internal/family": {"internal/disk", "internal/output", "internal/mem", "internal/tensor", "internal/units", "internal/infile", "internal/strictjson", "format", "internal/arch",

@@ -1,7 +1,8 @@
 """Write what the real transformers library generates: fixtures/oracle/generated.json.
 
 For each oracle model, greedy continuations of its recorded ids with the library's key-value cache, in float64; and for one row
-of logits, the probabilities that the library's temperature, top-k and top-p leave, in their order in generate().
+of logits, what the library's repetition penalty makes of it, and the probabilities that its temperature, top-k and top-p leave, in
+their order in generate().
 """
 
 import json
@@ -10,7 +11,8 @@ import sys
 
 import torch
 from transformers import AutoModelForCausalLM
-from transformers.generation.logits_process import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+from transformers.generation.logits_process import (
+    RepetitionPenaltyLogitsProcessor, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper)
 
 from safetensors.torch import load_file
 
@@ -24,7 +26,7 @@ def greedy(folder):
     runs = []
     for prompt in (ids[0, :5], ids[1, :13]):
         out = model.generate(prompt[None].long(), attention_mask=torch.ones(1, len(prompt), dtype=torch.long), do_sample=False,
-                             max_new_tokens=TOKENS, eos_token_id=-1, pad_token_id=0, use_cache=True, output_scores=True,
+                             max_new_tokens=TOKENS, eos_token_id=None, pad_token_id=0, use_cache=True, output_scores=True,
                              return_dict_in_generate=True)
         best = [torch.topk(s[0], 2).values for s in out.scores]
         runs.append({"prompt": prompt.tolist(), "ids": out.sequences[0, len(prompt):].tolist(),
@@ -47,7 +49,9 @@ def warped():
         if p < 1:
             x = TopPLogitsWarper(p)(None, x)
         cases.append({"temperature": temperature, "top_k": k, "top_p": p, "probabilities": torch.softmax(x[0], -1).tolist()})
-    return {"logits": logits.tolist(), "cases": cases}
+    before = torch.tensor([[3, 5, 5, 11]])
+    penalised = RepetitionPenaltyLogitsProcessor(1.3)(before, logits[None].clone())[0].tolist()
+    return {"before": before[0].tolist(), "penalty": 1.3, "penalised": penalised, "logits": logits.tolist(), "cases": cases}
 
 
 def main():
