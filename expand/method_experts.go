@@ -6,7 +6,7 @@ import (
 )
 
 // expertCopies copies whole experts; k copies of each, of which k times as many are used, keep the function.
-var expertCopies = method{"experts", "experts: k copies of each, top_k times k; exact", []arch.Axis{arch.Experts}, true,
+var expertCopies = method{"experts", "experts: each is copied k times, and a token uses k times as many; exact", []arch.Axis{arch.Experts}, true,
 	func(b *builder, a arch.Axis) error {
 		from, to := b.sizes(a)
 		if from == 0 {

@@ -6,7 +6,7 @@ import (
 )
 
 // halved shares what a block adds among itself and its copies.
-var halved = method{"halve", "layers: copies of blocks, what they add divided among them; inexact", []arch.Axis{arch.Layers}, false,
+var halved = method{"halve", "layers: each is copied, and both add half; inexact", []arch.Axis{arch.Layers}, false,
 	func(b *builder, a arch.Axis) error {
 		from, to := b.sizes(a)
 		layers, err := growLayers(from, to, Interleave)

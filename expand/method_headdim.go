@@ -3,7 +3,7 @@ package expand
 import "famkit/internal/arch"
 
 // headDim makes heads wider: rotary pairs keep their frequency, new rows of k are zero, of q and v random.
-var headDim = method{"head-dim", "head_dim: rotary pairs keep their frequency, new rows of k and columns of o_proj are zero; exact", []arch.Axis{arch.HeadDim}, false,
+var headDim = method{"head-dim", "head_dim: new elements of q and v are random, those of k and what reads them zero; exact", []arch.Axis{arch.HeadDim}, false,
 	func(b *builder, a arch.Axis) error {
 		from, to := b.sizes(a)
 		child := *b.m

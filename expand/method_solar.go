@@ -8,7 +8,7 @@ import (
 
 // solar joins two copies of the stack, the first without its last blocks, the second without its first (depth up-scaling
 // of SOLAR).
-var solar = method{"solar", "layers: the stack without its last blocks, then without its first (SOLAR); inexact", []arch.Axis{arch.Layers}, false,
+var solar = method{"solar", "layers: the stack without its last layers, followed by the stack without its first (SOLAR); inexact", []arch.Axis{arch.Layers}, false,
 	func(b *builder, a arch.Axis) error {
 		from, to := b.sizes(a)
 		if to > 2*from {

@@ -18,7 +18,7 @@ var stacked = method{"stack", "layers: the whole stack again and again (StackBER
 	}}
 
 // interpolated repeats each block in its place.
-var interpolated = method{"interpolate", "layers: each block again right after itself; inexact", []arch.Axis{arch.Layers}, false,
+var interpolated = method{"interpolate", "layers: each layer again right after itself; inexact", []arch.Axis{arch.Layers}, false,
 	func(b *builder, a arch.Axis) error {
 		b.p.Layers = interpolate(b.sizes(a))
 		b.inexact("blocks are repeated as they are")

@@ -158,6 +158,7 @@ type progress struct {
 	u      *ui
 	mu     sync.Mutex
 	bar    *progressbar.ProgressBar
+	line   *statusLine // in place of a bar, where the terminal is too narrow for one
 	label  string
 	of     string // what the total is, to show
 	total  int64
@@ -165,6 +166,9 @@ type progress struct {
 	next   time.Time
 	silent bool
 }
+
+// narrow is the width below which a bar with its numbers would wrap, and leave copies of itself behind.
+const narrow = 70
 
 // progressBytes starts a display for a job of total bytes.
 func (u *ui) progressBytes(label string, total int64) *progress {
@@ -177,7 +181,9 @@ func (u *ui) progressOf(label string, total int64, bytes bool) *progress {
 	if bytes {
 		p.of = " of " + units.Bytes(total)
 	}
-	if !p.silent && u.terminal() {
+	if line := u.statusLine(); line != nil && line.width() < narrow {
+		p.line = line
+	} else if line != nil {
 		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(u.err), progressbar.OptionSetDescription(label),
 			progressbar.OptionShowBytes(bytes), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
 			progressbar.OptionFullWidth())
@@ -196,6 +202,8 @@ func (p *progress) set(done int64) {
 	switch {
 	case p.bar != nil:
 		_ = p.bar.Set64(done)
+	case p.line != nil:
+		p.line.draw([]part{{p.label, 1}, {fmt.Sprintf("%d%%", 100*done/max(p.total, 1)), 0}})
 	case p.total > 0 && time.Now().After(p.next):
 		p.next = time.Now().Add(10 * time.Second)
 		_, _ = fmt.Fprintf(p.u.err, "famkit: %s %d%%%s\n", p.label, 100*done/p.total, p.of)
@@ -209,4 +217,5 @@ func (p *progress) finish() {
 	if p.bar != nil {
 		_ = p.bar.Finish()
 	}
+	p.line.clear()
 }

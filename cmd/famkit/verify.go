@@ -99,7 +99,7 @@ func recheckProof(u *ui, c *cli.Context) error {
 // verdict shows the report; models that are not equal are an error of their own kind, and so is an answer that could not
 // be found.
 func (u *ui) verdict(r *verify.Report) error {
-	if err := u.answer(r, func(w io.Writer) { printReport(w, r) }); err != nil {
+	if err := u.answer(r, func(w io.Writer) { printReport(w, u.colours(u.out), r) }); err != nil {
 		return err
 	}
 	switch {

@@ -9,16 +9,16 @@ import (
 // shownFindings bounds what text shows of one check; --json has all.
 const shownFindings = 20
 
-func printReport(w io.Writer, r *verify.Report) {
+func printReport(w io.Writer, paint colours, r *verify.Report) {
 	for _, c := range r.Checks {
-		mark := "ok"
+		mark := paint.of(good, "ok     ")
 		switch {
 		case c.Unsure != "":
-			mark = "UNSURE"
+			mark = paint.of(unsure, "UNSURE ")
 		case !c.Passed:
-			mark = "FAILED"
+			mark = paint.of(bad, "FAILED ")
 		}
-		say(w, "%-7s %s: %s\n", mark, c.Name, c.Summary)
+		say(w, mark+" %s: %s\n", c.Name, c.Summary)
 		for i, f := range c.Findings {
 			if i == shownFindings {
 				say(w, "        ... and %d more\n", len(c.Findings)-i)
@@ -37,18 +37,18 @@ func printReport(w io.Writer, r *verify.Report) {
 	for _, why := range r.Inexact {
 		say(w, "inexact on purpose: %s\n", why)
 	}
-	verdict := "not equal"
+	verdict, colour := "not equal", bad
 	switch {
 	case r.Equal && r.Proof != nil:
-		verdict = "equal, " + string(r.Proof.Verdict)
+		verdict, colour = "equal, "+string(r.Proof.Verdict), good
 	case r.Equal:
-		verdict = "equal as far as measured"
+		verdict, colour = "equal as far as measured", good
 	case r.Unsure != "":
-		verdict = "cannot be told"
+		verdict, colour = "cannot be told", unsure
 	case r.Allowed:
-		verdict = "not equal, as the plan says"
+		verdict, colour = "not equal, as the plan says", unsure
 	}
-	say(w, "%s and %s: %s\n", r.Parent, r.Child, verdict)
+	say(w, "%s and %s: "+paint.of(colour, verdict)+"\n", r.Parent, r.Child)
 }
 
 // printLayers says where the residual streams part.
