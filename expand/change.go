@@ -105,7 +105,7 @@ func (c Change) Of(what string, n int) (int, error) {
 	}
 	if to < n {
 		err := fault.Inputf("%v: %s is %d and a growth cannot shrink it to %d", asked, what, n, to)
-		if c.size > 0 && c.size <= 16 { // 2 for 2x
+		if c.size > 1 && c.size <= 16 { // 2 for 2x
 			return 0, fault.Hint(err, "%v multiplies it, %v adds to it", fault.Arg(what, itoa(c.size)+"x"),
 				fault.Arg(what, "+"+itoa(c.size)))
 		}

@@ -199,9 +199,9 @@ func TestRefusals(t *testing.T) {
 		want  string
 		hint  string
 	}{
-		{"llama", Request{Hidden: change(t, "+1")}, "hidden size 13 is not a multiple of 6 heads", "--hidden 18"},
-		{"llama", Request{Heads: change(t, "+1")}, "7 query heads do not form whole groups over 2 kv heads", "--heads 6 or --heads 8"},
-		{"llama", Request{KV: change(t, "3"), Heads: change(t, "6")}, "are groups of 2; the parent's are 3", "--heads 9 keeps the groups"},
+		{"llama", Request{Hidden: change(t, "+1")}, "hidden size 13 is not a multiple of 6 heads", "hidden 18"},
+		{"llama", Request{Heads: change(t, "+1")}, "7 query heads do not form whole groups over 2 kv heads", "heads 6 or heads 8"},
+		{"llama", Request{KV: change(t, "3"), Heads: change(t, "6")}, "are groups of 2; the parent's are 3", "heads 9 keeps the groups"},
 		{"llama", Request{Depth: change(t, "1")}, "a growth cannot shrink it to 1", ""},
 		{"qwen2", Request{Depth: change(t, "2")}, "nothing to grow", "famkit help axes"},
 	} {
