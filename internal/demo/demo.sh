@@ -20,7 +20,7 @@ say bin/famkit expand "$model" "$out/grown" --depth 2x --width 2x
 say bin/famkit verify "$model" "$out/grown"
 
 # The parent goes on with the same batches, as what to compare with.
-common=(--data "$text" --ext '.go,!_test.go' --eval-fraction 0.01 --eval-every 20 --steps "$steps" --batch 8 --seq 128
+common=(--data "$text" --ext '.go,!_test.go' --eval-fraction 0.01 --eval-every 10 --steps "$steps" --batch 8 --seq 128
   --lr 1e-3 --schedule wsd --decay-fraction 0.7 --warmup 5 --seed 1)
 say bin/famkit train "$out/grown" "$out/trained" "${common[@]}" --log "$out/grown.jsonl"
 say bin/famkit train "$model" "$out/parent" "${common[@]}" --log "$out/parent.jsonl"

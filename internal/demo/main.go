@@ -51,19 +51,28 @@ func run(parentLog, grownLog, dir string, out io.Writer) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	c := &report.Chart{Title: "Loss of a grown model and of its parent", XLabel: "training step", YLabel: "loss on held-out rows, nats per token",
+	c := &report.Chart{Title: "A grown model and its parent, trained on", XLabel: "training step",
+		YLabel: "loss on held-out rows, nats per token",
 		Series: []report.Series{
-			{Name: "grown, trained on", Points: ge, Dots: true},
-			{Name: "parent, trained on with the same batches", Points: pe, Dots: true},
-			{Name: "grown, loss of each batch", Points: report.Losses(grown, "step"), Faint: true},
-			{Name: "the parent as it was", Points: []report.Point{{X: 0, Y: pe[0].Y}, {X: pe[len(pe)-1].X, Y: pe[0].Y}}, Dashed: true},
+			{Name: "grown (6.5 times the parameters)", Points: ge, Dots: true},
+			{Name: "parent, the same batches", Points: pe, Dots: true},
+			{Name: "parent as it was", Points: []report.Point{{X: 0, Y: pe[0].Y}, {X: pe[len(pe)-1].X, Y: pe[0].Y}}, Dashed: true},
+			{Name: "grown, each batch of training", Points: report.Losses(grown, "step"), Faint: true},
 		}}
 	if err := draw(c, table, dir); err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintf(out, "\nchart: %s and %s\n", filepath.Join(dir, "loss.svg"), filepath.Join(dir, "loss.html"))
-	return judge(pe, ge, out)
+	if err := judge(pe, ge, out); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "\nnext: %s\n", next)
+	return err
 }
+
+// next says what to do after the demonstration.
+const next = "docs/tutorial.md does the same by hand in fifteen minutes, docs/which-growth.md says what to grow and when, and " +
+	"famkit expand YOUR_MODEL --params 2x -n shows the plan for a model of yours."
 
 func lossTable(parent, grown []report.Point) [][]string {
 	table := [][]string{{"step", "parent", "grown"}}
@@ -91,7 +100,7 @@ func draw(c *report.Chart, table [][]string, dir string) error {
 	if err := c.SVG(&svg); err != nil {
 		return err
 	}
-	if err := c.HTML(&page, table); err != nil {
+	if err := c.HTML(&page, table, next); err != nil {
 		return err
 	}
 	return output.WriteAll(dir, map[string][]byte{"loss.svg": svg.Bytes(), "loss.html": page.Bytes()}, true)

@@ -38,8 +38,8 @@ func TestSVGIsWellFormed(t *testing.T) {
 			count[e.Name.Local]++
 		}
 	}
-	if count["path"] != 3 || count["circle"] != 2 {
-		t.Errorf("%d paths and %d circles, want 3 (axes and two lines) and 2", count["path"], count["circle"])
+	if count["path"] != 5 || count["circle"] != 2 {
+		t.Errorf("%d paths and %d circles, want 5 (axes, two lines, two of the key) and 2", count["path"], count["circle"])
 	}
 	// A lower loss is drawn lower: the first point of the falling line above its last.
 	f := chart().frame()
@@ -54,12 +54,20 @@ func TestEmptyChart(t *testing.T) {
 	}
 }
 
+// TestFaintLiesBehind: noise is drawn first, so that it hides nothing.
+func TestFaintLiesBehind(t *testing.T) {
+	c := &Chart{Series: []Series{{Name: "a"}, {Name: "noise", Faint: true}, {Name: "b"}}}
+	if got, want := c.order(), []int{1, 0, 2}; !reflect.DeepEqual(got, want) {
+		t.Errorf("order %v, want %v", got, want)
+	}
+}
+
 func TestHTMLHasTheTable(t *testing.T) {
 	var b strings.Builder
-	if err := chart().HTML(&b, [][]string{{"step", "loss"}, {"0", "<3>"}}); err != nil {
+	if err := chart().HTML(&b, [][]string{{"step", "loss"}, {"0", "<3>"}}, "what next?"); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"<th>step</th>", "<td>&lt;3&gt;</td>", "<svg "} {
+	for _, want := range []string{"<th>step</th>", "<td>&lt;3&gt;</td>", "<svg ", "<p>what next?</p>"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("page lacks %q", want)
 		}
