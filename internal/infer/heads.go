@@ -15,6 +15,8 @@ type layerFinder struct {
 	w     *rowsum.Worker
 	layer int
 	own   own
+	// columns are what the child's columns over the stream are divided by, nil for 1; see rewritten.go.
+	columns []float64
 }
 
 func (f *layerFinder) find() error {
@@ -128,7 +130,7 @@ func (f *layerFinder) rows(ck *arch.Checkpoint, layer int, r rowsOfRole) ([][]fl
 			if r.hi > 0 {
 				at = at[r.lo:r.hi]
 			}
-			return f.folded(b, i, at, f.sample(ck))
+			return f.folded(b, i, at, f.heard(ck))
 		}
 	}
 	return nil, nil
@@ -160,6 +162,17 @@ func (f *finder) sample(ck *arch.Checkpoint) []sampled {
 		}
 	}
 	return out
+}
+
+// heard is a sample as a layer's tensors read it.
+func (f *layerFinder) heard(ck *arch.Checkpoint) []sampled {
+	list := f.sample(ck)
+	if ck == f.child && f.columns != nil {
+		for i := range list {
+			list[i].k /= f.columns[list[i].at]
+		}
+	}
+	return list
 }
 
 // folded reads rows, or columns, of a tensor and sums them over the copies of what is sampled.

@@ -30,7 +30,7 @@ func (f *finder) inner(ctx context.Context) error {
 			continue
 		}
 		found[i] = own{}
-		jobs = append(jobs, func(w *rowsum.Worker) error { return (&layerFinder{f, w, i, found[i]}).find() })
+		jobs = append(jobs, func(w *rowsum.Worker) error { return (&layerFinder{finder: f, w: w, layer: i, own: found[i]}).find() })
 	}
 	if err := each(ctx, jobs); err != nil {
 		return err

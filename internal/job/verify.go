@@ -75,16 +75,13 @@ func verifyModels(ctx context.Context, o VerifyOptions, on Observer) (*verify.Re
 	}
 	defer func() { _ = parent.Close() }()
 	how := verify.Options{Seed: o.Seed, Tokens: o.Tokens, Precisions: o.Precisions, Threads: o.Threads,
-		Available: mem.Available(), ProofOnly: o.ProofOnly, AllowInexact: o.AllowInexact, Digests: o.WriteProof != "",
+		Available: mem.Available(), ProofOnly: o.ProofOnly, Infer: o.Infer, AllowInexact: o.AllowInexact, Digests: o.WriteProof != "",
 		MaxULP: o.MaxULP, Version: o.Version, On: on.verification()}
 	var plan *growth.Plan
-	if o.Infer {
-		how.Claim, err = verify.Infer(ctx, parent, child)
-	} else {
-		plan, err = lineage.Claim(o.Parent, parent, &how)
-	}
-	if err != nil {
-		return nil, err
+	if !o.Infer {
+		if plan, err = lineage.Claim(o.Parent, parent, &how); err != nil {
+			return nil, err
+		}
 	}
 	if how.IDs, err = o.ids(parent); err != nil {
 		return nil, err

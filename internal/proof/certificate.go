@@ -31,13 +31,15 @@ type claimText struct {
 	Inside  map[int]map[arch.Axis]mapText `json:"inside,omitempty"`
 	Shards  int                           `json:"shards,omitempty"`
 	Rounded []Step                        `json:"rounded,omitempty"`
+
+	Rewritten *rewritingText `json:"rewritten,omitempty"`
 }
 
 func (m Map) text() mapText { return mapText{runs.Indices(m.Src), runs.Scales(m.Scale)} }
 
 // MarshalJSON writes the claim with its lists as runs; see package runs.
 func (c *Claim) MarshalJSON() ([]byte, error) {
-	t := claimText{Layers: c.Layers, Maps: map[arch.Axis]mapText{}, Inside: map[int]map[arch.Axis]mapText{}, Shards: c.Shards, Rounded: c.Rounded}
+	t := claimText{Layers: c.Layers, Maps: map[arch.Axis]mapText{}, Inside: map[int]map[arch.Axis]mapText{}, Shards: c.Shards, Rounded: c.Rounded, Rewritten: c.Rewritten.text()}
 	for a, m := range c.Maps {
 		t.Maps[a] = m.text()
 	}
@@ -53,6 +55,11 @@ func (c *Claim) MarshalJSON() ([]byte, error) {
 // claim reads the maps. Each has as many indices as the child has along its axis.
 func (t *claimText) claim(parent, child *arch.Model) (*Claim, error) {
 	c := &Claim{Layers: t.Layers, Maps: map[arch.Axis]Map{}, Shards: t.Shards, Rounded: t.Rounded}
+	var err error
+	if c.Rewritten, err = t.Rewritten.rewriting(child); err != nil {
+		return nil, err
+	}
+	parent, child = c.Rewritten.presented(parent), c.Rewritten.presented(child)
 	read := func(a arch.Axis, m mapText) (Map, error) {
 		if !slices.Contains(along, a) {
 			return Map{}, fmt.Errorf("axis %q: unknown", a)

@@ -25,6 +25,8 @@ type Claim struct {
 	// Rounded lists the growths in between that round, where there are several. Empty stands for one growth, which rounds
 	// nothing but what its own scales and shares make it round.
 	Rounded []Step
+	// Rewritten says how the child is stored otherwise; nil where it is stored as its parent.
+	Rewritten *Rewriting
 }
 
 // Map says where each index of an axis comes from: index t of the child is Scale[t] times the parent's index Src[t], or,
@@ -56,6 +58,38 @@ func WidthsOf(m *arch.Model) Widths {
 	w := Widths{Hidden: m.Hidden, Heads: m.Heads, KVHeads: m.KVHeads, HeadDim: m.HeadDim, Neurons: m.FFN}
 	if m.MoE != nil {
 		w.Neurons = max(m.FFN, m.MoE.Experts*m.MoE.FFN)
+	}
+	return w
+}
+
+// Steps are growths that round n times in all, where nothing tells which they were: each widens what has grown by as little
+// as it can, the last one to the end. nil where the widths leave no room for so many.
+func Steps(n int, from, to Widths) []Step {
+	var out []Step
+	for at, left := from, n; left > 0; at = out[len(out)-1].To {
+		s := Step{From: at, To: to, Roundings: 1}
+		if left > 1 && (at.Hidden < to.Hidden || at.Neurons < to.Neurons) {
+			s.Roundings = 2
+		}
+		if left -= s.Roundings; left > 0 {
+			if s.To = at.wider(to); s.To == at || s.To == to {
+				return nil
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// wider is w with each width that is below to's one larger, where that leaves room for another.
+func (w Widths) wider(to Widths) Widths {
+	for _, x := range []struct {
+		at *int
+		to int
+	}{{&w.Hidden, to.Hidden}, {&w.Heads, to.Heads}, {&w.KVHeads, to.KVHeads}, {&w.HeadDim, to.HeadDim}, {&w.Neurons, to.Neurons}} {
+		if *x.at+1 < x.to {
+			*x.at++
+		}
 	}
 	return w
 }

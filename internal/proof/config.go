@@ -13,7 +13,7 @@ var judgedElsewhere = map[string]string{
 	"Vocab": "relations", "Hidden": "relations", "FFN": "relations", "Heads": "relations", "KVHeads": "relations",
 	"HeadDim": "relations", "MaxPos": "positions", "Layers": "keptLayers", "Eps": "epsilon", "Rope": "frequencies",
 	"LocalRope": "frequencies", "RotaryDim": "pairsTurn", "ScoreScale": "scores", "EmbedScale": "embedScales",
-	"Window": "windows", "LayerType": "windows", "Tied": "config", "MoE": "experts", "Spec": "config",
+	"Window": "windows", "LayerType": "windows", "Tied": "config", "MoE": "experts", "Spec": "closedWorld", "QKVBias": "withoutBias", "OBias": "withoutBias", "MLPBias": "withoutBias",
 	"InitRange": "acts in training", "DType": "loaders", "BOS": "names ids", "EOS": "names ids",
 }
 
@@ -31,9 +31,6 @@ func (s *space) config() []arch.Fact {
 		}
 	}
 	m, c := s.parent.Model, s.child.Model
-	if m.Spec != c.Spec && (m.MoE != nil || c.MoE == nil) {
-		s.refusef(condConfig, 0, "config.json", "model_type: wanted %s as in the parent, found %s", m.Spec.Name, c.Spec.Name)
-	}
 	if c.Tied && !m.Tied {
 		s.refusef(condConfig, 0, "config.json", "the child's head is tied to its embedding, the parent's is not")
 	}
@@ -47,7 +44,7 @@ func (s *space) config() []arch.Fact {
 
 // loaders: what loaders, transformers 4 and 5, make of both checkpoints beside their tensors and configs is the same.
 func (s *space) loaders() []arch.Fact {
-	facts, found := arch.CompareLoaded(s.parent, s.child)
+	facts, found := arch.CompareLoaded(s.storedParent, s.storedChild)
 	for i, f := range found {
 		if f.Fatal {
 			s.refusef(condConfig, 1+i, "", "%s", f.Text)

@@ -86,7 +86,7 @@ func (s *space) frequencies() string {
 			lengths = append(lengths, n, n+1, 2*n, 7*n)
 		}
 	}
-	if m.Rope.OriginalMaxPos != c.Rope.OriginalMaxPos || m.Rope.Type != c.Rope.Type {
+	if (m.Rope.OriginalMaxPos != c.Rope.OriginalMaxPos || m.Rope.Type != c.Rope.Type) && !(constant(m.Rope) && constant(c.Rope)) {
 		return fmt.Sprintf("rotary scaling is %s from %d positions on, wanted %s from %d on",
 			c.Rope.Type, c.Rope.OriginalMaxPos, m.Rope.Type, m.Rope.OriginalMaxPos)
 	}
@@ -102,6 +102,12 @@ func (s *space) frequencies() string {
 		return ""
 	}
 	return s.compareFrequencies((*arch.Model).LocalRopeInvFreq)
+}
+
+// constant reports whether a rotary embedding turns by the same frequencies whatever the length of a text, and so is all
+// that its frequencies and its attention factor are.
+func constant(r arch.Rope) bool {
+	return r.Type == "default" || r.Type == "linear" || r.Type == "llama3" || r.Type == "yarn"
 }
 
 // frequencyError is what frequencies may differ by, relative to them: they are computed in float64 from sizes that differ.

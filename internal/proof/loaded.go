@@ -23,7 +23,7 @@ func (s *space) loadings() []loaded {
 	var out []loaded
 	type types struct{ parent, child tensor.DType }
 	var seen []types
-	was, is := s.parent.LoadedAs(), s.child.LoadedAs()
+	was, is := s.storedParent.LoadedAs(), s.storedChild.LoadedAs()
 	for i, l := range is {
 		t := types{was[i].DType, l.DType}
 		if !l.Rounds || slices.Contains(seen, t) {
@@ -32,7 +32,12 @@ func (s *space) loadings() []loaded {
 		seen = append(seen, t)
 		view := *s
 		view.ledger = newLedger()
-		view.parent, view.child = rounded(s.parent, t.parent), rounded(s.child, t.child)
+		var err error
+		view.parent, view.child, err = s.claim.Present(rounded(s.storedParent, t.parent), rounded(s.storedChild, t.child))
+		if err != nil { // as it would have been of what is stored
+			s.refusef(condConfig, 0, "", "%v", err)
+			return nil
+		}
 		v := loaded{fmt.Sprintf("as loaded by %s, in %s", l.By, l.Type), &view, was[i].Rounds && t.parent == t.child}
 		if v.both {
 			view.onLoading = 2

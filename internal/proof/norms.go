@@ -16,7 +16,7 @@ func (p *pass) norm(w *rowsum.Worker, order int, b, source arch.Bound) error {
 		p.refusef(condNorms, order, b.Info().Name, "%v", err)
 		return nil
 	}
-	g.Parent, g.Child = source.Tensor, b.Tensor
+	g.Parent, g.Child = sameType(source.Tensor, b.Tensor)
 	g.MayRound, g.Roundings = p.rounds(b.Spec)
 	o, err := w.Gains(g)
 	if err != nil {

@@ -23,7 +23,7 @@ func (s *space) numbers(ctx context.Context, o Options) error {
 			o.Progress(min(at, total), total)
 		}
 	}
-	if err := (&pass{space: s, ctx: ctx, read: read}).run(); err != nil {
+	if err := (&pass{space: s, ctx: ctx, read: read, first: o.First}).run(); err != nil {
 		return err
 	}
 	for _, v := range views {
@@ -68,6 +68,7 @@ type pass struct {
 	*space
 	ctx    context.Context
 	read   func(bytes int)
+	first  bool // one refusal is enough
 	layers []*layerState
 	// offsets are the gains whose stored numbers were moved by more than a rounding of the gains; see offsets.go.
 	offsets []offsetGain
@@ -115,7 +116,9 @@ func (p *pass) jobs() []job {
 		jobs = append(jobs, p.job(i, p.child.Tensors[i], used))
 	}
 	for i, b := range p.parent.Tensors {
-		if !used[b.Key()] {
+		if r, err := ruleOf(b.Spec); !used[b.Key()] && err == nil && r.kind == matrix && b.Spec.Role.IsBias() {
+			jobs = append(jobs, func(w *rowsum.Worker) error { return p.withoutBias(w, 10000+i, r.cond, b, p.parent) })
+		} else if !used[b.Key()] {
 			p.refusef(condConfig, 10000+i, b.Info().Name, "the child has no such tensor")
 		}
 	}
@@ -133,6 +136,8 @@ func (p *pass) job(order int, b arch.Bound, used map[arch.Key]bool) job {
 	case err != nil: // closedWorld has refused it
 		p.refusef(condConfig, order, b.Info().Name, "%v", err)
 		return func(*rowsum.Worker) error { return nil }
+	case !ok && r.kind == matrix && b.Spec.Role.IsBias():
+		return func(w *rowsum.Worker) error { return p.withoutBias(w, order, r.cond, b, p.child) }
 	case !ok && r.kind == router && p.parent.Model.MoE == nil:
 		return func(w *rowsum.Worker) error { return p.newRouter(w, order, b) }
 	case !ok:
@@ -145,7 +150,7 @@ func (p *pass) job(order int, b arch.Bound, used map[arch.Key]bool) job {
 		return func(w *rowsum.Worker) error { return p.norm(w, order, b, source) }
 	case router:
 		return func(w *rowsum.Worker) error {
-			if err := p.matrix(w, order, b, source, r.cond); err != nil {
+			if err := p.scoresKept(w, order, b, source, r.cond); err != nil {
 				return err
 			}
 			return p.ties(w, order, b, source)
@@ -168,7 +173,7 @@ func (p *pass) runJobs(jobs []job) error {
 			w.Ctx = ctx
 			for {
 				i := int(next.Add(1) - 1)
-				if i >= len(jobs) || ctx.Err() != nil {
+				if i >= len(jobs) || ctx.Err() != nil || p.first && p.refused() {
 					return
 				}
 				if err := jobs[i](w); err != nil {

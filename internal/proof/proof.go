@@ -13,6 +13,7 @@ package proof
 
 import (
 	"context"
+	"errors"
 
 	"famkit/internal/arch"
 	"famkit/internal/rowsum"
@@ -99,6 +100,8 @@ func (p *Proof) WorstULP() (ulp float64, where string) {
 type Options struct {
 	// Progress, when set, is told how many bytes of both checkpoints are read, of how many that may be.
 	Progress func(done, total int64)
+	// First ends the judgement at the first condition that does not hold: for those who try several claims.
+	First bool
 }
 
 // Prove judges a claim. An error means that the files could not be read; a difference is no error.
@@ -110,7 +113,10 @@ func Prove(ctx context.Context, claim *Claim, parent, child *arch.Checkpoint, o 
 		compared = s.config()
 	}
 	if !l.refused() {
-		if err := s.numbers(ctx, o); err != nil {
+		switch err := s.numbers(ctx, o); {
+		case errors.Is(err, errInexact):
+			l.refusef(condConfig, 0, "", "%v", err)
+		case err != nil:
 			return nil, err
 		}
 	}

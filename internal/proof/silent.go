@@ -91,11 +91,16 @@ func (p *pass) silentBranch(layer int, h branch) error {
 		return nil
 	}
 	w := p.worker()
-	quiet, why := false, ", and is normed before it is added"
-	var err error
-	if p.child.Model.PostNorm {
+	mute, err := muted(w, p.child, layer, h)
+	if err != nil {
+		return err
+	}
+	quiet, why := mute, ", and is normed before it is added"
+	switch {
+	case mute:
+	case p.child.Model.PostNorm:
 		quiet, err = p.gainOrRow(w, layer, h)
-	} else {
+	default:
 		if why, err = p.pairing(w).cancels(layer, h); err == nil && why == "" {
 			why, err = p.oversized(w, layer, h)
 		}

@@ -14,7 +14,9 @@ import (
 type space struct {
 	*ledger
 	claim         *Claim
-	parent, child *arch.Checkpoint
+	parent, child *arch.Checkpoint // as the claim speaks of them
+	// storedParent and storedChild are both as they are.
+	storedParent, storedChild *arch.Checkpoint
 
 	shards    int                              // into how many experts each copy of a dense MLP is cut
 	axes      map[arch.Axis]*rowsum.Relation   // of every axis that the child's tensors run along
@@ -31,7 +33,12 @@ type space struct {
 // newSpace reads the claim. What needs no weights and stands in the way of everything else is judged here; nil where it
 // does not hold.
 func newSpace(l *ledger, claim *Claim, parent, child *arch.Checkpoint) *space {
-	s := &space{ledger: l, claim: claim, parent: parent, child: child, shards: 1}
+	s := &space{ledger: l, claim: claim, storedParent: parent, storedChild: child, shards: 1}
+	var err error
+	if s.parent, s.child, err = claim.Present(parent, child); err != nil {
+		l.refusef(condConfig, 0, "", "%v", err)
+		return nil
+	}
 	for _, step := range []func(){s.closedWorld, s.keptLayers, s.experts, s.relations, s.ownMaps, s.grown, s.streamScales, s.scores} {
 		if step(); l.refused() {
 			return nil

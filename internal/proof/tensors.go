@@ -161,14 +161,31 @@ func (s *space) side(b arch.Bound, d arch.Dim) (side rowsum.Side, places inner, 
 
 // matrix judges a weight or a bias by the sides of its dimensions.
 func (p *pass) matrix(w *rowsum.Worker, order int, b, source arch.Bound, cond string) error {
-	c := &rowsum.Comparison{Parent: source.Tensor, Child: b.Tensor, Cols: rowsum.Lone()}
+	c, places, err := p.comparison(b, source)
+	if err != nil {
+		p.refusef(cond, order, b.Info().Name, "%v", err)
+		return nil
+	}
+	if c.Parent, c.Child, err = p.withoutConstants(w, c, b, source); err != nil {
+		return err
+	}
+	o, err := w.Compare(c)
+	if err != nil {
+		return err
+	}
+	p.outcome(o, order, b, places, cond)
+	return nil
+}
+
+// comparison is the condition on a tensor; places tell where the parts of its dimensions lie.
+func (p *pass) comparison(b, source arch.Bound) (c *rowsum.Comparison, places [2]inner, err error) {
+	c = &rowsum.Comparison{Cols: rowsum.Lone()}
+	c.Parent, c.Child = sameType(source.Tensor, b.Tensor)
 	c.MayRound, c.Roundings = p.rounds(b.Spec)
-	var places [2]inner
 	for i, d := range b.Spec.Dims {
 		side, at, err := p.side(b, d)
 		if err != nil {
-			p.refusef(cond, order, b.Info().Name, "%v", err)
-			return nil
+			return nil, places, err
 		}
 		places[i] = at
 		if i == 0 {
@@ -177,16 +194,16 @@ func (p *pass) matrix(w *rowsum.Worker, order int, b, source arch.Bound, cond st
 			c.Cols = side
 		}
 	}
-	o, err := w.Compare(c)
-	if err != nil {
-		return err
-	}
+	return c, places, nil
+}
+
+// outcome takes in what a comparison of a tensor showed.
+func (p *pass) outcome(o *rowsum.Outcome, order int, b arch.Bound, places [2]inner, cond string) {
 	p.judge(cond, order, b.Info().Name, o)
 	if b.Layer >= 0 {
 		p.layers[b.Layer].note(b.Expert, places[0], o.RowSet, b.Spec.Dims[0].Use == arch.Reads)
 		p.layers[b.Layer].note(b.Expert, places[1], o.ColSet, len(b.Spec.Dims) > 1 && b.Spec.Dims[1].Use == arch.Reads)
 	}
-	return nil
 }
 
 // finiteOnly judges a tensor whose values do not matter.

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,9 +10,7 @@ import (
 	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/growth"
-	"famkit/internal/infer"
 	"famkit/internal/infile"
-	"famkit/internal/proof"
 )
 
 // Lineage is what lies beside a child: the plan of the growth that made it.
@@ -149,17 +146,4 @@ func (l *Lineage) Claim(parentPath string, parent format.Source, o *Options) (*g
 	o.note("%d growths lie between %s and the child: their plans are followed one after the other", len(plans), parentPath)
 	o.Claim, err = Chain(plans)
 	return nil, err
-}
-
-// Infer finds a claim in the weights of both.
-func Infer(ctx context.Context, parent, child format.Source) (*proof.Claim, error) {
-	a, err := arch.Bind(parent)
-	if err != nil {
-		return nil, err
-	}
-	b, err := arch.Bind(child)
-	if err != nil {
-		return nil, err
-	}
-	return infer.Claim(ctx, a, b)
 }

@@ -8,7 +8,6 @@ import (
 
 	"famkit/format"
 	"famkit/internal/arch"
-	"famkit/internal/infer"
 	"famkit/internal/proof"
 )
 
@@ -39,35 +38,6 @@ func (r *Report) take(ctx context.Context, p *proof.Proof, parent, child *arch.C
 	}
 	r.add(c)
 	r.add(comparedCheck(p.Compared, nil))
-	return nil
-}
-
-// search looks in the weights for how the child came to be, where nothing says it, and adds the proof of that. Where
-// none is found that says nothing against the child, unless a proof is all that was asked for.
-func (r *Report) search(ctx context.Context, parent, child *arch.Checkpoint, o Options) error {
-	o.note("nothing says how the child came to be: a proof is looked for in the weights")
-	claim, err := infer.Claim(ctx, parent, child)
-	var p *proof.Proof
-	if err == nil {
-		p, err = proof.Prove(ctx, claim, parent, child, proof.Options{Progress: o.progress("proving", true)})
-	}
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err == nil && (p.Holds() || o.ProofOnly):
-		return r.take(ctx, p, parent, child, o)
-	case o.ProofOnly:
-		return err
-	}
-	c := Check{Name: soughtCheck, Passed: true, Summary: "none was found: the answer is what is measured"}
-	if err != nil {
-		c.Findings = append(c.Findings, notef("", "%v", err))
-	} else if all := broken(p); len(all) > 0 {
-		c.Findings = append(c.Findings, notef(all[0].Where, "%s", all[0].Message))
-	}
-	r.add(c)
-	facts, found := arch.CompareLoaded(parent, child)
-	r.add(comparedCheck(facts, found))
 	return nil
 }
 

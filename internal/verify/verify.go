@@ -26,6 +26,8 @@ type Options struct {
 	Available int64
 	// Claim says where the child's weights come from, instead of the plan. Then the answer is yes only where it is proved.
 	Claim *proof.Claim
+	// Infer looks for the claim in the weights, whatever plan there is. Then the answer is yes only where it is proved.
+	Infer bool
 	// ProofOnly leaves out the measurements, and the comparison of every byte with what the plan makes of the parent: a
 	// proof needs neither.
 	ProofOnly bool
@@ -66,7 +68,7 @@ func Models(ctx context.Context, parent, child format.Source, plan *growth.Plan,
 	if err != nil {
 		return nil, err
 	}
-	if claim != nil {
+	if claim != nil && !o.Infer {
 		err = r.prove(ctx, claim, pck, cck, o)
 	} else {
 		err = r.search(ctx, pck, cck, o)
