@@ -117,6 +117,7 @@ func (p *pass) scoresKept(w *rowsum.Worker, order int, b, source arch.Bound, con
 			return err
 		}
 		if shifted != nil {
+			p.note("all rows of %s have one vector more than the parent's, which the softmax takes out", b.Info().Name)
 			o = shifted
 		}
 	}

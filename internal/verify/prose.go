@@ -187,6 +187,9 @@ func (t *teller) stored() []string {
 	if was, is := t.parent.DType(), t.child.DType(); was != is {
 		out = append(out, "stored as "+is.String())
 	}
+	if !m.Rope.Equal(c.Rope) && m.HeadDim == c.HeadDim {
+		out = append(out, "its rotary settings written otherwise")
+	}
 	switch {
 	case m.Tied && !c.Tied:
 		out = append(out, "its head untied")

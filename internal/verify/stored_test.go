@@ -226,9 +226,11 @@ type way func(p *plainModel, rng *rand.Rand) bool
 
 var storedWays = map[string]way{
 	"as F32": func(p *plainModel, _ *rand.Rand) bool {
-		was := p.dtype
+		if p.dtype != tensor.BF16 {
+			return false
+		}
 		p.dtype = tensor.F32
-		return was == tensor.BF16
+		return true
 	},
 	"head untied": func(p *plainModel, _ *rand.Rand) bool {
 		if !p.m.Tied {
@@ -400,7 +402,7 @@ var storedWays = map[string]way{
 		return true
 	},
 	"biases of zero": func(p *plainModel, _ *rand.Rand) bool {
-		if p.m.Spec.Name != "llama" || p.m.QKVBias {
+		if p.config["model_type"] != "llama" || p.m.QKVBias {
 			return false
 		}
 		p.set("attention_bias", true)
@@ -608,6 +610,14 @@ func TestStoredOtherwise(t *testing.T) {
 				continue
 			}
 			said[what] = r.Proof.Notes[0]
+			if child.Model.Layers == parent.Model.Layers { // and back
+				if r, err := looked(t, child, parent); err != nil || !r.Equal {
+					t.Errorf("%s, %s %s, back: %v", what, name, d, err)
+					if r != nil && r.Proof != nil {
+						t.Log(text(r.Proof))
+					}
+				}
+			}
 			if oneSpoiled(t, rng, p, parent) {
 				spoiled++
 			}
@@ -646,4 +656,54 @@ func oneSpoiled(t *testing.T, rng *rand.Rand, p *plainModel, parent *arch.Checkp
 		return true
 	}
 	return false
+}
+
+// TestStoredOtherwiseTogether: so are several ways at once, of models of other sizes too.
+func TestStoredOtherwiseTogether(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 55))
+	first := []string{"gain and matrix", "q and k", "v and o", "elements of v", "up and down", "neurons expert by expert",
+		"query heads of each group", "signs of channels", "k's bias", "a router's common vector", "final gain and head"}
+	last := []string{"keys and values unfolded", "as mistral", "as phi3", "as qwen2", "biases of zero", "a linear factor of 1", "as F32", "head untied"}
+	names := slices.Sorted(maps.Keys(storedConfigs()))
+	done := 0
+	for i := range 150 {
+		name := names[i%len(names)]
+		parent := mayStore(t, name, []tensor.DType{tensor.BF16, tensor.F32, tensor.F64}[rng.IntN(3)], uint64(i))
+		p := plainOf(t, parent)
+		var how []string
+		for k, list := range [][]string{first, last} {
+			family := false
+			for _, w := range list {
+				if rng.IntN(2+k) > 0 || strings.HasPrefix(w, "as ") && w != "as F32" && family {
+					continue
+				}
+				if storedWays[w](p, rng) {
+					family = family || strings.HasPrefix(w, "as ")
+					how = append(how, w)
+				}
+			}
+		}
+		if len(how) < 2 {
+			continue
+		}
+		child := p.store()
+		if far := pt.Distance(t, parent, child); far > 1e-10 {
+			t.Fatalf("%s, %v: the test itself changes the function by %.1e", name, how, far)
+		}
+		done++
+		r, err := looked(t, parent, child)
+		if err != nil || !r.Equal {
+			t.Errorf("%d %s, %v: %v", i, name, how, err)
+			if r != nil && r.Proof != nil {
+				t.Log(text(r.Proof))
+			} else if r != nil {
+				t.Logf("%+v", r.Checks)
+			}
+			continue
+		}
+		oneSpoiled(t, rng, p, parent)
+	}
+	if done < 100 {
+		t.Errorf("only %d", done)
+	}
 }
