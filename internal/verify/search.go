@@ -11,6 +11,9 @@ import (
 // search looks in the weights for how the child came to be, and adds the proof of that. Where none is found that says
 // nothing against the child, unless a proof is all that was asked for.
 func (r *Report) search(ctx context.Context, parent, child *arch.Checkpoint, o Options) error {
+	if !o.Infer {
+		o.note("nothing says how the child came to be: a proof is looked for in the weights")
+	}
 	p, err := o.sought(ctx, parent, child)
 	must := o.ProofOnly || o.Infer
 	switch {
