@@ -13,10 +13,10 @@ FUZZTIME ?= 20s
 # The commit goes into `famkit version` where git can tell it; a tree of another owner is no error.
 BUILDVCS := $(if $(shell git rev-parse HEAD 2>/dev/null),auto,false)
 # Packages that must work without cgo, and those whose goroutines the race detector should watch.
-NOCGO_PKGS := ./format/... ./convert/... ./expand/... ./internal/arch/... ./internal/tensor/... ./internal/tokenizer/... ./internal/kern/... ./internal/corpus/... ./internal/trainstate/...
+NOCGO_PKGS := ./internal/engine/cuda/... ./format/... ./convert/... ./expand/... ./internal/arch/... ./internal/tensor/... ./internal/tokenizer/... ./internal/kern/... ./internal/corpus/... ./internal/trainstate/...
 RACE_PKGS ?= ./format/... ./convert/... ./expand/... ./internal/kern/... ./internal/mem/... ./internal/engine/... ./internal/corpus/... ./train/...
 
-.PHONY: help build install uninstall test race vet lint graph nocgo docs docs-check check check-rest demo real interop bench oracle fuzz mutate soak clean
+.PHONY: help build install uninstall test race vet lint graph nocgo docs docs-check check check-rest demo real interop bench oracle kernels fuzz mutate soak clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -86,6 +86,9 @@ bench: build ## kernels, training beside PyTorch, expand beside cp, the proof be
 
 oracle: ## make the oracle models and golden files again with the real libraries
 	internal/interop/oracle.sh
+
+kernels: ## compile the GPU kernels again, with NVRTC from pip, and print the registers that each takes
+	internal/engine/cuda/kernels/kernels.sh
 
 fuzz: ## every fuzz target for FUZZTIME (20s)
 	@grep -rlE '^func Fuzz' --include='*_test.go' . | while read -r f; do \

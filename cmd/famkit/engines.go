@@ -1,17 +1,21 @@
 package main
 
 import (
+	"slices"
+
 	"famkit/internal/engine"
 	// The engines register themselves.
 	_ "famkit/internal/engine/cpu"
+	_ "famkit/internal/engine/cuda"
 	_ "famkit/internal/engine/ref"
 )
 
 // engineFlag chooses among the engines that this program has.
 func engineFlag(value string) choiceFlag {
-	names := []string{"auto"}
+	var names []string
 	for _, c := range engine.Candidates() {
 		names = append(names, c.Name)
 	}
-	return choice("engine", value, "what computes; auto is the fastest that runs here", names...)
+	slices.Sort(names) // the order of candidates depends on the machine
+	return choice("engine", value, "what computes; auto is the fastest of the processor's, cuda is an NVIDIA GPU", append([]string{"auto"}, names...)...)
 }

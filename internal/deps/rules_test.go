@@ -30,13 +30,14 @@ var mayImport = map[string][]string{
 	"internal/growth": {"internal/tensor", "internal/strictjson", "internal/runs", "internal/arch"},
 	"expand":          {"internal/draw", "internal/tensor", "format", "internal/arch", "internal/trainstate", "internal/growth"},
 
-	"internal/engine":            {"internal/kern", "internal/mem", "internal/tensor"},
-	"internal/engine/host":       {"internal/engine"},
-	"internal/engine/ref":        {"internal/kern", "internal/mem", "internal/tensor", "internal/engine", "internal/engine/host"},
-	"internal/engine/cpu":        {"internal/kern", "internal/mem", "internal/tensor", "internal/engine", "internal/engine/host"},
-	"internal/engine/cuda":       {"internal/kern", "internal/mem", "internal/tensor", "internal/engine"},
-	"internal/engine/conform":    {"internal/tensor", "internal/engine"},
-	"internal/engine/enginetest": {"internal/engine", "internal/engine/conform"},
+	"internal/engine":               {"internal/kern", "internal/mem", "internal/tensor"},
+	"internal/engine/host":          {"internal/engine"},
+	"internal/engine/ref":           {"internal/kern", "internal/mem", "internal/tensor", "internal/engine", "internal/engine/host"},
+	"internal/engine/cpu":           {"internal/kern", "internal/mem", "internal/tensor", "internal/engine", "internal/engine/host"},
+	"internal/engine/cuda":          {"internal/kern", "internal/mem", "internal/tensor", "internal/engine"},
+	"internal/engine/cuda/cudatest": {"internal/engine/cuda"},
+	"internal/engine/conform":       {"internal/tensor", "internal/engine"},
+	"internal/engine/enginetest":    {"internal/engine", "internal/engine/conform"},
 
 	// trainstate is what a training is made of, corpus what it reads; neither runs anything.
 	"internal/trainstate": {"internal/disk", "internal/infile", "internal/strictjson"},

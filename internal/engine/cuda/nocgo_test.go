@@ -1,0 +1,5 @@
+//go:build !linux || !cgo
+
+package cuda_test
+
+const cgoEnabled = false
