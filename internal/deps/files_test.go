@@ -30,13 +30,15 @@ var onDisk = map[string][]string{
 
 // apart may do so themselves: what looks at the machine, and checks that fill folders of their own.
 var apart = map[string]string{
-	"internal/disk":                "it is the room for them",
-	"internal/infile":              "opens inputs",
-	"internal/output":              "writes files",
-	"internal/mem":                 "reads the machine's limits, and takes what it cannot read as unlimited",
-	"internal/interop/configs":     "a check, fills temporary folders with links and damaged files",
-	"internal/interop/configs/...": "likewise",
-	"internal/interop/timed":       "a check, appends to a table",
+	"internal/disk":                 "it is the room for them",
+	"internal/infile":               "opens inputs",
+	"internal/output":               "writes files",
+	"internal/mem":                  "reads the machine's limits, and takes what it cannot read as unlimited",
+	"internal/engine/cuda":          "looks where the machine has CUDA's libraries",
+	"internal/engine/cuda/cudatest": "builds libraries for tests in the folder of temporary files",
+	"internal/interop/configs":      "a check, fills temporary folders with links and damaged files",
+	"internal/interop/configs/...":  "likewise",
+	"internal/interop/timed":        "a check, appends to a table",
 }
 
 // TestFilesAreTouchedInOneRoom looks at every file that is no test.
