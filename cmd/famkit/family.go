@@ -18,8 +18,9 @@ func familyCommand(u *ui) *cli.Command {
 		Name:        "family",
 		Usage:       "plan, train and report a family of models from one recipe",
 		Description: familyDescription + exitStatus,
-		Subcommands: []*cli.Command{familyInitCommand(u), familyPlanCommand(u), familyRunCommand(u), familyStatusCommand(u)},
-		Action:      func(c *cli.Context) error { return u.page(commandHelp(c.Command, []string{"family"})) },
+		Subcommands: []*cli.Command{familyInitCommand(u), familyPlanCommand(u), familyRunCommand(u), familyStatusCommand(u),
+			familyReportCommand(u)},
+		Action: func(c *cli.Context) error { return u.page(commandHelp(c.Command, []string{"family"})) },
 	}
 }
 

@@ -133,3 +133,27 @@ func statusRow(s *family.Status, st *family.StageStatus) []string {
 	}
 	return row
 }
+
+func familyReportCommand(u *ui) *cli.Command {
+	return &cli.Command{
+		Name:      "report",
+		Usage:     "show what came of the family",
+		ArgsUsage: "RECIPE [OUT]",
+		Description: "Writes OUT/report/index.html, a page that needs nothing else, report.md and report.json: loss against compute for every\n" +
+			"member and both arms, what was saved, each member's losses, KL divergence and speculative acceptance between\n" +
+			"neighbours, the proofs of the growths, and what all of it was made of. A family that is half made is reported so far.\n\n" +
+			"Example:\n   famkit family report recipe.toml" + exitStatus,
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "no-models", Usage: "run no model: leave out bits per byte and what compares neighbours"}},
+		Action: func(c *cli.Context) error {
+			o, err := familyPlace(c, "report")
+			if err != nil {
+				return err
+			}
+			r, err := family.MakeReport(c.Context, family.ReportOptions{Recipe: o.Recipe, Out: o.Out, By: o.By, NoModels: c.Bool("no-models")}, u.observe())
+			return u.result(r, err, func(w io.Writer) {
+				u.plainText(r.Markdown())
+				say(w, "\n%s\n", filepath.Join(r.Out, "report", "index.html"))
+			})
+		},
+	}
+}

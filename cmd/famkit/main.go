@@ -25,6 +25,7 @@ var commands = []func(*ui) *cli.Command{
 	expandCommand,
 	verifyCommand,
 	trainCommand,
+	evalCommand,
 	familyCommand,
 	generateCommand,
 	tokenizerCommand,
