@@ -44,7 +44,7 @@ type Mark struct {
 }
 
 // FigureStyle is the CSS that figures need, once in a page.
-const FigureStyle = `svg.figure{width:100%;height:auto;font:12px sans-serif;color:inherit}
+const FigureStyle = `svg.figure{width:100%;max-width:46em;height:auto;font-family:sans-serif;color:inherit}
 svg.figure text{fill:currentColor}svg.figure .grid{stroke:currentColor;stroke-opacity:.15}
 svg.figure .axis{stroke:currentColor;fill:none}svg.figure .mark{stroke:currentColor;stroke-opacity:.5;stroke-dasharray:2 3}
 svg.figure .c0{--c:#0072b2}svg.figure .c1{--c:#d55e00}svg.figure .c2{--c:#009e73}svg.figure .c3{--c:#cc79a7}
@@ -59,31 +59,31 @@ svg.figure .c3{--c:#e6a0c4}svg.figure .c4{--c:#e0b040}svg.figure .c5{--c:#8fd0ff
 // colourCount is the number of colours in FigureStyle.
 const colourCount = 6
 
-// SVG writes the figure.
+// SVG writes the figure. It is small with large letters, as a Chart is.
 func (c *Figure) SVG(w io.Writer) error {
 	f := c.frame()
 	var b strings.Builder
-	bottomOf := height + 18*((c.keys()+1)/2)
-	fmt.Fprintf(&b, `<svg class="figure" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-label="%s">`+"\n", width, bottomOf-60,
-		html.EscapeString(c.Title))
-	fmt.Fprintf(&b, `<text x="%d" y="20" font-size="15">%s</text>`+"\n", left, html.EscapeString(c.Title))
+	high := plot + keyIndex + keyLine*c.keys()
+	fmt.Fprintf(&b, `<svg class="figure" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-size="%d" role="img" aria-label="%s">`+"\n",
+		width, high, letters, html.EscapeString(c.Title))
+	fmt.Fprintf(&b, `<text x="%d" y="24" font-size="%d">%s</text>`+"\n", keyIndex, titles, html.EscapeString(c.Title))
+	fmt.Fprintf(&b, `<text x="%d" y="48" opacity="0.75">%s</text>`+"\n", keyIndex, html.EscapeString(c.YLabel))
 	f.axes(&b, c)
 	for _, m := range c.Marks {
 		fmt.Fprintf(&b, `<line class="mark" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/><text x="%.1f" y="%d" font-size="11">%s</text>`+"\n", f.px(m.X), f.px(m.X),
-			top, height-bottom, f.px(m.X)+3, top+10, html.EscapeString(m.Label))
+			top, plot-below, f.px(m.X)+3, top+10, html.EscapeString(m.Label))
 	}
 	for _, l := range c.Lines {
 		f.draw(&b, c, l)
 	}
-	k := 0
+	y := plot + keyIndex
 	for _, l := range c.Lines {
 		if l.Hidden {
 			continue
 		}
-		x, y := left+(k%2)*340, height-bottom+52+18*(k/2)
-		fmt.Fprintf(&b, `<g class="c%d"><path class="line %s" d="M%d %dh24"/></g><text x="%d" y="%d">%s</text>`+"\n", l.Colour%colourCount, l.Style, x, y-4,
-			x+30, y, html.EscapeString(l.Name))
-		k++
+		fmt.Fprintf(&b, `<g class="c%d"><path class="line %s" d="M%d %dh28"/></g><text x="%d" y="%d">%s</text>`+"\n", l.Colour%colourCount, l.Style, keyIndex, y,
+			keyIndex+36, y+5, html.EscapeString(l.Name))
+		y += keyLine
 	}
 	b.WriteString("</svg>\n")
 	_, err := io.WriteString(w, b.String())
@@ -141,21 +141,24 @@ func (f plane) px(x float64) float64 {
 func (f plane) axes(b *strings.Builder, c *Figure) {
 	for _, y := range ticks(f.y0, f.y1) {
 		fmt.Fprintf(b, `<line class="grid" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/><text x="%d" y="%.1f" text-anchor="end">%g</text>`+"\n",
-			left, width-right, f.py(y), f.py(y), left-6, f.py(y)+4, y)
+			left, width-right, f.py(y), f.py(y), left-6, f.py(y)+5, y)
 	}
 	for _, x := range f.xTicks() {
 		fmt.Fprintf(b, `<line class="grid" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/><text x="%.1f" y="%d" text-anchor="middle">%s</text>`+"\n", f.px(x), f.px(x),
-			top, height-bottom, f.px(x), height-bottom+16, short(x))
+			top, plot-below, f.px(x), plot-below+17, short(x))
 	}
-	fmt.Fprintf(b, `<path class="axis" d="M%d %dV%dH%d"/>`+"\n", left, top, height-bottom, width-right)
-	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="middle">%s</text>`+"\n", (left+width-right)/2, height-bottom+34, html.EscapeString(c.XLabel))
-	fmt.Fprintf(b, `<text transform="translate(16 %d) rotate(-90)" text-anchor="middle">%s</text>`+"\n", (top+height-bottom)/2, html.EscapeString(c.YLabel))
+	fmt.Fprintf(b, `<path class="axis" d="M%d %dV%dH%d"/>`+"\n", left, top, plot-below, width-right)
+	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="middle" opacity="0.75">%s</text>`+"\n", (left+width-right)/2, plot-below+37, html.EscapeString(c.XLabel))
 }
 
 // xTicks are round values; on a logarithmic axis 1, 2 and 5 times powers of ten, or the powers alone.
 func (f plane) xTicks() (list []float64) {
 	if !f.log {
-		return ticks(f.x0, f.x1)
+		all := ticks(f.x0, f.x1)
+		for len(all) > 5 {
+			all = everySecond(all)
+		}
+		return all
 	}
 	steps := []float64{1, 2, 5}
 	if f.x1-f.x0 > 2 {
@@ -167,6 +170,13 @@ func (f plane) xTicks() (list []float64) {
 				list = append(list, v)
 			}
 		}
+	}
+	return list
+}
+
+func everySecond(all []float64) (list []float64) {
+	for i := 0; i < len(all); i += 2 {
+		list = append(list, all[i])
 	}
 	return list
 }
