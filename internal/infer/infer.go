@@ -70,13 +70,22 @@ func (f *finder) layers() error {
 	for i := range silent {
 		l := proof.NoSource
 		left := len(silent) - i
-		if from < len(was) && (was[from] == silent[i] || left == len(was)-from) {
+		if from < len(was) && (was[from] == silent[i] && f.seesAlike(from, i) || left == len(was)-from) {
 			l = from
 			from++
 		}
 		f.claim.Layers = append(f.claim.Layers, l)
 	}
 	return nil
+}
+
+// seesAlike reports whether a layer of the child could be one of the parent: it has the same window, and its layer type.
+func (f *finder) seesAlike(was, is int) bool {
+	m, c := f.parent.Model, f.child.Model
+	if was < len(m.Window) && is < len(c.Window) && m.Window[was] != c.Window[is] {
+		return false
+	}
+	return was >= len(m.LayerType) || is >= len(c.LayerType) || m.LayerType[was] == c.LayerType[is]
 }
 
 // cancelling looks for layers whose writers are not zero but cancel, where more layers add something than in the parent.
@@ -204,10 +213,11 @@ func (f *finder) hidden() error {
 }
 
 // likely replaces measured scales, which are rounded, by what they probably stand for: 1, another power of two, or the square
-// root that keeps the norm; nil where all are 1.
+// root that keeps the norm or multiplies it as the epsilon was; nil where all are 1.
 func (f *finder) likely(ratio []float64) []float64 {
 	copies := f.stream.Copies()
 	d, to := float64(f.stream.From), float64(f.stream.To())
+	rho := f.child.Model.Eps / f.parent.Model.Eps // what the mean square was multiplied by, as the epsilon tells
 	sourced := 0
 	for _, s := range f.stream.Src {
 		if s >= 0 {
@@ -221,10 +231,15 @@ func (f *finder) likely(ratio []float64) []float64 {
 			out[t] = 1
 			continue
 		}
-		for _, k := range []float64{1, math.Sqrt(to / (d * float64(copies[s]))), math.Sqrt(to / float64(sourced)), math.Exp2(math.Round(math.Log2(math.Abs(ratio[t]))))} {
+		for _, k := range []float64{1, math.Sqrt(to / (d * float64(copies[s]))), math.Sqrt(rho * to / (d * float64(copies[s]))), math.Sqrt(to / float64(sourced)), math.Exp2(math.Round(math.Log2(math.Abs(ratio[t]))))} {
 			if math.Abs(math.Abs(ratio[t])-k) < 0.01*k {
 				out[t] = math.Copysign(k, ratio[t])
 				break
+			}
+		}
+		if c := rho * to / d; out[t] == ratio[t] { // one of n shares of the whole, in several growths
+			if n := math.Round(c / (ratio[t] * ratio[t])); n >= 1 && math.Abs(c/(n*ratio[t]*ratio[t])-1) < 0.02 {
+				out[t] = math.Copysign(math.Sqrt(c/n), ratio[t])
 			}
 		}
 		all = all && out[t] == 1

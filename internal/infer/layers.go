@@ -22,7 +22,9 @@ func (f *finder) inner(ctx context.Context) error {
 	if err := f.headDim(); err != nil {
 		return err
 	}
-	f.parts()
+	if err := f.parts(); err != nil {
+		return err
+	}
 	found := make([]own, len(f.claim.Layers))
 	var jobs []func(w *rowsum.Worker) error
 	for i, l := range f.claim.Layers {
@@ -65,13 +67,60 @@ func (f *finder) whole(axis arch.Axis) arch.Axis {
 	return axis
 }
 
-// parts claims into how many experts a dense MLP was cut, as far as their sizes tell.
-func (f *finder) parts() {
-	if c := f.child.Model.MoE; f.parent.Model.MoE == nil && c != nil && c.FFN > 0 && f.parent.Model.FFN%c.FFN == 0 {
+// parts claims into how many experts a dense MLP was cut, as far as their sizes tell, else as the neurons of the first
+// layer that has any tell: the first so many experts have each neuron in one of them.
+func (f *finder) parts() error {
+	c := f.child.Model.MoE
+	if f.parent.Model.MoE != nil || c == nil || c.FFN < 1 {
+		return nil
+	}
+	if f.parent.Model.FFN%c.FFN == 0 {
 		if n := f.parent.Model.FFN / c.FFN; n > 1 && n <= c.Experts {
 			f.claim.Shards = n
 		}
+		return nil
 	}
+	layer := slices.IndexFunc(f.claim.Layers, func(l int) bool { return l >= 0 })
+	if layer < 0 || !f.child.Model.Mixture(layer) {
+		return nil
+	}
+	n, err := (&layerFinder{finder: f, w: f.w, layer: layer, own: own{}}).shards()
+	if n > 1 {
+		f.claim.Shards = n
+	}
+	return err
+}
+
+// shards counts the experts that have all neurons of the parent's MLP between them, each in one; 0 where none do.
+func (f *layerFinder) shards() (int, error) {
+	role := arch.Up
+	if f.parent.Model.Gated {
+		role = arch.Gate
+	}
+	from, err := f.rows(f.parent, f.claim.Layers[f.layer], rowsOfRole{role: role})
+	if err != nil {
+		return 0, err
+	}
+	in, missing := make([]int, len(from)), len(from)
+	for e := range f.child.Model.MoE.Experts {
+		to, err := f.rows(f.child, f.layer, rowsOfRole{role: role, expert: e})
+		if err != nil {
+			return 0, err
+		}
+		src, _ := match(from, to, same)
+		for _, s := range src {
+			if s >= 0 && in[s] == 0 {
+				in[s] = e + 1
+				missing--
+			} else if s >= 0 && in[s] != e+1 {
+				return 0, nil
+			}
+		}
+		if missing == 0 {
+			return e + 1, nil
+		}
+	}
+	return 0, nil
 }
 
 // claimed is a relation as a claim says it.
