@@ -43,7 +43,8 @@ var mayImport = map[string][]string{
 	"internal/trainstate": {"internal/disk", "internal/infile", "internal/strictjson"},
 	"internal/corpus":     {"internal/disk", "internal/infile", "internal/draw", "internal/strictjson", "internal/tensor", "format"},
 
-	"internal/tokenizer": {},
+	"internal/regex":     {},
+	"internal/tokenizer": {"internal/regex"},
 	"internal/decoder":   {"internal/draw", "internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine"},
 	// rowsum compares numbers and knows no architecture. proof is independent of what makes children, and of what runs them.
 	"internal/rowsum": {"internal/kern", "internal/tensor"},
@@ -89,7 +90,6 @@ var thirdParty = map[string][]string{
 	"github.com/xrash/smetrics":         {"cmd/famkit"},
 	"golang.org/x/sys":                  {"*"},
 	"golang.org/x/text":                 {"internal/tokenizer"},
-	"github.com/dlclark/regexp2":        {"internal/tokenizer"},
 	"github.com/rogpeppe/go-internal":   {"test:*"},
 }
 

@@ -12,6 +12,7 @@ type instr struct {
 	other    int32 // opSplit: where to go when out fails; opAhead, opAtomic: where the inside begins
 	moved    int32 // opAtomic: where to go in the place of out when it matched any character
 	index    int32 // opSplit: its place among those that remember
+	loop     bool  // opSplit: that of a loop
 	negative bool
 	place    place
 	set      *set
@@ -56,7 +57,7 @@ type ways []int32
 func (w ways) moved() int32 { return w[len(w)-1] }
 
 func compile(pattern string, tree *node) (*Regexp, error) {
-	c := &compiler{re: &Regexp{text: pattern, canBeVoid: tree.void()}}
+	c := &compiler{re: &Regexp{text: pattern}}
 	end, err := c.emit(instr{op: opMatch})
 	if err != nil {
 		return nil, err
@@ -66,7 +67,7 @@ func compile(pattern string, tree *node) (*Regexp, error) {
 		return nil, err
 	}
 	c.re.start = start[0]
-	c.re.findFirst(c.re.start, map[int32]bool{})
+	c.re.findFirsts()
 	return c.re, nil
 }
 
@@ -238,6 +239,7 @@ func (c *compiler) loop(x *node, next ways, lazy bool) (splits, body ways, err e
 	if err != nil {
 		return nil, nil, err
 	}
+	c.re.code[again[0]].loop = true
 	after := slices.Repeat(again, len(next))
 	if x.void() {
 		after = append(slices.Clone(next), again[0]) // a turn that matched nothing leaves the loop
@@ -256,39 +258,4 @@ func (c *compiler) loop(x *node, next ways, lazy bool) (splits, body ways, err e
 		return nil, nil, err
 	}
 	return append(splits, again[0]), body, nil
-}
-
-// findFirst notes the bytes with which a match may begin.
-func (re *Regexp) findFirst(at int32, seen map[int32]bool) {
-	if seen[at] {
-		return
-	}
-	seen[at] = true
-	switch i := &re.code[at]; i.op {
-	case opRune:
-		re.firstOf(i.set)
-	case opSplit:
-		re.findFirst(i.out, seen)
-		re.findFirst(i.other, seen)
-	case opAtomic: // what it matches, or what follows where that is nothing
-		re.findFirst(i.other, seen)
-		re.findFirst(i.out, seen)
-		re.findFirst(i.moved, seen)
-	case opPlace, opAhead, opBehind:
-		re.findFirst(i.out, seen)
-	}
-}
-
-// firstOf adds the first bytes of a set's characters; all that are not ASCII count where there is one of them.
-func (re *Regexp) firstOf(s *set) {
-	for _, r := range s.ranges {
-		for c := r.lo; c <= r.hi && c < 0x80; c++ {
-			re.first[c] = true
-		}
-		if r.hi >= 0x80 {
-			for b := 0xc2; b < 0xf5; b++ {
-				re.first[b] = true
-			}
-		}
-	}
 }

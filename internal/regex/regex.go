@@ -34,14 +34,13 @@ const maxText = 1 << 30
 
 // Regexp is a compiled pattern. Several goroutines may use it.
 type Regexp struct {
-	text      string
-	code      []instr
-	start     int32
-	splits    int // instructions that need an answer remembered
-	inner     int // those within lookarounds and atomic groups
-	first     [256]bool
-	canBeVoid bool // may match the empty text
-	searches  sync.Pool
+	text     string
+	code     []instr
+	start    int32
+	splits   int     // instructions that need an answer remembered
+	inner    int     // those within lookarounds and atomic groups
+	firsts   []first // of each instruction
+	searches sync.Pool
 }
 
 // Span is a match, in bytes.

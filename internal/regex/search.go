@@ -48,8 +48,8 @@ func (m *search) end() {
 // find gives the first match that begins at or after position from; start is -1 where there is none.
 func (m *search) find(from int) (start, end int, err error) {
 	for at := from; at <= len(m.s); at += max(runeLen(m.s, at), 1) {
-		if !m.re.canBeVoid {
-			if at = m.skip(at); at == len(m.s) {
+		if f := &m.re.firsts[m.re.start]; !f.void {
+			if at = m.skip(at, f); at == len(m.s) {
 				return -1, 0, nil
 			}
 		}
@@ -62,9 +62,9 @@ func (m *search) find(from int) (start, end int, err error) {
 }
 
 // skip goes to the first byte with which a match may begin.
-func (m *search) skip(at int) int {
+func (m *search) skip(at int, f *first) int {
 	from := at
-	for at < len(m.s) && !m.re.first[m.s[at]] {
+	for at < len(m.s) && !f.allows(m.s[at]) {
 		at++
 	}
 	m.left -= int64(at-from) / 16
@@ -91,8 +91,7 @@ func (m *search) match(at int) (end int, err error) {
 		}
 		ok := true
 		if i.op == opSplit {
-			pc = i.out
-			ok, err = m.choose(i, pos)
+			pc, ok, err = m.choose(i, pos)
 		} else {
 			pc, pos, ok, err = m.step(i, pos)
 		}
@@ -108,28 +107,51 @@ func (m *search) match(at int) (end int, err error) {
 	}
 }
 
-// choose leaves a split's other way for later; false where the split was tried at this position before.
-func (m *search) choose(i *instr, pos int) (bool, error) {
+// choose takes a split's first way and leaves the other for later. A way that the next byte rules out is none. false: the
+// split was tried at this position before. Only loops and splits with two ways need to be remembered: there are at most
+// as many instructions between them as in all.
+func (m *search) choose(i *instr, pos int) (pc int32, ok bool, err error) {
+	first, other := m.open(i.out, pos), m.open(i.other, pos)
+	pc = i.out
+	if !first {
+		pc = i.other
+	}
+	if !i.loop && !(first && other) {
+		return pc, true, nil
+	}
+	m.left -= 2
 	b, err := m.fails.block(pos)
 	if err != nil {
-		return false, err
+		return pc, false, err
 	}
 	bit := (pos&(blockSize-1))*m.fails.splits + int(i.index)
 	if b[bit>>6]>>(bit&63)&1 != 0 {
-		return false, nil
+		return pc, false, nil
 	}
 	b[bit>>6] |= 1 << (bit & 63)
+	if !first || !other {
+		return pc, true, nil
+	}
 	if n := len(m.stack); n > 0 {
 		if top := &m.stack[n-1]; top.at == i.other && top.hi < pos && top.hi+runeLen(m.s, top.hi) == pos {
 			top.hi = pos
-			return true, nil
+			return pc, true, nil
 		}
 	}
 	if len(m.stack) >= maxOpen {
-		return false, ErrMemory
+		return pc, false, ErrMemory
 	}
 	m.stack = append(m.stack, choice{i.other, pos, pos})
-	return true, nil
+	return pc, true, nil
+}
+
+// open reports whether the next byte lets a match go on at instruction pc.
+func (m *search) open(pc int32, pos int) bool {
+	f := &m.re.firsts[pc]
+	if pos == len(m.s) {
+		return f.void
+	}
+	return f.allows(m.s[pos])
 }
 
 // back takes the choice that was left last.

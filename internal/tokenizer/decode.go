@@ -11,7 +11,7 @@ import (
 
 // decoder rewrites the list of token texts on the way back to text.
 type decoder interface {
-	decode(tokens []string) []string
+	decode(tokens []string, w *work) ([]string, error)
 }
 
 type (
@@ -34,17 +34,36 @@ type (
 )
 
 // join runs the decoders and puts the tokens together; without a decoder spaces go between them.
-func (t *Tokenizer) join(tokens []string) string {
+func (t *Tokenizer) join(tokens []string) (string, error) {
+	n := size(tokens)
+	if most := 4<<20 + 1024*len(tokens); n > most {
+		return "", fault.Inputf("the text of %d tokens has %d bytes, wanted at most %d", len(tokens), n, most)
+	}
 	if !t.joined {
-		return strings.Join(tokens, " ")
+		return strings.Join(tokens, " "), nil
 	}
+	w := newWork(n)
 	for _, d := range t.decoders {
-		tokens = d.decode(tokens)
+		var err error
+		if tokens, err = d.decode(tokens, w); err == nil {
+			err = w.make(size(tokens))
+		}
+		if err != nil {
+			return "", fault.Inputf("decoder: %w", err)
+		}
 	}
-	return strings.Join(tokens, "")
+	return strings.Join(tokens, ""), nil
 }
 
-func (byteLevelDecoder) decode(tokens []string) []string {
+// size is the bytes of all tokens.
+func size(tokens []string) (n int) {
+	for _, tok := range tokens {
+		n += len(tok)
+	}
+	return n
+}
+
+func (byteLevelDecoder) decode(tokens []string, _ *work) ([]string, error) {
 	var b []byte
 	for _, tok := range tokens {
 		var ok bool
@@ -52,10 +71,10 @@ func (byteLevelDecoder) decode(tokens []string) []string {
 			b = append(b, tok...)
 		}
 	}
-	return []string{validText(string(b))}
+	return []string{validText(string(b))}, nil
 }
 
-func (byteFallbackDecoder) decode(tokens []string) []string {
+func (byteFallbackDecoder) decode(tokens []string, _ *work) ([]string, error) {
 	out := make([]string, 0, len(tokens))
 	var pending []byte
 	flush := func() {
@@ -81,12 +100,14 @@ func (byteFallbackDecoder) decode(tokens []string) []string {
 		out = append(out, tok)
 	}
 	flush()
-	return out
+	return out, nil
 }
 
-func (fuseDecoder) decode(tokens []string) []string { return []string{strings.Join(tokens, "")} }
+func (fuseDecoder) decode(tokens []string, _ *work) ([]string, error) {
+	return []string{strings.Join(tokens, "")}, nil
+}
 
-func (d stripDecoder) decode(tokens []string) []string {
+func (d stripDecoder) decode(tokens []string, _ *work) ([]string, error) {
 	c := string(d.content)
 	out := make([]string, len(tokens))
 	for i, tok := range tokens {
@@ -98,43 +119,49 @@ func (d stripDecoder) decode(tokens []string) []string {
 		}
 		out[i] = tok
 	}
-	return out
+	return out, nil
 }
 
-func (d replaceDecoder) decode(tokens []string) []string {
+func (d replaceDecoder) decode(tokens []string, w *work) ([]string, error) {
 	out := make([]string, len(tokens))
 	for i, tok := range tokens {
-		s, err := replaceAll(d.pattern, tok, d.content)
+		s, err := replaceAll(d.pattern, tok, d.content, w)
 		if err != nil {
-			s = tok // a token is short: only a hostile expression runs into its time limit on it
+			return nil, err
 		}
 		out[i] = s
 	}
-	return out
+	return out, nil
 }
 
-func (d metaspaceDecoder) decode(tokens []string) []string {
+func (d metaspaceDecoder) decode(tokens []string, w *work) ([]string, error) {
 	out := make([]string, len(tokens))
 	for i, tok := range tokens {
 		space := " "
 		if i == 0 && d.dropFirst {
 			space = ""
 		}
-		out[i] = strings.ReplaceAll(tok, d.replacement, space)
+		var err error
+		if out[i], err = replaceAll(literalPattern(d.replacement), tok, space, w); err != nil {
+			return nil, err
+		}
 	}
-	return out
+	return out, nil
 }
 
-func (d suffixDecoder) decode(tokens []string) []string {
+func (d suffixDecoder) decode(tokens []string, w *work) ([]string, error) {
 	out := make([]string, len(tokens))
 	for i, tok := range tokens {
 		space := " "
 		if i == len(tokens)-1 {
 			space = ""
 		}
-		out[i] = strings.ReplaceAll(tok, string(d), space)
+		var err error
+		if out[i], err = replaceAll(literalPattern(d), tok, space, w); err != nil {
+			return nil, err
+		}
 	}
-	return out
+	return out, nil
 }
 
 // parseDecoders builds the decoders of tokenizer.json in order; nil where it is null.
@@ -158,6 +185,9 @@ func parseDecoders(raw json.RawMessage, depth int) ([]decoder, error) {
 			return nil, err
 		}
 		out = append(out, d...)
+	}
+	if len(out) > maxSteps {
+		return nil, fault.Inputf("%d decoders, wanted at most %d", len(out), maxSteps)
 	}
 	return out, nil
 }

@@ -97,17 +97,23 @@ func leaveRaw(s splitter, m *bpe) splitter {
 // addTokens fills the table of tokens from the model's vocabulary and the added tokens, whose ids must be
 // those that the library gives: that of the vocabulary, or else the next free one.
 func (t *Tokenizer) addTokens(vocab map[string]int32, list []addedToken) error {
+	// A table of all ids is made, so that they must not lie far apart.
+	highest := min(maxID, 8*(len(vocab)+len(list))+1<<16)
 	for token, id := range vocab {
-		if err := t.setToken(id, token); err != nil {
+		if err := t.setToken(id, token, highest); err != nil {
 			return err
 		}
 	}
 	next := int64(len(vocab))
+	added := 0
 	seen := map[string]addedToken{}
 	var kept []addedToken
 	for _, tok := range list {
 		if tok.Content == "" {
 			continue
+		}
+		if added += len(tok.Content); added > maxAddedText {
+			return fault.Inputf("the added tokens have more than %d bytes", maxAddedText)
 		}
 		if before, ok := seen[tok.Content]; ok {
 			if before != tok {
@@ -124,7 +130,7 @@ func (t *Tokenizer) addTokens(vocab map[string]int32, list []addedToken) error {
 			return fault.Inputf("added token %q: wanted id %d from its place, found %d", tok.Content, want, tok.ID)
 		}
 		if !inVocab {
-			if err := t.setToken(want, tok.Content); err != nil {
+			if err := t.setToken(want, tok.Content, highest); err != nil {
 				return err
 			}
 		}
@@ -143,9 +149,9 @@ func (t *Tokenizer) addTokens(vocab map[string]int32, list []addedToken) error {
 	return nil
 }
 
-func (t *Tokenizer) setToken(id int32, token string) error {
-	if id < 0 || id >= maxID {
-		return fault.Inputf("token %q: wanted an id below %d, found %d", token, maxID, id)
+func (t *Tokenizer) setToken(id int32, token string, highest int) error {
+	if id < 0 || int(id) >= highest {
+		return fault.Inputf("token %q: wanted an id below %d, found %d", token, highest, id)
 	}
 	if n := int(id) + 1 - len(t.tokens); n > 0 {
 		t.tokens = append(t.tokens, make([]string, n)...)

@@ -63,7 +63,7 @@ func TestMergeOrders(t *testing.T) {
 func TestCacheForgets(t *testing.T) {
 	tok := loadFixture(t, "gpt2.json")
 	w := newWorker()
-	first, err := tok.encodeText(nil, "the growth", w)
+	first, err := tok.encodeText(nil, "the growth", w, newWork(10))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestCacheForgets(t *testing.T) {
 			t.Fatalf("the cache holds %d words and %d ids", len(w.cache), len(w.arena))
 		}
 	}
-	again, err := tok.encodeText(nil, "the growth", w)
+	again, err := tok.encodeText(nil, "the growth", w, newWork(10))
 	if err != nil || !slices.Equal(first, again) {
 		t.Errorf("ids %v, wanted %v (%v)", again, first, err)
 	}

@@ -105,6 +105,9 @@ func (c *modelJSON) bpe(unk int32) (*bpe, error) {
 	if c.Suffix != nil {
 		m.suffix = *c.Suffix
 	}
+	if n := max(len(m.prefix), len(m.suffix)); n > maxAffix {
+		return nil, fault.Inputf("model BPE: a prefix or suffix of %d bytes, wanted at most %d", n, maxAffix)
+	}
 	if c.ByteFallback {
 		m.findFallback()
 	}

@@ -12,7 +12,7 @@ import (
 
 // normalizer rewrites a segment of text before it is split into words.
 type normalizer interface {
-	normalize(s string) (string, error)
+	normalize(s string, w *work) (string, error)
 }
 
 type (
@@ -29,9 +29,9 @@ type (
 	sequenceNorm []normalizer
 )
 
-func (f unicodeForm) normalize(s string) (string, error) { return norm.Form(f).String(s), nil }
+func (f unicodeForm) normalize(s string, _ *work) (string, error) { return norm.Form(f).String(s), nil }
 
-func (lowercase) normalize(s string) (string, error) {
+func (lowercase) normalize(s string, _ *work) (string, error) {
 	// Lowering is per code point, without context; U+0130 is the one whose lower case has two.
 	return strings.ReplaceAll(strings.Map(func(r rune) rune {
 		if r == 'İ' {
@@ -41,7 +41,7 @@ func (lowercase) normalize(s string) (string, error) {
 	}, s), "İ", "i̇"), nil
 }
 
-func (stripAccents) normalize(s string) (string, error) {
+func (stripAccents) normalize(s string, _ *work) (string, error) {
 	return strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.M, r) {
 			return -1
@@ -50,16 +50,19 @@ func (stripAccents) normalize(s string) (string, error) {
 	}, s), nil
 }
 
-func (byteLevelNorm) normalize(s string) (string, error) { return toByteAlphabet(s), nil }
+func (byteLevelNorm) normalize(s string, _ *work) (string, error) { return toByteAlphabet(s), nil }
 
-func (p prependNorm) normalize(s string) (string, error) {
+func (p prependNorm) normalize(s string, w *work) (string, error) {
 	if s == "" {
 		return s, nil
+	}
+	if err := w.make(len(p)); err != nil {
+		return "", err
 	}
 	return string(p) + s, nil
 }
 
-func (t stripNorm) normalize(s string) (string, error) {
+func (t stripNorm) normalize(s string, _ *work) (string, error) {
 	if t.left {
 		s = s[leadingSpace(s):]
 	}
@@ -69,14 +72,17 @@ func (t stripNorm) normalize(s string) (string, error) {
 	return s, nil
 }
 
-func (p replaceNorm) normalize(s string) (string, error) {
-	return replaceAll(p.pattern, s, p.content)
+func (p replaceNorm) normalize(s string, w *work) (string, error) {
+	return replaceAll(p.pattern, s, p.content, w)
 }
 
-func (q sequenceNorm) normalize(s string) (string, error) {
+func (q sequenceNorm) normalize(s string, w *work) (string, error) {
 	for _, n := range q {
 		var err error
-		if s, err = n.normalize(s); err != nil {
+		if s, err = n.normalize(s, w); err != nil {
+			return "", err
+		}
+		if err := w.make(len(s)); err != nil {
 			return "", err
 		}
 	}
@@ -138,9 +144,14 @@ func parseNormalizers(raws []json.RawMessage, depth int) (normalizer, error) {
 		if err != nil {
 			return nil, err
 		}
-		if n != nil {
+		if inner, ok := n.(sequenceNorm); ok {
+			q = append(q, inner...)
+		} else if n != nil {
 			q = append(q, n)
 		}
+	}
+	if len(q) > maxSteps {
+		return nil, fault.Inputf("%d normalizers, wanted at most %d", len(q), maxSteps)
 	}
 	return q, nil
 }

@@ -16,7 +16,7 @@ type span struct {
 // pattern finds what a Split or Replace acts on.
 type pattern interface {
 	// spans appends the matches of s and the parts between them, in order.
-	spans(dst []span, s string) ([]span, error)
+	spans(dst []span, s string, w *work) ([]span, error)
 }
 
 type (
@@ -25,7 +25,7 @@ type (
 	scanPattern    func(s string, i int) int
 )
 
-func (p literalPattern) spans(dst []span, s string) ([]span, error) {
+func (p literalPattern) spans(dst []span, s string, _ *work) ([]span, error) {
 	done := 0
 	for p != "" {
 		i := strings.Index(s[done:], string(p))
@@ -41,7 +41,7 @@ func (p literalPattern) spans(dst []span, s string) ([]span, error) {
 	return closeSpans(dst, done, s), nil
 }
 
-func (p runePattern) spans(dst []span, s string) ([]span, error) {
+func (p runePattern) spans(dst []span, s string, _ *work) ([]span, error) {
 	done := 0
 	for i, r := range s {
 		if !p(r) {
@@ -59,7 +59,7 @@ func (p runePattern) spans(dst []span, s string) ([]span, error) {
 }
 
 // spans of a scanner are all matches: the scanned patterns match at every position.
-func (p scanPattern) spans(dst []span, s string) ([]span, error) {
+func (p scanPattern) spans(dst []span, s string, _ *work) ([]span, error) {
 	for i := 0; i < len(s); {
 		end := p(s, i)
 		dst = append(dst, span{i, end, true})
@@ -77,15 +77,29 @@ func closeSpans(dst []span, done int, s string) []span {
 }
 
 // replaceAll puts content in the place of every match.
-func replaceAll(p pattern, s, content string) (string, error) {
+func replaceAll(p pattern, s, content string, w *work) (string, error) {
 	if l, ok := p.(literalPattern); ok && l != "" {
+		n := strings.Count(s, string(l))
+		if err := w.make(len(s) + n*(len(content)-len(l))); err != nil {
+			return "", err
+		}
 		return strings.ReplaceAll(s, string(l), content), nil
 	}
-	spans, err := p.spans(nil, s)
+	spans, err := p.spans(nil, s, w)
 	if err != nil {
 		return "", err
 	}
+	size := len(s)
+	for _, sp := range spans {
+		if sp.match {
+			size += len(content) - (sp.end - sp.start)
+		}
+	}
+	if err := w.make(size); err != nil {
+		return "", err
+	}
 	var b strings.Builder
+	b.Grow(size)
 	for _, sp := range spans {
 		if sp.match {
 			b.WriteString(content)
@@ -99,6 +113,9 @@ func replaceAll(p pattern, s, content string) (string, error) {
 // parsePattern reads {"String": ...} or {"Regex": ...}; a known regular expression becomes a scanner.
 func parsePattern(raw json.RawMessage) (pattern, error) {
 	var c struct{ String, Regex *string }
+	if len(raw) == 0 {
+		return nil, fault.Inputf("pattern is missing")
+	}
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return nil, fault.Inputf("pattern: %w", err)
 	}

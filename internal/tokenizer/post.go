@@ -35,6 +35,30 @@ func parseTemplate(raw json.RawMessage, depth int) ([]int32, error) {
 	if err := decodeComponent("post-processor", kind, raw, &c); err != nil {
 		return nil, err
 	}
+	out, err := c.build(kind, depth)
+	if err != nil {
+		return nil, err
+	}
+	texts := 0
+	for _, id := range out {
+		texts += btoi(id == wholeText)
+	}
+	if len(out) > maxTemplate || texts > maxRepeats {
+		return nil, fault.Inputf("post-processor: %d tokens around a text that comes %d times, wanted at most %d and %d",
+			len(out)-texts, texts, maxTemplate, maxRepeats)
+	}
+	return out, nil
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func (c *postJSON) build(kind string, depth int) ([]int32, error) {
+	whole := []int32{wholeText}
 	switch kind {
 	case "ByteLevel": // only trims offsets
 		return whole, nil
@@ -69,7 +93,9 @@ func (c *postJSON) template() ([]int32, error) {
 					return nil, fault.Inputf("TemplateProcessing: negative id %d", id)
 				}
 			}
-			out = append(out, tok.IDs...)
+			if out = append(out, tok.IDs...); len(out) > 2*maxTemplate {
+				return out, nil // too many
+			}
 		default:
 			return nil, fault.Inputf("TemplateProcessing: wanted SpecialToken or Sequence A in single")
 		}
@@ -93,8 +119,8 @@ func nestTemplates(raws []json.RawMessage, depth int) ([]int32, error) {
 				nested = append(nested, id)
 			}
 		}
-		if out = nested; len(out) > 1<<10 {
-			return nil, fault.Inputf("post-processor: more than %d tokens around a text", 1<<10)
+		if out = nested; len(out) > maxTemplate {
+			return nil, fault.Inputf("post-processor: more than %d tokens around a text", maxTemplate)
 		}
 	}
 	return out, nil

@@ -14,7 +14,7 @@ type emitFunc func(part string, first bool) error
 
 // splitter cuts normalized text into the words that merges never cross. Parts are never empty.
 type splitter interface {
-	split(s string, first bool, emit emitFunc) error
+	split(s string, first bool, w *work, emit emitFunc) error
 }
 
 type (
@@ -37,19 +37,19 @@ type (
 )
 
 // split runs the splitters one inside the other.
-func (q sequenceSplit) split(s string, first bool, emit emitFunc) error {
+func (q sequenceSplit) split(s string, first bool, w *work, emit emitFunc) error {
 	if len(q) == 0 {
 		return emit(s, first)
 	}
 	if len(q) == 1 {
-		return q[0].split(s, first, emit)
+		return q[0].split(s, first, w, emit)
 	}
-	return q[0].split(s, first, func(part string, first bool) error {
-		return q[1:].split(part, first, emit)
+	return q[0].split(s, first, w, func(part string, first bool) error {
+		return q[1:].split(part, first, w, emit)
 	})
 }
 
-func (p byteLevelSplit) split(s string, first bool, emit emitFunc) error {
+func (p byteLevelSplit) split(s string, first bool, w *work, emit emitFunc) error {
 	if p.prefixSpace && s[0] != ' ' {
 		s = " " + s
 	}
@@ -61,6 +61,9 @@ func (p byteLevelSplit) split(s string, first bool, emit emitFunc) error {
 		word := s[i:end]
 		if !p.rawWords {
 			word = toByteAlphabet(word)
+			if err := w.make(len(word)); err != nil {
+				return err
+			}
 		}
 		if err := emit(word, first && i == 0); err != nil {
 			return err
@@ -79,7 +82,10 @@ const (
 	prependNever  prependScheme = "never"
 )
 
-func (m metaspaceSplit) split(s string, first bool, emit emitFunc) error {
+func (m metaspaceSplit) split(s string, first bool, w *work, emit emitFunc) error {
+	if err := w.make(len(s) + strings.Count(s, " ")*len(m.replacement)); err != nil {
+		return err
+	}
 	s = strings.ReplaceAll(s, " ", m.replacement)
 	if !strings.HasPrefix(s, m.replacement) && (m.scheme == prependAlways || m.scheme == prependFirst && first) {
 		s = m.replacement + s
@@ -87,7 +93,7 @@ func (m metaspaceSplit) split(s string, first bool, emit emitFunc) error {
 	if !m.cut {
 		return emit(s, first)
 	}
-	return patternSplit{literalPattern(m.replacement), mergedWithNext, false}.split(s, first, emit)
+	return patternSplit{literalPattern(m.replacement), mergedWithNext, false}.split(s, first, w, emit)
 }
 
 // parseSplitter builds the pre-tokenizer of tokenizer.json; nil where it is null.
@@ -160,6 +166,9 @@ func parseSplitters(raws []json.RawMessage, depth int) (splitter, error) {
 		} else if s != nil {
 			q = append(q, s)
 		}
+	}
+	if len(q) > maxSteps {
+		return nil, fault.Inputf("%d pre-tokenizers, wanted at most %d", len(q), maxSteps)
 	}
 	return q, nil
 }

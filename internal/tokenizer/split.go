@@ -28,7 +28,7 @@ func parseBehaviour(s string, standard behaviour) (behaviour, error) {
 	return "", fault.Inputf("split behavior %q is not supported", s)
 }
 
-func (p patternSplit) split(s string, first bool, emit emitFunc) error {
+func (p patternSplit) split(s string, first bool, w *work, emit emitFunc) error {
 	if scan, ok := p.pattern.(scanPattern); ok && (p.behaviour == isolated || p.behaviour == removed && p.invert) {
 		for i := 0; i < len(s); { // every part is a match: no list of them is needed
 			end := scan(s, i)
@@ -39,7 +39,7 @@ func (p patternSplit) split(s string, first bool, emit emitFunc) error {
 		}
 		return nil
 	}
-	spans, err := p.pattern.spans(nil, s)
+	spans, err := p.pattern.spans(nil, s, w)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func joinWithNext(spans []span) []span {
 // scanWords matches \w+|[^\w\s]+ of the Whitespace pre-tokenizer.
 type scanWords struct{}
 
-func (scanWords) spans(dst []span, s string) ([]span, error) {
+func (scanWords) spans(dst []span, s string, _ *work) ([]span, error) {
 	kind := func(r rune) int {
 		switch {
 		case isWord(r):

@@ -64,8 +64,8 @@ func (t *Tokenizer) SpecialIDs() []int32 {
 
 // Encode gives the ids of text. Added tokens that occur in the text are recognised, special ones too, as the
 // library does. With addSpecial the post-processor's tokens (such as <s>) are put around the text.
-// Bytes that are not UTF-8 count as U+FFFD, one for each maximal ill-formed part. The only error is that of
-// a regular expression in tokenizer.json that takes too long on this text.
+// Bytes that are not UTF-8 count as U+FFFD, one for each maximal ill-formed part. The errors are
+// those of a tokenizer.json that multiplies the text, or whose regular expressions take too long on it.
 func (t *Tokenizer) Encode(text string, addSpecial bool) ([]int32, error) {
 	ids, err := t.EncodeAppend(nil, text)
 	if err != nil || !addSpecial || len(t.template) == 1 {
@@ -86,11 +86,11 @@ func (t *Tokenizer) Encode(text string, addSpecial bool) ([]int32, error) {
 func (t *Tokenizer) EncodeAppend(dst []int32, text string) ([]int32, error) {
 	w := t.workers.Get().(*worker)
 	defer t.workers.Put(w)
-	return t.encodeText(dst, validText(text), w)
+	return t.encodeText(dst, validText(text), w, newWork(len(text)))
 }
 
 // encodeText finds the added tokens that match raw text, then normalizes what lies between them.
-func (t *Tokenizer) encodeText(dst []int32, text string, w *worker) ([]int32, error) {
+func (t *Tokenizer) encodeText(dst []int32, text string, w *worker, left *work) ([]int32, error) {
 	err := t.added.raw.each(text, func(start, end int, id int32) error {
 		if id >= 0 {
 			dst = append(dst, id)
@@ -99,18 +99,18 @@ func (t *Tokenizer) encodeText(dst []int32, text string, w *worker) ([]int32, er
 		segment := text[start:end]
 		var err error
 		if t.norm != nil {
-			if segment, err = t.norm.normalize(segment); err != nil {
-				return err
+			if segment, err = t.norm.normalize(segment, left); err != nil {
+				return fault.Inputf("normalizer: %w", err)
 			}
 		}
-		dst, err = t.encodeNormalized(dst, segment, start == 0, w)
+		dst, err = t.encodeNormalized(dst, segment, start == 0, w, left)
 		return err
 	})
 	return dst, err
 }
 
 // encodeNormalized finds the added tokens that match normalized text and gives the rest to the model, word by word.
-func (t *Tokenizer) encodeNormalized(dst []int32, text string, first bool, w *worker) ([]int32, error) {
+func (t *Tokenizer) encodeNormalized(dst []int32, text string, first bool, w *worker, left *work) ([]int32, error) {
 	word := func(s string, _ bool) error {
 		dst = t.model.encode(dst, s, w)
 		return nil
@@ -122,7 +122,7 @@ func (t *Tokenizer) encodeNormalized(dst []int32, text string, first bool, w *wo
 		case t.pre == nil:
 			return word(text[start:end], false)
 		default:
-			return t.pre.split(text[start:end], first && start == 0, word)
+			return t.pre.split(text[start:end], first && start == 0, left, word)
 		}
 		return nil
 	})
@@ -146,5 +146,5 @@ func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) (string, error) {
 		}
 		tokens = append(tokens, s)
 	}
-	return t.join(tokens), nil
+	return t.join(tokens)
 }

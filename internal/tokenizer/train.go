@@ -114,7 +114,7 @@ func (tr *trainer) feed(text string) error {
 	if text == "" {
 		return nil
 	}
-	return trainSplit.split(validText(text), true, func(word string, _ bool) error {
+	return trainSplit.split(validText(text), true, newWork(len(text)), func(word string, _ bool) error {
 		i, ok := tr.index[word]
 		if !ok {
 			i = int32(len(tr.words))
