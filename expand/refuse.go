@@ -87,7 +87,7 @@ func (b *builder) checkAxes() error {
 		for _, h := range has {
 			names = append(names, string(h))
 		}
-		return fault.Inputf("a %s model has no axis %s; it has %s", b.m.Spec.Name, a, strings.Join(names, ", "))
+		return NoAxis.because(fault.Inputf("a %s model has no axis %s; it has %s", b.m.Spec.Name, a, strings.Join(names, ", ")))
 	}
 	return nil
 }
@@ -110,8 +110,9 @@ func (b *builder) checkHeads() error {
 		if to.Heads == k*from.Heads && to.KVHeads == k*from.KVHeads {
 			hint = fault.Say("without %v", fault.Arg("method", "fresh"))
 		}
-		return fault.HintSay(fault.Inputf("a %s model norms q and k over all heads, whose mean only equal numbers of copies keep: %d heads over %d kv heads to %d over %d are not",
-			b.m.Spec.Name, from.Heads, from.KVHeads, to.Heads, to.KVHeads), hint)
+		return NormAllHeads.because(fault.HintSay(fault.Inputf("a %s model norms q and k over all heads, whose mean only equal "+
+			"numbers of copies keep: %d heads over %d kv heads to %d over %d are not",
+			b.m.Spec.Name, from.Heads, from.KVHeads, to.Heads, to.KVHeads), hint))
 	}
 	return nil
 }
@@ -119,8 +120,9 @@ func (b *builder) checkHeads() error {
 func (b *builder) checkHidden() error {
 	from, to := b.p.From, b.p.To
 	if b.m.Spec.HeadsDivideHidden && !b.m.Spec.HeadsAreHidden && to.Hidden%to.Heads != 0 {
-		return fault.HintSay(fault.Inputf("hidden size %d is not a multiple of %d heads, which transformers asks of a %s model",
-			to.Hidden, to.Heads, b.m.Spec.Name), b.otherHidden(to.Heads))
+		return HeadsDivide.because(fault.HintSay(fault.Inputf(
+			"hidden size %d is not a multiple of %d heads, which transformers asks of a %s model",
+			to.Hidden, to.Heads, b.m.Spec.Name), b.otherHidden(to.Heads)))
 	}
 	if b.m.Spec.HeadsAreHidden && to.KVHeads != to.Heads {
 		return fault.Hint(fault.Inputf("a %s model has no groups: %d query heads need as many kv heads, not %d", b.m.Spec.Name, to.Heads, to.KVHeads),
@@ -198,12 +200,14 @@ func (b *builder) checkHeadDim() error {
 	r := max(2, (to+from/2)/from)
 	switch {
 	case b.m.QKNormFull:
-		return fault.Inputf("a %s model norms q and k over all heads, whose mean a larger head_dim changes", b.m.Spec.Name)
+		return NormAllHeads.because(fault.Inputf("a %s model norms q and k over all heads, whose mean a larger head_dim changes",
+			b.m.Spec.Name))
 	case b.m.RotaryDim > 0 && to%from != 0:
 		return fault.Hint(fault.Inputf("head_dim %d: rotary pairs keep their frequency only in a whole multiple of %d", to, from), "%v", fault.Arg("head-dim", r*from))
 	case b.m.QKNorm && !b.r.AllowInexact:
-		return fault.Hint(fault.Inputf("head_dim: each head's q and k are normed with the epsilon %g that all norms share; over %d elements instead of %d it would have to be %g",
-			b.m.Eps, to, from, b.m.Eps*float64(from)/float64(to)), "%v grows it with that difference", fault.Arg("allow-inexact"))
+		return NormEachHead.because(fault.Hint(fault.Inputf("head_dim: each head's q and k are normed with the epsilon %g that "+
+			"all norms share; over %d elements instead of %d it would have to be %g",
+			b.m.Eps, to, from, b.m.Eps*float64(from)/float64(to)), "%v grows it with that difference", fault.Arg("allow-inexact")))
 	}
 	return nil
 }
@@ -233,8 +237,8 @@ func (b *builder) checkExperts() error {
 
 func (b *builder) checkSilent() error {
 	if b.r.Pairs && b.m.PostNorm {
-		return fault.Hint(fault.Inputf("cancelling pairs: a %s model norms what a block adds, which would blow up the rounding of what cancels", b.m.Spec.Name),
-			"leave out %v", fault.Arg("silent", "pairs"))
+		return PostNorms.because(fault.Hint(fault.Inputf("cancelling pairs: a %s model norms what a block adds, which would "+
+			"blow up the rounding of what cancels", b.m.Spec.Name), "leave out %v", fault.Arg("silent", "pairs")))
 	}
 	return nil
 }

@@ -56,16 +56,6 @@ func withHidden(m *arch.Model, r Request, hidden int) Request {
 	return r
 }
 
-// reasons puts what the compiler says into few words, by a part of its message.
-var reasons = [][2]string{
-	{"has no axis experts", "none"},
-	{"has no axis", "none"},
-	{"which transformers asks of", "refused: heads must divide hidden"},
-	{"norms what a block adds", "refused: post-norms"},
-	{"norms q and k over all heads", "refused: norm over all heads"},
-	{"all norms share", "refused: norm of each head"},
-}
-
 // Table is what each architecture's axes allow. Every cell is what the compiler answers for a small model of that
 // architecture: exact, rounded, inexact, none (no such axis), or refused with the reason.
 type Table struct {
@@ -148,12 +138,11 @@ func (r Row) answers() []string {
 func verdict(ck *arch.Checkpoint, r Request) string {
 	g, err := Compile(ck, r)
 	switch {
+	case ReasonOf(err) == NoAxis:
+		return string(NoAxis)
+	case ReasonOf(err) != "":
+		return "refused: " + string(ReasonOf(err))
 	case err != nil:
-		for _, k := range reasons {
-			if strings.Contains(err.Error(), k[0]) {
-				return k[1]
-			}
-		}
 		return "refused: " + err.Error()
 	case len(g.Plan.Inexact) > 0:
 		return "inexact"
