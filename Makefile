@@ -16,7 +16,7 @@ BUILDVCS := $(if $(shell git rev-parse HEAD 2>/dev/null),auto,false)
 NOCGO_PKGS := ./internal/engine/cuda/... ./format/... ./convert/... ./expand/... ./internal/arch/... ./internal/tensor/... ./internal/tokenizer/... ./internal/kern/... ./internal/corpus/... ./internal/trainstate/...
 RACE_PKGS ?= ./format/... ./convert/... ./expand/... ./internal/kern/... ./internal/mem/... ./internal/engine/... ./internal/corpus/... ./train/...
 
-.PHONY: help build install uninstall test race vet lint graph nocgo docs docs-check check check-rest demo real interop bench oracle kernels fuzz mutate soak clean
+.PHONY: help build install uninstall test race vet lint graph nocgo docs docs-check check check-rest demo real interop bench oracle kernels fuzz mutate proofs soak clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -100,6 +100,9 @@ mutate: ## 10,000 damaged children, each judged by the float64 engine: the proof
 
 soak: ## a family killed at 50 random moments (KILLS=50) must be, bit for bit, the one that was not
 	FAMKIT_KILLS=$(or $(KILLS),50) $(GO) test -count=1 -timeout 60m -run TestKilled -v ./internal/family
+
+proofs: build ## docs/check_proof.py beside famkit: every growth, and 10,000 damaged children (SEED=1)
+	internal/interop/proofs.sh $(or $(DAMAGED),10000) $(or $(SEED),1)
 
 clean: ## remove what the build wrote in the tree (the cache folder stays)
 	rm -rf bin

@@ -45,7 +45,7 @@ DIMS = {"embed": ["vocab", "hidden"], "head": ["vocab", "hidden"], "q_norm": ["h
         "qkv_proj": [f"q_proj:{HEADS} k_proj:{KEYS} v_proj:{KEYS}", "hidden"], "o_proj": ["hidden", HEADS],
         "gate_up_proj": ["gate_proj:ffn up_proj:ffn", "hidden"], "down_proj": ["hidden", "ffn"],
         "gate_proj": ["ffn", "hidden"], "up_proj": ["ffn", "hidden"]}
-# A branch of a block: what writes the stream, the norms before and behind it, and all its other tensors.
+# A branch of a block: what writes the stream, the norms before and behind it, all else.
 BRANCHES = (("o_proj", "input_layernorm", "post_attention_layernorm", "q_proj k_proj v_proj qkv_proj q_norm k_norm"),
             ("down_proj", "post_attention_layernorm", "post_feedforward_layernorm", "gate_proj up_proj gate_up_proj"))
 
@@ -54,7 +54,6 @@ def need(holds, where, text):
     if not holds:
         raise Refused(f"{where}: {text}")
 def scope(holds, text): need(holds, "out of scope", text)
-
 def strict_json(raw, name):
     """A JSON object in UTF-8: no key twice, no NaN or infinity."""
     def once(pairs):
@@ -109,7 +108,8 @@ class Model:
         self.kind, gemma, self.eps = kind, kind.startswith("gemma"), get("rms_norm_eps")
         self.vocab, self.hidden, self.layers = size("vocab_size"), size("hidden_size"), size("num_hidden_layers")
         self.ffn, self.heads = size("intermediate_size"), size("num_attention_heads")
-        need(self.layers < 1 << 14, "config.json", "too many layers")
+        need(self.layers < 1 << 14 and size("max_position_embeddings") and type(get("max_window_layers", 0)) is int,
+             "config.json", "too many layers, or layers or positions that are no number")
         self.kv = size("num_key_value_heads", self.heads if kind in ("llama", "olmo2", "phi3") else None)
         self.head_dim = size("head_dim", None if gemma or kind == "qwen3" else self.hidden // self.heads)
         self.group, self.offset, self.embed = self.heads // self.kv, float(gemma), self.hidden**0.5 if gemma else 1.0
@@ -131,6 +131,7 @@ class Model:
             self.layout |= {(n + ".bias", i): at + "bias"} if n in biased.split() else {}
     def size(self, key, default=None):
         v = default if self.config.get(key) is None else self.config[key]
+        scope(v is not None, f"config.json does not say {key}")
         need(type(v) is int and 0 < v < 1 << 28, "config.json", f"{key}: {v!r} is no size")
         return v
     def dims(self, role):
@@ -221,7 +222,7 @@ class Proof:
         self.inexact, self.wide, self.silent, self.set = False, [], {}, {}
     def prove(self):
         for name in ("config closed_world loaders kept_layers windows relations stream_scales epsilon scores "
-                     "frequencies numbers one_sign fresh_heads fresh_neurons silent_layers").split():
+                     "frequencies numbers one_sign fresh_heads fresh_neurons silent_layer").split():
             getattr(self, name)()
         return "within rounding" if self.inexact else "exact"
     def config(self):
@@ -311,7 +312,8 @@ class Proof:
         """Rotary pairs turn as their sources do: the settings are alike, and so is the place in the part that turns."""
         for local in (False, True)[:1 + (self.p.kind == "gemma3_text")]:
             (was, was4), (now, now4) = self.p.rope(local), self.c.rope(local)
-            need(was == now and now4 in (was4, now), "config.json", f"rotary settings are {now}, wanted {was}")
+            dump = lambda s: json.dumps(s, sort_keys=True)
+            scope(dump(was) == dump(now) and dump(now4) in (dump(was4), dump(now)), f"rotary settings {was} and {now}")
             llama3 = ("llama3",) if CONTEXT in was and CONTEXT not in self.c.config else ()
             fits = was["rope_type"] in ("default", "linear", *llama3)
             fits = fits and type(was["rope_theta"]) in (int, float) and was["rope_theta"] > 0
@@ -362,8 +364,7 @@ class Proof:
             r = self.product(self.c.dims(role)[0])
             k, a = np.full(len(r.src), self.kappa if role == "q_norm" else 1.0), 1.0
             rho = r.copies[0] * r.size / len(r.src)
-            fits = (r.copies == r.copies[0]).all() and near(self.c.eps, self.p.eps * rho)
-            need(fits, name, "the mean that it divides by is not kept")
+            need((r.copies == r.copies[0]).all() and near(self.c.eps, self.p.eps * rho), name, "its mean is not kept")
         elif self.p.post and role in [b[2] for b in BRANCHES]:
             k = a
         f, at = k * math.sqrt(rho) / a, r.src >= 0
@@ -435,7 +436,7 @@ class Proof:
         for i in (i for i, s in enumerate(self.source) if s >= 0):
             loud = [self.set[n, i] for n in ("down_proj reads", "up_proj", "gate_proj")]
             need(not np.all(loud, 0).any(), f"layer {i}", "a fresh neuron counts")
-    def silent_layers(self):
+    def silent_layer(self):
         """A layer without a source adds nothing: its writers are zero, or the gains behind them, or they cancel."""
         for i, branch in ((i, b) for i, s in enumerate(self.source) if s < 0 for b in BRANCHES):
             x = self.silent[branch[0], i]
@@ -477,7 +478,6 @@ class Proof:
             ratio = means(self.child.array(self.c.layout[role, layer])) / np.maximum(usual, np.max(was, 0))
             total *= max(1, ratio.max() / max(1, self.kappa, k.max(), (1 / k).max()))
         need(total <= 64, f"layer {layer}", f"numbers of {branch[0]}'s branch are {total:.3g} times the parent's")
-
 @np.errstate(all="ignore")
 def main(arguments):
     if [*map(os.path.isdir, arguments)] != [True, True, False] or not os.path.exists(arguments[2]):

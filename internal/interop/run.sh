@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Grows, converts and trains by bin/famkit, then loads every result in transformers 5 and 4 (load.py says what must hold).
-# Every architecture is grown along every axis (growths.py). Last come other tools' growths, proved
-# without a plan (othertools.sh), and the tables of config keys (configs.sh).
-# ORACLE=DIR takes other tiny models than fixtures/oracle, MODELS="a b" some of them; REAL=0 leaves the real one out, OTHERS=0
-# the other tools, CONFIGS=0 the tables; KEEP=1 keeps the outputs.
+# Every architecture is grown along every axis (growths.py). Last come the second checker of proofs (proofs.sh), other
+# tools' growths, proved without a plan (othertools.sh), and the tables of config keys (configs.sh).
+# ORACLE=DIR takes other tiny models than fixtures/oracle, MODELS="a b" some of them; REAL=0 leaves the real one out,
+# PROOFS=0 the checker, OTHERS=0 the other tools, CONFIGS=0 the tables; KEEP=1 keeps the outputs.
 set -euo pipefail
 # shellcheck source=internal/interop/env.sh
 . "$(dirname "${BASH_SOURCE[0]}")/env.sh"
@@ -70,6 +70,7 @@ for py in "$PY5" "$PY4"; do
   "$py" "$interop/tokenizer_check.py" "$famkit" "$(go env GOROOT)/src/strings" "${tokenizers[@]}" || status=1
   "$py" "$interop/load.py" "$jobs" "$WORK" || status=1
 done
+if [ "${PROOFS:-1}" != 0 ]; then "$interop/proofs.sh" 300 1 || status=1; fi
 if [ "${OTHERS:-1}" != 0 ]; then "$interop/othertools.sh" || status=1; fi
 if [ "${CONFIGS:-1}" != 0 ]; then "$interop/configs.sh" || status=1; fi
 exit $status
