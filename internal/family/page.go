@@ -29,7 +29,7 @@ func (r *Report) grids() []grid {
 }
 
 func (r *Report) memberGrid() grid {
-	rows := [][]string{{"member", "parameters", "tokens of its stages", "6 N D of the family so far", "held-out loss", "perplexity", "bits per byte",
+	rows := [][]string{{"member", "parameters", "tokens seen", "6 N D of the family so far", "held-out loss", "perplexity", "bits per byte",
 		"loss alone", "gain"}}
 	for _, m := range r.Members {
 		row := []string{m.Name, units.Count(m.Params), units.Count(m.Seen), fmt.Sprintf("%.3g", m.FLOPs), loss(m.Score.Loss), some("%.4g", m.Score.Perplexity),
@@ -80,7 +80,7 @@ func some(form string, v float64) string {
 
 // summary says in a few sentences what came out.
 func (r *Report) summary() []string {
-	list := []string{fmt.Sprintf("Growing took %.3g operations (6 N D) for %s; each trained alone for as long would take %.3g: %.1f %% are saved.",
+	list := []string{fmt.Sprintf("Growing took %.3g operations (6 N D) for %s; trained alone for their budgets the same would take %.3g: %.1f %% are saved.",
 		r.Progressive, units.Plural(len(r.Members), "member"), r.Alone, 100*r.Saved)}
 	compared, better := 0, 0
 	for _, m := range r.Members {

@@ -184,7 +184,7 @@ func everySecond(all []float64) (list []float64) {
 // short spells a value of an axis.
 func short(v float64) string {
 	if v != 0 && (math.Abs(v) >= 1e5 || math.Abs(v) < 1e-3) {
-		return strings.Replace(fmt.Sprintf("%.3g", v), "e+", "e", 1)
+		return strings.NewReplacer("e+0", "e", "e+", "e", "e-0", "e-").Replace(fmt.Sprintf("%.3g", v))
 	}
 	return fmt.Sprintf("%g", v)
 }
