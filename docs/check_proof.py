@@ -239,18 +239,18 @@ class Proof:
     def closed_world(self):
         """Every tensor is one that the config asks for, of its shape, and none is missing."""
         for m, ck in zip((self.p, self.c), self.both):
-            need(set(m.layout.values()) == set(ck.tensors), ck.path, "tensors are missing or unknown")
+            scope(set(m.layout.values()) == set(ck.tensors), f"tensors of {ck.path} that are missing or not known")
             for (role, _), name in m.layout.items():
                 need(ck.tensors[name][1] == m.shape(role), name, f"wanted shape {m.shape(role)}")
     def loaders(self):
         """Nothing beside the weights makes loaders take others, and none rounds them."""
+        types = {t[0] for ck in self.both for t in ck.tensors.values()}
+        scope(len(types) == 1 and types <= set(UNIT), f"weights of {types}")
         for ck in self.both:
             for name in ck.names:
                 need(not re.fullmatch(FILES, name.lower()), ck.path, f"loaders obey {name}")
-            types = {t[0] for t in ck.tensors.values()}
             says = {ck.config[k] for k in ("dtype", "torch_dtype") if ck.config.get(k) is not None}
-            fits = len(types) == 1 and types <= set(UNIT) and {TORCH.get(t) for t in says} <= types
-            scope(fits, f"weights of {types} that loaders hold as {says}")
+            scope({TORCH.get(t) for t in says} <= types, f"weights of {types} that loaders hold as {says}")
         a, b = (strict_json(ck.bytes(SIGNED[-1]), SIGNED[-1]) if SIGNED[-1] in ck.names else {} for ck in self.both)
         scope(a == b and not {"cache_implementation", "cache_config", "compile_config"} & {*b}, SIGNED[-1])
     def kept_layers(self):
@@ -295,10 +295,10 @@ class Proof:
     def epsilon(self):
         """The child's epsilon is rho times the parent's, and both are normal numbers of float32."""
         was, now, where = self.p.eps, self.c.eps, "config.json"
+        scope(None not in (was, now), "config.json does not say rms_norm_eps")
         need(type(was) is type(now) is float and 2.0**-126 <= min(was, now) < 1, where, "a norm of zeros is no number")
-        want = was * self.rho
-        need(now == want or self.rho != 1 and near(now, want), where, f"epsilon is {now}, wanted {want}")
-        self.inexact |= not (self.powers and power(self.rho) and now == want)
+        need(now == was * self.rho or self.rho != 1 and near(now, was * self.rho), where, f"epsilon {was}, then {now}")
+        self.inexact |= not (self.powers and power(self.rho) and now == was * self.rho)
     def scores(self):
         """Every element of a head stands in the child's once, and rotary pairs stay together."""
         hd, was, now = self.axes["head_dim"], self.p.turned, self.c.turned
@@ -443,7 +443,7 @@ class Proof:
             bias = self.silent.get((branch[0] + ".bias", i), np.zeros(len(x)))
             gains = self.silent[branch[2], i] + self.p.offset if self.p.post else 1
             loud = (x.any(1) | (bias != 0)) & (gains != 0)
-            need(not loud.any() or not self.p.post and not bias.any(), f"layer {i}", f"{branch[0]} adds something")
+            scope(not loud.any() or not self.p.post and not bias.any(), f"layer {i}: {branch[0]} adds something")
             if loud.any():
                 self.cancels(i, x, branch)
                 self.oversized(i, branch)
@@ -467,7 +467,7 @@ class Proof:
                 head = (*scored, *k[g:g + n])
                 keys += [(head, v[g + e]) for e in range(n)]
         for row in classes(keys).terms(x):
-            need(not any(map(exact_sum, row)), f"layer {layer}", f"what {branch[0]} writes does not cancel")
+            scope(not any(map(exact_sum, row)), f"layer {layer}: {branch[0]} writes what is not known to cancel")
     def oversized(self, layer, branch):
         """In what cancels no row's or column's mean is, all tensors together, more than 64 times the parent's."""
         means = lambda x: np.array([np.abs(x).max() if x.ndim == 1 else np.abs(x).mean(i).max() for i in (0, 1)])
