@@ -27,9 +27,9 @@ type Match struct {
 	Spread float64 `json:"spread"`
 	MeanKL float64 `json:"mean_kl"` // mean over positions of KL(parent || child), nats
 	Top1   float64 `json:"top1"`    // share of positions with the same most likely token
-	// Prefixes are the lengths on which the child was run by itself, as generation grows a text token by token; MaxDelta
-	// counts them.
-	Prefixes []int `json:"prefixes,omitempty"`
+	// Steps is how many tokens at the end of the first sequence both models were also given one by one, keys and values
+	// kept, as in generation; MaxDelta counts them.
+	Steps int `json:"steps,omitempty"`
 	// Tolerance is the largest MaxDelta that rounding explains; Why says how it was derived.
 	Tolerance float64 `json:"tolerance"`
 	Why       string  `json:"tolerance_why"`
@@ -90,6 +90,7 @@ type meter struct {
 	o      engine.Options
 	ids    IDs
 	token  float64 // effort that a number takes for a token
+	cached bool    // the engine can keep keys and values
 	spent  func(work float64)
 }
 
@@ -144,7 +145,7 @@ func (o *Options) meter(precision string, parent, child *arch.Model) (*meter, er
 		o.note("not measured in %s: it takes %s of memory, %s are available", precision, units.Bytes(need), units.Bytes(o.Available))
 		return nil, nil
 	}
-	e := &meter{engine: how.Name, o: engine.Options{Threads: o.Threads, Precision: how.Spec.Precision}, ids: ids, token: onToken[how.Spec.Act]}
+	e := &meter{engine: how.Name, o: engine.Options{Threads: o.Threads, Precision: how.Spec.Precision}, ids: ids, token: onToken[how.Spec.Act], cached: how.Spec.Cached}
 	e.spent = o.effort("measuring in "+how.Spec.Act.String(), e.work(parent, child))
 	return e, nil
 }
@@ -157,14 +158,15 @@ var onToken = map[engine.Type]float64{engine.F64: 1, engine.F32: 0.06, engine.BF
 
 // work is the effort of all runs of a measurement.
 func (e *meter) work(parent, child *arch.Model) float64 {
-	one := func(m *arch.Model, tokens int) float64 {
-		return float64(m.Params()) * (loading + e.token*float64(tokens))
-	}
-	tokens, again := len(e.ids.Data), 0
-	for _, n := range e.prefixes() {
-		again += n
-	}
-	return float64(len(draws)+1)*one(parent, tokens) + one(child, tokens+again)
+	one := func(m *arch.Model, tokens int) float64 { return float64(m.Params()) * (loading + e.token*float64(tokens)) }
+	tokens := len(e.ids.Data)
+	return float64(len(draws))*one(parent, tokens) + one(parent, tokens+e.ids.Seq) + one(child, tokens+e.ids.Seq)
+}
+
+// steps is how many of a sequence's tokens are run one by one: each reads all weights once more.
+func (e *meter) steps(parent, child *arch.Model) int {
+	const numbers = 2e9 // that are read
+	return min(e.ids.Seq, max(4, int(numbers/float64(parent.Params()+child.Params()))))
 }
 
 // effort gives a function that is told of work as it is done, of total.
@@ -200,18 +202,22 @@ func (r *Report) measureBy(ctx context.Context, e *meter, parent, child *arch.Ch
 }
 
 func matchSummary(m *Match) string {
-	return fmt.Sprintf("max |delta logit| %.2g (tolerance %.2g), mean KL %.2g, same top-1 %.1f%%, %d tokens (%s)",
-		m.MaxDelta, m.Tolerance, m.MeanKL, 100*m.Top1, m.Tokens, m.IDs)
+	return fmt.Sprintf("max |delta logit| %.2g (tolerance %.2g), mean KL %.2g, same top-1 %.1f%%, %d tokens (%s), %d of them one by one",
+		m.MaxDelta, m.Tolerance, m.MeanKL, 100*m.Top1, m.Tokens, m.IDs, m.Steps)
 }
 
 // match runs both models on the ids and compares their logits.
 func (e *meter) match(ctx context.Context, parent, child *arch.Checkpoint, stored float64) (*Match, error) {
-	want, spec, err := e.logits(ctx, parent)
+	n := 0
+	if e.cached {
+		n = e.steps(parent.Model, child.Model)
+	}
+	want, steps, spec, err := e.all(ctx, parent, n)
 	if err != nil {
 		return nil, fmt.Errorf("running the parent: %w", err)
 	}
 	m := &Match{Engine: e.engine, Precision: spec.Act.String(), Tokens: len(e.ids.Data), IDs: e.ids.From, MaxLogit: maxAbs(want),
-		Spread: spread(want, parent.Model.Vocab)}
+		Spread: spread(want, parent.Model.Vocab), Steps: n}
 	longest := max(longestSum(parent.Model), longestSum(child.Model))
 	rel := relativeError(unitOf(spec), longest, stored)
 	for i := range draws {
@@ -230,40 +236,26 @@ func (e *meter) match(ctx context.Context, parent, child *arch.Checkpoint, store
 		m.Why += " and the growth rounded"
 	}
 	m.Why += fmt.Sprintf(" (%.1g of each weight)", rel)
-	return m, e.compare(ctx, m, want, child, parent.Model.Vocab)
+	got, again, _, err := e.all(ctx, child, n)
+	if err != nil {
+		return nil, fmt.Errorf("running the child: %w", err)
+	}
+	m.compare(want, got, parent.Model.Vocab, child.Model.Vocab)
+	m.MaxDelta = math.Max(m.MaxDelta, farthest(steps, again, parent.Model.Vocab, child.Model.Vocab))
+	return m, nil
 }
 
-// compare runs the child: on all ids at once, and on some prefixes by themselves.
-func (e *meter) compare(ctx context.Context, m *Match, want []float64, child *arch.Checkpoint, vocab int) error {
-	run, err := e.load(ctx, child)
+// all runs a model on all ids at once, and the last n of the first sequence one by one.
+func (e *meter) all(ctx context.Context, ck *arch.Checkpoint, n int) (whole, steps []float64, spec engine.Spec, err error) {
+	run, err := e.load(ctx, ck)
 	if err != nil {
-		return fmt.Errorf("running the child: %w", err)
+		return nil, nil, spec, err
 	}
 	defer run.close()
-	got, err := run.logits(e.ids.Batch, e.ids.Seq, e.ids.Data)
-	if err != nil {
-		return fmt.Errorf("running the child: %w", err)
+	if whole, err = run.logits(e.ids); err == nil && n > 0 {
+		steps, err = run.oneByOne(e.ids.Data[:e.ids.Seq], n)
 	}
-	m.compare(want, got, vocab, child.Model.Vocab)
-	for _, n := range e.prefixes() {
-		got, err := run.logits(1, n, e.ids.Data[:n])
-		if err != nil {
-			return fmt.Errorf("running the child on %d tokens: %w", n, err)
-		}
-		c := child.Model.Vocab
-		m.MaxDelta = math.Max(m.MaxDelta, maxDelta(want[(n-1)*vocab:n*vocab], got[(n-1)*c:(n-1)*c+min(c, vocab)]))
-		m.Prefixes = append(m.Prefixes, n)
-	}
-	return nil
-}
-
-// prefixes are the lengths on which the child is run by itself.
-func (e *meter) prefixes() []int {
-	var out []int
-	for n := 1; n < e.ids.Seq; n = 2*n + 1 {
-		out = append(out, n)
-	}
-	return out
+	return whole, steps, run.e.Spec(), err
 }
 
 // logits runs a model once.
@@ -273,7 +265,7 @@ func (e *meter) logits(ctx context.Context, ck *arch.Checkpoint) ([]float64, eng
 		return nil, engine.Spec{}, err
 	}
 	defer run.close()
-	out, err := run.logits(e.ids.Batch, e.ids.Seq, e.ids.Data)
+	out, err := run.logits(e.ids)
 	return out, run.e.Spec(), err
 }
 
@@ -283,6 +275,8 @@ type running struct {
 	e      engine.Engine
 	d      *decoder.Decoder
 	tokens int // of the pass that runs
+
+	stepped func() // told of a token that was run by itself
 }
 
 func (e *meter) load(ctx context.Context, ck *arch.Checkpoint) (*running, error) {
@@ -290,13 +284,13 @@ func (e *meter) load(ctx context.Context, ck *arch.Checkpoint) (*running, error)
 	if err != nil {
 		return nil, err
 	}
-	run := &running{ctx: ctx, e: eng}
+	run := &running{ctx: ctx, e: eng, stepped: func() { e.spent(e.token * float64(ck.Model.Params())) }}
 	layer := e.token * float64(ck.Model.Params()) / float64(ck.Model.Layers)
 	between := func(int) error {
 		e.spent(layer * float64(run.tokens))
 		return ctx.Err()
 	}
-	run.d, err = decoder.New(eng, ck.Model, decoder.Options{Batch: e.ids.Batch, SeqLen: e.ids.Seq, Between: between})
+	run.d, err = decoder.New(eng, ck.Model, madeFor(eng.Spec(), e.ids, between))
 	if err == nil {
 		err = run.d.Load(countedWeights(ck, func(n int) { e.spent(loading * float64(n)) }))
 	}
@@ -312,23 +306,75 @@ func (e *meter) load(ctx context.Context, ck *arch.Checkpoint) (*running, error)
 
 func (r *running) close() { _ = r.e.Close() }
 
-func (r *running) logits(batch, seq int, ids []int32) ([]float64, error) {
-	r.tokens = batch * seq
+// madeFor is what a decoder is made for: one sequence after the other, so that keys and values can be kept.
+func madeFor(spec engine.Spec, ids IDs, between func(int) error) decoder.Options {
+	o := decoder.Options{Batch: 1, SeqLen: ids.Seq, Between: between}
+	if spec.Cached {
+		o.Cache = ids.Seq
+	}
+	return o
+}
+
+// logits runs all sequences, one after the other.
+func (r *running) logits(ids IDs) ([]float64, error) {
+	r.tokens = ids.Seq
 	v := r.d.Model().Vocab
-	out := make([]float64, batch*seq*v)
-	var raw []byte
-	err := r.d.Logits(batch, seq, ids, func(first, rows int, l engine.Buf) error {
-		if n := 8 * rows * v; cap(raw) < n {
-			raw = make([]byte, n)
+	out := make([]float64, len(ids.Data)*v)
+	raw := make([]byte, 8*r.d.MaxLogitRows()*v)
+	for b := range ids.Batch {
+		own := out[b*ids.Seq*v : (b+1)*ids.Seq*v]
+		err := r.d.Logits(1, ids.Seq, ids.Data[b*ids.Seq:(b+1)*ids.Seq], func(first, rows int, l engine.Buf) error {
+			if err := r.e.Download(raw[:8*rows*v], tensor.F64, l); err != nil {
+				return err
+			}
+			tensor.Decode(own[first*v:(first+rows)*v], raw[:8*rows*v], tensor.F64)
+			return r.ctx.Err()
+		})
+		if err != nil {
+			return nil, err
 		}
-		raw = raw[:8*rows*v]
+	}
+	return out, nil
+}
+
+// oneByOne gives the logits [n, vocab] behind the last n ids of a sequence, each of which is run by itself, with the keys and
+// values of those before it kept.
+func (r *running) oneByOne(ids []int32, n int) ([]float64, error) {
+	v := r.d.Model().Vocab
+	out, raw := make([]float64, n*v), make([]byte, 8*v)
+	r.d.Forget()
+	if before := ids[:len(ids)-n]; len(before) > 0 {
+		if err := r.d.Extend(before); err != nil {
+			return nil, err
+		}
+	}
+	for i, id := range ids[len(ids)-n:] {
+		if err := r.ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := r.d.Extend([]int32{id}); err != nil {
+			return nil, err
+		}
+		l, err := r.d.LastLogits()
+		if err != nil {
+			return nil, err
+		}
 		if err := r.e.Download(raw, tensor.F64, l); err != nil {
-			return err
+			return nil, err
 		}
-		tensor.Decode(out[first*v:(first+rows)*v], raw, tensor.F64)
-		return r.ctx.Err()
-	})
-	return out, err
+		tensor.Decode(out[i*v:(i+1)*v], raw, tensor.F64)
+		r.stepped()
+	}
+	return out, nil
+}
+
+// farthest is the largest difference of rows of logits of two vocabularies.
+func farthest(want, got []float64, vocab, childVocab int) float64 {
+	worst, both := 0.0, min(vocab, childVocab)
+	for r := range len(want) / vocab {
+		worst = math.Max(worst, maxDelta(want[r*vocab:r*vocab+both], got[r*childVocab:r*childVocab+both]))
+	}
+	return worst
 }
 
 // spread is the median over positions of how far the logits lie apart.
@@ -411,6 +457,6 @@ func logSumExp(a []float64) float64 {
 
 // MemoryNeed is the bytes that measuring takes at its peak: one model in the engine's formats, and the logits of both.
 func MemoryNeed(m *arch.Model, spec engine.Spec, ids IDs) int64 {
-	n := decoder.Plan(m, spec, decoder.Options{Batch: ids.Batch, SeqLen: ids.Seq}).Total()
+	n := decoder.Plan(m, spec, madeFor(spec, ids, nil)).Total()
 	return n + 3*8*int64(ids.Batch*ids.Seq)*int64(m.Vocab)
 }

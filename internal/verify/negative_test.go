@@ -176,3 +176,28 @@ func TestWrongParent(t *testing.T) {
 		t.Error("another parent is accepted")
 	}
 }
+
+// TestMeasuredAsGenerated: both models are also run token by token, beyond their windows.
+func TestMeasuredAsGenerated(t *testing.T) {
+	for _, name := range []string{"mistral", "gemma2", "gpt2", "mixtral", "phi3"} {
+		ck := pt.Random(t, 3, archtest.Configs[name], tensor.F32)
+		_, child := pt.Grow(t, ck, request(t, 1, expand.Interleave, map[string]string{"hidden": "2x"}))
+		r, err := Models(context.Background(), ck.Source, child.Source, nil, Options{Precisions: []string{"f64"}})
+		if err != nil || !r.Equal {
+			t.Fatal(name, err, r)
+		}
+		n := 0
+		for _, c := range r.Checks {
+			if c.Match == nil {
+				continue
+			}
+			n++
+			if c.Match.Steps <= longestWindow(ck.Model) {
+				t.Errorf("%s: %d steps, the window is %d", name, c.Match.Steps, longestWindow(ck.Model))
+			}
+		}
+		if n != 1 {
+			t.Errorf("%s: measured %d times", name, n)
+		}
+	}
+}
