@@ -4,22 +4,114 @@ import (
 	"context"
 	"math"
 
+	"famkit/internal/corpus"
 	"famkit/internal/engine"
 	"famkit/internal/fault"
 	"famkit/internal/trainstate"
 )
 
-// evaluate measures the mean loss on all held-out rows, in order, after `step` steps.
+// SetLoss is an evaluation on one set of held-out rows.
+type SetLoss struct {
+	Name       string  `json:"name"`
+	Loss       float64 `json:"loss"` // nats a token, the mean over all targets
+	Perplexity float64 `json:"perplexity"`
+	// BitsPerByte is the loss in bits for each byte of the set's text, which models with different tokenizers can be compared by; nil
+	// where its ids are no text.
+	BitsPerByte *float64 `json:"bits_per_byte,omitempty"`
+	Tokens      int64    `json:"tokens"` // targets
+}
+
+// heldOut is the name of rows held out of the training data.
+const heldOut = "held-out"
+
+// setName is the name of set number i.
+func (r *run) setName(i int) string {
+	if sets := r.s.EvalSets(); i < len(sets) {
+		return sets[i].Name
+	}
+	return heldOut
+}
+
+// evalRows counts the held-out rows of all sets.
+func (r *run) evalRows() (n int64) {
+	for _, held := range r.data.Evals {
+		n += held.Count()
+	}
+	return n
+}
+
+// evaluate measures the mean loss on every set of held-out rows after `step` steps.
 func (r *run) evaluate(ctx context.Context, step int) error {
-	held := r.data.Eval
-	if held == nil {
+	if len(r.data.Evals) == 0 {
 		return nil
 	}
+	sets, err := r.losses(ctx, step)
+	if err != nil {
+		return err
+	}
+	first := sets[0]
+	r.result.EvalLoss, r.result.Evals = &first.Loss, sets
+	r.lastEval = &trainstate.Eval{Step: step, Loss: first.Loss, Data: r.data.Evals[0].Digest}
+	if err := r.seam(step, first.Loss); err != nil {
+		return err
+	}
+	row := EvalRow{Type: "eval", Step: step, Loss: first.Loss, Tokens: first.Tokens, Sets: sets, Seconds: r.seconds(),
+		Before: r.evalBefore(step)}
+	r.on(Event{Eval: &row})
+	return r.log.write(row)
+}
+
+// losses evaluates every set.
+func (r *run) losses(ctx context.Context, step int) (sets []SetLoss, err error) {
+	done, total := int64(0), r.evalRows()
+	for i, held := range r.data.Evals {
+		sum, n, err := r.lossOn(ctx, held, func(rows int64) {
+			seq := int64(r.s.Seq)
+			r.on(Event{Progress: &Progress{Label: "evaluating", Tokens: true, Done: (done + rows) * seq, Total: total * seq}})
+		})
+		if err != nil {
+			return nil, err
+		}
+		done += held.Count()
+		s := newSetLoss(r.setName(i), sum, int64(n), r.evalBytes(i))
+		if err := finite(step, "evaluation loss", s.Loss); err != nil {
+			return nil, err
+		}
+		sets = append(sets, s)
+	}
+	return sets, nil
+}
+
+func newSetLoss(name string, sum float64, tokens, bytes int64) SetLoss {
+	loss := sum / float64(tokens)
+	s := SetLoss{Name: name, Loss: loss, Perplexity: min(math.Exp(loss), math.MaxFloat64), Tokens: tokens}
+	if bytes > 0 {
+		bits := sum / math.Ln2 / float64(bytes)
+		s.BitsPerByte = &bits
+	}
+	return s
+}
+
+// evalBytes are the bytes of set number i's targets as text, counted once; 0 where the ids are no text.
+func (r *run) evalBytes(i int) int64 {
+	if r.textSizes == nil {
+		r.textSizes = make([]int64, len(r.data.Evals))
+		for k, held := range r.data.Evals {
+			n, err := r.textBytes(held.Rows)
+			if err == nil { // else an id of the data that no token has
+				r.textSizes[k] = n
+			}
+		}
+	}
+	return r.textSizes[i]
+}
+
+// lossOn sums the loss over all rows of a set, in order, and counts its targets.
+func (r *run) lossOn(ctx context.Context, held *corpus.EvalData, told func(rows int64)) (sum float64, n int, err error) {
 	b, rows := newBatch(r.s.Batch, r.s.Seq), held.Count()
-	sum, n := 0.0, 0
 	for i := int64(0); i < rows; {
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return 0, 0, context.Cause(ctx)
 		}
 		k := 0
 		for ; k < r.s.Batch && i < rows; k, i = k+1, i+1 {
@@ -27,25 +119,12 @@ func (r *run) evaluate(ctx context.Context, step int) error {
 		}
 		s, m, err := r.d.Loss(k, r.s.Seq, b.ids[:k*r.s.Seq], b.targets[:k*r.s.Seq])
 		if err != nil {
-			return err
+			return 0, 0, err
 		}
 		sum, n = sum+s, n+m
-		seq := int64(r.s.Seq)
-		r.on(Event{Progress: &Progress{Label: "evaluating", Tokens: true, Done: i * seq, Total: rows * seq}})
+		told(i)
 	}
-	loss := sum / float64(n)
-	if err := finite(step, "evaluation loss", loss); err != nil {
-		return err
-	}
-	r.result.EvalLoss = &loss
-	r.lastEval = &trainstate.Eval{Step: step, Loss: loss, Data: held.Digest}
-	if err := r.seam(step, loss); err != nil {
-		return err
-	}
-	row := EvalRow{Type: "eval", Step: step, Loss: loss, Tokens: int64(n), Seconds: r.seconds(),
-		Before: r.evalBefore(step)}
-	r.on(Event{Eval: &row})
-	return r.log.write(row)
+	return sum, n, nil
 }
 
 // The largest part of a loss by which the evaluations of a parent and of its grown child differ because of rounding, in
@@ -81,7 +160,7 @@ func (r *run) evalBefore(step int) *float64 {
 	if r.state == nil || step != r.base.Step {
 		return nil
 	}
-	if e := r.state.Eval; e != nil && e.Step == r.state.Step && e.Data == r.data.Eval.Digest {
+	if e := r.state.Eval; e != nil && e.Step == r.state.Step && len(r.data.Evals) > 0 && e.Data == r.data.Evals[0].Digest {
 		return &e.Loss
 	}
 	return nil

@@ -49,9 +49,11 @@ type StepRow struct {
 type EvalRow struct {
 	Type    string  `json:"type"`
 	Step    int     `json:"step"`
-	Loss    float64 `json:"loss"`
+	Loss    float64 `json:"loss"` // on the first set
 	Tokens  int64   `json:"eval_tokens"`
 	Seconds float64 `json:"seconds"`
+	// Sets are all sets, the first one first.
+	Sets []SetLoss `json:"sets"`
 	// Before is the last evaluation of the training that goes on, on the same rows: at the seam of a growth the two are
 	// equal when the growth keeps the function.
 	Before *float64 `json:"before,omitempty"`

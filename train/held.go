@@ -24,18 +24,15 @@ func HeldOut(ctx context.Context, o Options, on func(Event)) (*Held, error) {
 	o.Given = func(name string) bool { return name == "steps" || given != nil && given(name) }
 	o.Steps, o.Out, o.DryRun = 0, "", true
 	r := &run{o: o, s: o.Settings, on: on, saved: -1}
-	defer func() {
-		if r.e != nil {
-			_ = r.e.Close()
-		}
-	}()
+	defer r.close()
 	if err := r.prepare(ctx); err != nil {
 		return nil, r.interrupted(ctx, err)
 	}
-	if r.data.Eval == nil {
+	if len(r.data.Evals) == 0 {
 		return nil, fault.Inputf("%s: nothing is held out", o.Model)
 	}
-	h := &Held{Rows: r.data.Eval.Rows, Digest: r.data.Eval.Digest, Settings: r.s}
+	first := r.data.Evals[0]
+	h := &Held{Rows: first.Rows, Digest: first.Digest, Settings: r.s}
 	var err error
 	h.Bytes, err = r.textBytes(h.Rows)
 	return h, err

@@ -53,9 +53,7 @@ func (r *run) start() error {
 	if r.kind == Resume {
 		row.Type = "resume"
 	}
-	if r.data.Eval != nil {
-		row.EvalRows = r.data.Eval.Count()
-	}
+	row.EvalRows = r.evalRows()
 	r.result.Step = r.base.Step
 	r.on(Event{Start: &row})
 	return r.log.write(row)

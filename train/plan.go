@@ -75,9 +75,7 @@ func (r *run) makePlan() {
 	}
 	d := &p.Data
 	d.Counts, d.Rows = r.data.Counts, r.data.Epoch
-	if r.data.Eval != nil {
-		d.EvalRows = r.data.Eval.Count()
-	}
+	d.EvalRows = r.evalRows()
 	if d.Rows > 0 {
 		d.Done = float64(r.base.Rows) / float64(d.Rows)
 		d.Epochs = float64(r.at(r.s.Steps).Rows-r.at(0).Rows) / float64(d.Rows)

@@ -35,7 +35,7 @@ func (r *run) settle() error {
 	}
 	recorded := r.s.Data
 	if r.o.onlyEvaluates() && r.s.Eval != "" {
-		recorded = []string{r.s.Eval}
+		recorded = []string{r.s.EvalSets()[0].Path}
 	}
 	if corpus.Recorded(recorded) {
 		if err := r.takeShape(recorded[0]); err != nil {

@@ -37,8 +37,9 @@ type Result struct {
 	Written  bool                `json:"written"` // Out holds what this run made
 	Tokens   int64               `json:"tokens"`
 	Seconds  float64             `json:"seconds"`
-	Loss     float64             `json:"loss,omitempty"` // of the last step
-	EvalLoss *float64            `json:"eval_loss,omitempty"`
+	Loss     float64             `json:"loss,omitempty"`      // of the last step
+	EvalLoss *float64            `json:"eval_loss,omitempty"` // on the first set
+	Evals    []SetLoss           `json:"evals,omitempty"`     // on every set, at the end
 	Engine   string              `json:"engine"`
 	Memory   Memory              `json:"memory"`
 	Settings trainstate.Settings `json:"settings"`
@@ -86,7 +87,9 @@ type run struct {
 	began    time.Time
 	saved    int              // the step of the last checkpoint, -1: none yet
 	lastEval *trainstate.Eval // of this training
-	result   Result
+	// textSizes are what evalBytes counts.
+	textSizes []int64
+	result    Result
 }
 
 // Run trains and writes checkpoints. Events arrive in order, from the calling goroutine. When ctx ends, Run finishes
@@ -95,19 +98,11 @@ func Run(ctx context.Context, o Options, on func(Event)) (*Result, error) {
 	if o.Given == nil {
 		o.Given = func(string) bool { return false }
 	}
-	for _, path := range []*string{&o.Model, &o.Init, &o.Tokenizer} {
-		at, err := format.Locate(*path)
-		if err != nil {
-			return nil, err
-		}
-		*path = at
-	}
 	r := &run{o: o, s: o.Settings, on: on, saved: -1}
-	defer func() {
-		if r.e != nil {
-			_ = r.e.Close()
-		}
-	}()
+	defer r.close()
+	if err := r.locate(); err != nil {
+		return nil, err
+	}
 	err := r.prepare(ctx)
 	switch {
 	case err != nil:
@@ -116,6 +111,24 @@ func Run(ctx context.Context, o Options, on func(Event)) (*Result, error) {
 		return &r.result, nil
 	}
 	return r.train(ctx)
+}
+
+// locate finds models that are named as on the Hugging Face hub.
+func (r *run) locate() error {
+	for _, path := range []*string{&r.o.Model, &r.o.Init, &r.o.Tokenizer} {
+		at, err := format.Locate(*path)
+		if err != nil {
+			return err
+		}
+		*path = at
+	}
+	return nil
+}
+
+func (r *run) close() {
+	if r != nil && r.e != nil {
+		_ = r.e.Close()
+	}
 }
 
 // prepare settles all that can be refused before memory is taken, then takes it, unless nothing is to be done.
@@ -226,10 +239,13 @@ func (r *run) dataMoved(err error) error {
 func (r *run) dataOptions() corpus.Options {
 	o := corpus.Options{Paths: r.s.Data, Reading: corpus.Reading{Ext: r.s.Ext, TextField: r.s.TextField,
 		AsText: r.s.AsText},
-		TokenDType: r.s.TokenDType, Eval: r.s.Eval, EvalFraction: r.s.EvalFraction, Seq: r.s.Seq, Vocab: r.model.Vocab,
+		TokenDType: r.s.TokenDType, EvalFraction: r.s.EvalFraction, Seq: r.s.Seq, Vocab: r.model.Vocab,
 		Seed: r.s.Seed, Memory: mem.Available(),
 		Text:     r.text,
 		Progress: r.progress}
+	for _, set := range r.s.EvalSets() {
+		o.Evals = append(o.Evals, set.Path)
+	}
 	if r.o.onlyEvaluates() && r.s.Eval != "" {
 		o.Paths = nil // nothing is trained on it
 	}

@@ -15,7 +15,7 @@ var commandSynonyms = map[string]string{
 	"cast": "convert", "quantize": "convert", "export": "convert", "copy": "convert", "shard": "convert",
 	"finetune": "train", "fine-tune": "train", "pretrain": "train", "fit": "train", "resume": "train",
 	"tokenize": "tokenizer", "encode": "tokenizer encode", "decode": "tokenizer decode", "run": "generate",
-	"chat": "generate", "complete": "generate", "sample": "generate",
+	"evaluate": "eval", "perplexity": "eval", "chat": "generate", "complete": "generate", "sample": "generate",
 	"forward": "logits", "man": "help", "usage": "help", "topics": "help",
 }
 

@@ -19,19 +19,27 @@ func trainFlags(d trainstate.Settings) []cli.Flag {
 }
 
 func dataFlags(d trainstate.Settings) []cli.Flag {
-	return []cli.Flag{
+	list := []cli.Flag{
 		&cli.StringSliceFlag{Name: "data",
 			Usage: "text, folder of text, token files or recorded batches: `PATH`, such as text/ (may be repeated)"},
+	}
+	list = append(list, readingFlags()...)
+	return append(list,
+		&cli.StringFlag{Name: "tokenizer", Usage: "tokenizer.json, or the folder that has it; copied into OUT: `PATH`, such as model/"},
+		&cli.StringFlag{Name: "init", Usage: "train a new model of this configuration: `PATH`, such as config.json"},
+		&cli.Uint64Flag{Name: "seed", Value: d.Seed, Usage: "of the data's order and of new weights: `N`"})
+}
+
+// readingFlags say how data is read.
+func readingFlags() []cli.Flag {
+	return []cli.Flag{
 		&cli.StringFlag{Name: "ext",
 			Usage: "in folders take names with these endings, not those after a !: `LIST`, such as .go,.md,!_test.go"},
 		&cli.StringFlag{Name: "text-field", DefaultText: "text", Usage: "field of JSON rows that holds their text: `NAME`"},
-		&cli.BoolFlag{Name: "as-text", Usage: "train on JSON and tables as they stand"},
+		&cli.BoolFlag{Name: "as-text", Usage: "take JSON and tables as they stand"},
 		&cli.StringFlag{Name: "separator", DefaultText: "the end of text",
 			Usage: "what follows each document: `TOKEN`, by its text or its id, such as 0"},
 		choice("token-dtype", "", "what raw token files hold", "uint16", "uint32"),
-		&cli.StringFlag{Name: "tokenizer", Usage: "tokenizer.json, or the folder that has it; copied into OUT: `PATH`, such as model/"},
-		&cli.StringFlag{Name: "init", Usage: "train a new model of this configuration: `PATH`, such as config.json"},
-		&cli.Uint64Flag{Name: "seed", Value: d.Seed, Usage: "of the data's order and of new weights: `N`"},
 	}
 }
 
@@ -69,7 +77,8 @@ func rateFlags(d trainstate.Settings) []cli.Flag {
 
 func evalFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "eval", Usage: "held-out data, of the same kinds: `PATH`, such as held-out.txt"},
+		&cli.StringSliceFlag{Name: "eval",
+			Usage: "held-out data, of the same kinds: `[NAME=]PATH`, such as code=src.txt (may be repeated)"},
 		&cli.Float64Flag{Name: "eval-fraction", DefaultText: "none", Usage: "hold out this `PART` of the training data's rows, such as 0.01"},
 		&cli.IntFlag{Name: "eval-every", DefaultText: "before the first step and at the end",
 			Usage: "evaluate also every `N` steps, such as 100"},
@@ -97,7 +106,7 @@ func runFlags(d trainstate.Settings) []cli.Flag {
 }
 
 func trainSettings(c *cli.Context) trainstate.Settings {
-	return trainstate.Settings{
+	s := trainstate.Settings{
 		Data: c.StringSlice("data"), Ext: c.String("ext"), TokenDType: c.String("token-dtype"),
 		TextField: c.String("text-field"),
 		AsText:    c.Bool("as-text"), Separator: c.String("separator"), Seed: c.Uint64("seed"),
@@ -105,8 +114,18 @@ func trainSettings(c *cli.Context) trainstate.Settings {
 		LR: c.Float64("lr"), Schedule: c.String("schedule"), Warmup: c.Int("warmup"), MinLR: c.Float64("min-lr"),
 		DecayFraction: c.Float64("decay-fraction"), WeightDecay: c.Float64("weight-decay"),
 		Beta1: c.Float64("beta1"), Beta2: c.Float64("beta2"), Eps: c.Float64("eps"), Clip: c.Float64("clip"),
-		Eval: c.String("eval"), EvalEvery: c.Int("eval-every"), EvalFraction: c.Float64("eval-fraction"),
+		EvalEvery: c.Int("eval-every"), EvalFraction: c.Float64("eval-fraction"),
 		SaveEvery: c.Int("save-every"),
 		Engine:    c.String("engine"), Precision: c.String("precision"), Threads: c.Int("threads"), DType: c.String("dtype"),
 	}
+	s.Eval, s.MoreEval = evalSets(c.StringSlice("eval"))
+	return s
+}
+
+// evalSets are the first set and the others.
+func evalSets(list []string) (first string, more []string) {
+	if len(list) == 0 {
+		return "", nil
+	}
+	return list[0], list[1:]
 }

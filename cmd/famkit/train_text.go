@@ -22,7 +22,7 @@ func printTrained(w io.Writer, r *train.Result) {
 		printTrainPlan(w, r)
 		return
 	case r.Ran == 0 && !r.Written && r.EvalLoss != nil:
-		say(w, "%s: evaluation loss %.4f; nothing was trained or written\n", r.Plan.From, *r.EvalLoss)
+		say(w, "%s: evaluation loss %.4f%s; nothing was trained or written\n", r.Plan.From, *r.EvalLoss, lossAside(r.Evals))
 		return
 	}
 	say(w, "%s: step %d, %s tokens in %.1f s", r.Out, r.Step, units.Count(r.Tokens), r.Seconds)
@@ -30,9 +30,25 @@ func printTrained(w io.Writer, r *train.Result) {
 		say(w, ", loss %.4f", r.Loss)
 	}
 	if r.EvalLoss != nil {
-		say(w, ", evaluation %.4f", *r.EvalLoss)
+		say(w, ", evaluation %.4f%s", *r.EvalLoss, lossAside(r.Evals))
 	}
 	say(w, "\n")
+}
+
+// lossAside says more of an evaluation: perplexity, bits for each byte, tokens, and the loss on further sets.
+func lossAside(sets []train.SetLoss) string {
+	if len(sets) == 0 {
+		return ""
+	}
+	s := fmt.Sprintf(" (perplexity %.2f", sets[0].Perplexity)
+	if b := sets[0].BitsPerByte; b != nil {
+		s += fmt.Sprintf(", %.4f bits a byte", *b)
+	}
+	s += ", " + units.Count(sets[0].Tokens) + " tokens)"
+	for _, more := range sets[1:] {
+		s += fmt.Sprintf("; %s %.4f", more.Name, more.Loss)
+	}
+	return s
 }
 
 // nothingToDo says why a run did nothing.

@@ -191,6 +191,9 @@ func (v *trainView) evaluated(e *train.EvalRow) {
 	v.evalTook, v.evalBegan = e.Seconds-v.seen, time.Time{}
 	v.apart(e.Seconds)
 	s := fmt.Sprintf("step %d: evaluation loss %.4f on %s tokens", e.Step, e.Loss, units.Count(e.Tokens))
+	for _, more := range e.Sets[min(1, len(e.Sets)):] {
+		s += fmt.Sprintf(", %s %.4f", more.Name, more.Loss)
+	}
 	if e.Before != nil {
 		s += fmt.Sprintf("; %.4f before", *e.Before)
 	}

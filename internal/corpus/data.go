@@ -16,13 +16,13 @@ import (
 type Options struct {
 	Paths []string // text, folders of text, token files, or one file of recorded batches
 	Reading
-	TokenDType   string  // of raw token files: uint16 or uint32
-	Eval         string  // held-out data; "": none
-	EvalFraction float64 // of the rows that are held out
-	Seq          int     // targets of a row
-	Vocab        int     // ids lie below it
-	Seed         uint64  // of the order
-	Memory       int64   // bytes that a file may take; 0: any
+	TokenDType   string   // of raw token files: uint16 or uint32
+	Evals        []string // sets of held-out data, by path
+	EvalFraction float64  // of the rows that are held out
+	Seq          int      // targets of a row
+	Vocab        int      // ids lie below it
+	Seed         uint64   // of the order
+	Memory       int64    // bytes that a file may take; 0: any
 	// Text gives the tokenizer and the id that follows each document. It is asked for text only.
 	Text     func() (Encoder, int32, error)
 	Progress func(label string, done, total int64) // in bytes
@@ -34,10 +34,10 @@ type Data struct {
 	Rows   Rows  // row i of the training, whatever i; nil where only an evaluation is wanted
 	Epoch  int64 // rows of one pass
 	Digest string
-	Eval   *EvalData // nil: none
+	Evals  []*EvalData // what is held out
 }
 
-// EvalData is what is held out.
+// EvalData is one set of held-out rows.
 type EvalData struct {
 	Rows
 	Digest string // of the rows themselves and of how they are cut
@@ -55,20 +55,27 @@ func Load(ctx context.Context, o Options) (*Data, error) {
 			return nil, err
 		}
 	}
-	if o.Eval == "" {
-		return d, nil
+	for _, path := range o.Evals {
+		held, err := o.loadEval(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		d.Evals = append(d.Evals, held)
 	}
-	paths := []string{o.Eval}
+	return d, nil
+}
+
+func (o Options) loadEval(ctx context.Context, path string) (*EvalData, error) {
+	paths := []string{path}
 	held, _, err := o.read(ctx, paths)
 	if err != nil {
 		return nil, err
 	}
 	rows := o.cut(held, paths)
 	if rows.Count() == 0 {
-		return nil, fault.Inputf("%s: %d tokens are too little to evaluate on: one row takes %d", o.Eval, held.len(), o.Seq+1)
+		return nil, fault.Inputf("%s: %d tokens are too little to evaluate on: one row takes %d", path, held.len(), o.Seq+1)
 	}
-	d.Eval = &EvalData{rows, o.evalDigest(held.digest())}
-	return d, nil
+	return &EvalData{rows, o.evalDigest(held.digest())}, nil
 }
 
 func (o Options) loadTraining(ctx context.Context, d *Data) error {
@@ -84,7 +91,7 @@ func (o Options) loadTraining(ctx context.Context, d *Data) error {
 			map[bool]string{true: ", and the evaluation takes one row too"}[eval != nil])
 	}
 	if eval != nil {
-		d.Eval = &EvalData{eval, o.evalDigest(d.Digest)}
+		d.Evals = []*EvalData{{eval, o.evalDigest(d.Digest)}}
 	}
 	if Recorded(o.Paths) {
 		d.Rows = cycle{train}

@@ -60,9 +60,25 @@ func (s *Settings) Check() error {
 	if s.EvalFraction > 0 && s.Eval != "" {
 		return fault.Usagef("%v and %v contradict each other", fault.Arg("eval"), fault.Arg("eval-fraction"))
 	}
+	if err := s.checkEvalSets(); err != nil {
+		return err
+	}
 	early := s.Rate()
 	early.Warmup = 0
 	return early.Check()
+}
+
+// checkEvalSets refuses two sets of one name, which no log could tell apart.
+func (s *Settings) checkEvalSets() error {
+	seen := map[string]string{}
+	for _, set := range s.EvalSets() {
+		if other, again := seen[set.Name]; again {
+			return fault.Hint(fault.Usagef("%v: %s and %s are both called %q", fault.Arg("eval"), other, set.Path, set.Name),
+				"%v names a set", fault.Arg("eval", "NAME=PATH"))
+		}
+		seen[set.Name] = set.Path
+	}
+	return nil
 }
 
 func quoted(s string) string { return fmt.Sprintf("%q", s) }

@@ -32,10 +32,11 @@ type Settings struct {
 	Clip          float64 `json:"clip"` // 0: none
 	Seed          uint64  `json:"seed"`
 
-	Eval         string  `json:"eval,omitempty"`
-	EvalEvery    int     `json:"eval-every"` // 0: only before and at the end
-	EvalFraction float64 `json:"eval-fraction"`
-	SaveEvery    int     `json:"save-every"` // 0: only at the end
+	Eval         string   `json:"eval,omitempty"`      // PATH or NAME=PATH, see ParseEvalSet
+	MoreEval     []string `json:"more-eval,omitempty"` // further sets
+	EvalEvery    int      `json:"eval-every"`          // 0: only before and at the end
+	EvalFraction float64  `json:"eval-fraction"`
+	SaveEvery    int      `json:"save-every"` // 0: only at the end
 
 	Engine    string `json:"engine"`
 	Precision string `json:"precision"` // f32, bf16, f64
@@ -98,7 +99,11 @@ var fields = func() (list []field) {
 func (s *Settings) Inherit(from *Settings, given func(name string) bool) {
 	to, source := reflect.ValueOf(s).Elem(), reflect.ValueOf(from).Elem()
 	for _, f := range fields {
-		if !given(f.name) {
+		name := f.name
+		if name == "more-eval" {
+			name = "eval" // they are given together
+		}
+		if !given(name) {
 			to.Field(f.index).Set(source.Field(f.index))
 		}
 	}
@@ -106,7 +111,7 @@ func (s *Settings) Inherit(from *Settings, given func(name string) bool) {
 
 // harmless are the settings that a resumed training may change without changing its result. What is read from other
 // data files is compared by the data's digest.
-var harmless = []string{"data", "ext", "token-dtype", "text-field", "as-text", "separator", "eval", "eval-every",
+var harmless = []string{"data", "ext", "token-dtype", "text-field", "as-text", "separator", "eval", "more-eval", "eval-every",
 	"save-every"}
 
 // Change is a setting, or something else that a training depends on, that is not what it was.
