@@ -1,4 +1,4 @@
-"""Hold docs/check_proof.py against famkit. check_proofs.py FAMKIT MODELS WORK [--damaged N] [--seed S] [--only I]
+"""Hold docs/check_proof.py against famkit. check_proofs.py FAMKIT MODELS WORK [--damaged N] [--seed S] [--only I] [--attacks FOLDER]
 
 Every growth of the models in MODELS that famkit proves must be proved by the checker with the same verdict, or be refused as
 out of its scope, by name. Then N of these children are damaged, in weights, types, configs, side files, shards or the
@@ -90,6 +90,26 @@ def check_growths(made):
     return proved, failed
 
 
+def check_attacks(folder):
+    """The checker on what internal/proof's tests ask (export_test.go): it proves nothing that they have refused."""
+    counts, failed = collections.Counter(), 0
+    for name in sorted(os.listdir(folder)):
+        parent, child, proof = (os.path.join(folder, name, n) for n in ("parent", "child", "proof.json"))
+        with open(proof, encoding="utf-8") as f:
+            stored = json.load(f)
+        stored["parent"], stored["child"] = sign(parent), sign(child)
+        with open(proof, "w", encoding="utf-8") as f:
+            json.dump(stored, f)
+        code, said = ask_checker(parent, child, proof)
+        sound, beyond = stored["verdict"] != "different", said.startswith("refused: out of scope:")
+        counts["sound" if sound else "made to deceive", "out of scope" if beyond else "proved" if code == 0 else "refused"] += 1
+        if sound != (code == 0) and not beyond:
+            failed += 1
+            print(f"FAIL {name}: famkit says {stored['verdict']}, the checker {said}")
+    print("asked by tests: " + ", ".join(f"{n} {what} {verdict}" for (what, verdict), n in sorted(counts.items())))
+    return failed
+
+
 def case(job):
     """Damages one child and asks both. Gives None where they agree, the reason where the checker says out of scope, else a report."""
     famkit, work, subjects, seed, i, keep = job
@@ -157,8 +177,11 @@ def main():
     p.add_argument("--damaged", type=int, default=400)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--only", type=int)
+    p.add_argument("--attacks", help="a folder that internal/proof's tests have filled")
     a = p.parse_args()
     proved, failed = check_growths(list(growths(a.famkit, a.models, a.work)))
+    if a.attacks:
+        failed += check_attacks(a.attacks)
     if a.damaged and proved:
         failed += check_damaged(a.famkit, a.work, proved, a.damaged, a.seed, a.only)
     sys.exit(f"{failed} disagreements" if failed else 0)

@@ -7,4 +7,6 @@ set -euo pipefail
 cd "$root"
 python_envs
 work_dir proofs
-"$PY5" "$interop/check_proofs.py" bin/famkit "${ORACLE:-fixtures/oracle}" "$WORK" --damaged "$1" --seed "$2"
+mkdir -p "$WORK/attacks" "$WORK/models"
+FAMKIT_ATTACKS=$WORK/attacks go test -count=1 ./internal/proof >"$WORK/log" 2>&1 || die "internal/proof: $(tail -n 3 "$WORK/log")"
+"$PY5" "$interop/check_proofs.py" bin/famkit "${ORACLE:-fixtures/oracle}" "$WORK/models" --damaged "$1" --seed "$2" --attacks "$WORK/attacks"

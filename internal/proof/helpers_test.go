@@ -18,6 +18,7 @@ func judged(t testing.TB, claim *proof.Claim, parent, child *arch.Checkpoint) *p
 	if err != nil {
 		t.Fatal(err)
 	}
+	export(t, p, parent, child)
 	return p
 }
 
