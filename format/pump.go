@@ -44,6 +44,7 @@ type job struct {
 	placed
 	out    *disk.File // nil: only the digest is wanted
 	path   string     // what out will be
+	pieces *pieces    // of out
 	base   int64      // offset of the tensor in out
 	digest bool
 	hash   hash.Hash
@@ -163,6 +164,7 @@ func (p *pump) move(ctx context.Context, c chunk, buf []byte) error {
 		if _, err := c.out.WriteAt(buf, c.base+c.off); err != nil {
 			return output.Failed(c.path, fmt.Sprintf("writing tensor %q", c.info.Name), err)
 		}
+		c.pieces.add(c.base+c.off, buf)
 		if c.n >= writebackBytes {
 			c.out.StartWriteback(c.base+c.off, c.n)
 		}

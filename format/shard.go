@@ -15,6 +15,7 @@ type outFile struct {
 	tensors []placed // laid out
 	header  []byte   // length prefix and header
 	size    int64
+	pieces  *pieces // that were written into it
 }
 
 // split puts tensors into shards in the given order: a tensor larger than most goes alone, the others fill the open shard
@@ -64,7 +65,7 @@ func planFiles(list []placed, meta map[string]string, lone string, most int64) (
 		if err != nil {
 			return nil, nil, fault.Inputf("%s: %w", name, err)
 		}
-		f := outFile{name: name, tensors: shard, header: head, size: int64(len(head))}
+		f := outFile{name: name, tensors: shard, header: head, size: int64(len(head)), pieces: &pieces{}}
 		for _, p := range shard {
 			f.size += p.info.Size()
 			elems, _ := p.info.Elems()

@@ -324,6 +324,8 @@ func (w *writer) fill(ctx context.Context, t *output.Temporary) error {
 		if err == nil {
 			if err = f.Sync(); err != nil {
 				err = output.Failed(name, "syncing", err)
+			} else if err = w.files[i].readBack(ctx, f); err != nil {
+				err = notReadBack(ctx, name, err)
 			}
 		}
 		if f == t.File() {
@@ -340,6 +342,14 @@ func (w *writer) fill(ctx context.Context, t *output.Temporary) error {
 		return err
 	}
 	return w.writeSideFiles(t)
+}
+
+// notReadBack is the error of a file that could not be compared with what was written, or differs.
+func notReadBack(ctx context.Context, name string, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	return output.Failed(name, "reading back what was written", err)
 }
 
 // place is the path that a file will have.
@@ -375,7 +385,7 @@ func (w *writer) pump(ctx context.Context, outs []*disk.File) error {
 	own := 0
 	for i, file := range w.files {
 		for _, p := range file.tensors {
-			jobs = append(jobs, &job{placed: p, out: outs[i], path: w.place(file.name), base: int64(len(file.header)) + p.begin,
+			jobs = append(jobs, &job{placed: p, out: outs[i], path: w.place(file.name), pieces: file.pieces, base: int64(len(file.header)) + p.begin,
 				digest: !w.o.NoDigests})
 		}
 		if i < len(w.files)-len(w.o.Extra) {

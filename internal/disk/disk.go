@@ -42,6 +42,9 @@ const (
 var Ops = []Op{Open, Read, ReadAt, Write, WriteAt, Sync, Close, Rename, Remove, Mkdir, Link, Stat, ReadDir, Map, Allocate,
 	Truncate}
 
+// Lie is the error by which an Injector has a write reported as done that was not.
+var Lie = errors.New("reported as done")
+
 // An Injector decides the fate of a call: an error that is not nil takes the place of the call, which is not made.
 type Injector func(op Op, path string) error
 
@@ -60,7 +63,7 @@ func ask(op Op, path string) error {
 		return nil
 	}
 	err := (*f)(op, path)
-	if err == nil || err == io.EOF {
+	if err == nil || err == io.EOF || err == Lie {
 		return err
 	}
 	return &fs.PathError{Op: string(op), Path: path, Err: err}
