@@ -104,5 +104,9 @@ soak: ## a family killed at 50 random moments (KILLS=50) must be, bit for bit, t
 proofs: build ## docs/check_proof.py beside famkit: every growth, and 10,000 damaged children (SEED=1)
 	internal/interop/proofs.sh $(or $(DAMAGED),10000) $(or $(SEED),1)
 
+.PHONY: faults
+faults: ## every call to the file system fails once, in every command that writes: in the process, and by strace (hours)
+	FAMKIT_FAULTS=all $(GO) test -count=1 -timeout 12h -run 'TestFaults' -v ./cmd/famkit
+
 clean: ## remove what the build wrote in the tree (the cache folder stays)
 	rm -rf bin

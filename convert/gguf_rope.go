@@ -28,7 +28,7 @@ func ropeFromFreqs(h format.Handle, m *arch.Model) error {
 	}
 	data, err := format.ReadAll(t)
 	if err != nil {
-		return fault.Failedf("%s: tensor %q: %w", h.Path(), ropeFreqs, err)
+		return fault.Unread(err, "%s: tensor %q", h.Path(), ropeFreqs)
 	}
 	found := make([]float64, info.Shape[0])
 	tensor.Decode(found, data, info.DType)

@@ -176,7 +176,7 @@ func (t *ggufQuantised) readChunk(p []byte, off int64, buf []byte) (int, error) 
 	}
 	src := buf[:blocks*t.fact.size]
 	if err := tensor.Fill(t.data, src, first*t.fact.size); err != nil {
-		return 0, fault.Failedf("%s: tensor %q: reading %d bytes: %w", t.path, t.info.Name, len(src), err)
+		return 0, fault.Unread(err, "%s: tensor %q: reading %d bytes", t.path, t.info.Name, len(src))
 	}
 	if partial {
 		var block [4 * 32]byte

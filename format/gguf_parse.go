@@ -49,7 +49,7 @@ func (g *ggufReader) bytes(n int64, what string) ([]byte, error) {
 	}
 	b := make([]byte, n)
 	if _, err := io.ReadFull(g.r, b); err != nil {
-		return nil, fault.Failedf("%s: reading %s at offset %d: %w", g.path, what, g.pos, err)
+		return nil, fault.Unread(err, "%s: reading %s at offset %d", g.path, what, g.pos)
 	}
 	g.pos += n
 	return b, nil

@@ -52,7 +52,7 @@ func readHeader(r io.ReaderAt, size int64, path string) (*header, error) {
 		return nil, truncatedHint(fault.Inputf("%s: header too small: wanted at least 8 bytes, found %d", path, size))
 	}
 	if err := tensor.Fill(r, prefix[:], 0); err != nil {
-		return nil, fault.Inputf("%s: reading the header length: %w", path, err)
+		return nil, fault.Unread(err, "%s: reading the header length", path)
 	}
 	n := binary.LittleEndian.Uint64(prefix[:])
 	if n > headerCap {
@@ -63,7 +63,7 @@ func readHeader(r io.ReaderAt, size int64, path string) (*header, error) {
 	}
 	text := make([]byte, n)
 	if _, err := io.ReadFull(io.NewSectionReader(r, 8, int64(n)), text); err != nil {
-		return nil, fault.Inputf("%s: reading the header: %w", path, err)
+		return nil, fault.Unread(err, "%s: reading the header", path)
 	}
 	if !utf8.Valid(text) {
 		return nil, fault.Inputf("%s: invalid UTF-8 in header at byte %d", path, 8+firstInvalid(text))

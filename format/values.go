@@ -66,7 +66,7 @@ func scan(ctx context.Context, p placed, buf []byte) (BadValues, error) {
 		}
 		part := buf[:min(int64(len(buf)), size-off)]
 		if err := tensor.Fill(p.Tensor, part, off); err != nil {
-			return b, fault.Inputf("tensor %q: reading: %w", p.info.Name, err)
+			return b, fault.Unread(err, "tensor %q: reading", p.info.Name)
 		}
 		b.count(part, p.info.DType, off/width)
 		off += int64(len(part))

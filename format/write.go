@@ -240,7 +240,14 @@ func (w *writer) vacant() error {
 		return fault.Inputf("%s: wanted a file to replace, found a %s", w.dst, output.KindOf(st))
 	case !w.lone && !st.IsDir():
 		return fault.Inputf("%s: wanted a checkpoint directory to replace, found a %s", w.dst, output.KindOf(st))
-	case !w.lone && !replaceable(w.dst):
+	case w.lone:
+		return nil
+	}
+	ok, err := replaceable(w.dst)
+	switch {
+	case err != nil:
+		return output.Failed(w.dst, "looking into it", err)
+	case !ok:
 		return fault.Hint(fault.Inputf("%s: not replaced: it is not empty and holds neither config.json nor weights",
 			w.dst), "remove it yourself if it may go")
 	}
@@ -248,17 +255,17 @@ func (w *writer) vacant() error {
 }
 
 // replaceable reports whether a directory is empty or a checkpoint, so that --force with a mistyped name deletes nothing else.
-func replaceable(dir string) bool {
+func replaceable(dir string) (bool, error) {
 	list, err := disk.List(dir)
 	if err != nil {
-		return false
+		return false, err
 	}
 	for _, de := range list {
 		if de.Name() == "config.json" || strings.HasSuffix(de.Name(), suffix) {
-			return true
+			return true, nil
 		}
 	}
-	return len(list) == 0
+	return len(list) == 0, nil
 }
 
 // apart refuses a destination that is, holds or lies inside an input, links resolved.

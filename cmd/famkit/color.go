@@ -59,6 +59,6 @@ func (u *ui) colours(w io.Writer) colours {
 	case colorNever:
 		return colours{}
 	}
-	f, ok := w.(*os.File)
+	f, ok := fileOf(w)
 	return colours{ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))}
 }

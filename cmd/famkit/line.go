@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -19,7 +18,7 @@ type statusLine struct {
 
 // statusLine is nil where standard error is no terminal or should be silent.
 func (u *ui) statusLine() *statusLine {
-	f, ok := u.err.(*os.File)
+	f, ok := fileOf(u.err)
 	if !ok || !u.terminal() || u.json || u.quiet {
 		return nil
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 
 	"golang.org/x/term"
 
@@ -24,7 +23,7 @@ func screen(w io.Writer) io.Writer { return printable.Writer(w, ownSequences...)
 // plainText prints text that is the answer itself. A file or a pipe gets every byte; a terminal none that it would obey.
 func (u *ui) plainText(text string) {
 	w := u.out
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if f, ok := fileOf(w); ok && term.IsTerminal(int(f.Fd())) {
 		w = screen(w)
 	}
 	_, _ = io.WriteString(w, text)

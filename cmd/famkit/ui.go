@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -27,13 +28,17 @@ import (
 //   - under --json errors are JSON too, and notes are left out.
 type ui struct {
 	out, err    io.Writer
+	answers     *stream // standard output, whatever out is
 	json, quiet bool
 	color       string    // --color
 	jsonAsked   bool      // also where another flag is wrong, so that none is read
 	bar         *progress // of the job that runs
 }
 
-func newUI(out, errw io.Writer) *ui { return &ui{out: out, err: errw} }
+func newUI(out, errw io.Writer) *ui {
+	s := &stream{w: out}
+	return &ui{out: s, err: errw, answers: s}
+}
 
 // answer prints v as one JSON object under --json, else what text writes.
 func (u *ui) answer(v any, text func(w io.Writer)) error {
@@ -113,6 +118,7 @@ type jsonError struct {
 
 // exit prints err and gives the exit code.
 func (u *ui) exit(ctx context.Context, err error) int {
+	err = u.answers.failed(err)
 	code := exitCode(ctx, err)
 	if u.bar != nil {
 		u.bar.finish() // of a job that did not end well
@@ -123,7 +129,7 @@ func (u *ui) exit(ctx context.Context, err error) int {
 	message, hint := fault.Text(err, flagText), fault.HintText(err, flagText)
 	if u.json || u.jsonAsked {
 		b, _ := json.Marshal(jsonError{"error", code, message, hint})
-		_, _ = fmt.Fprintln(u.err, string(printable.JSON(b)))
+		u.lastWords(append(printable.JSON(b), '\n'))
 		return code
 	}
 	paint := u.colours(u.err)
@@ -131,12 +137,22 @@ func (u *ui) exit(ctx context.Context, err error) int {
 	if code > 128 { // a signal is no error
 		prefix = "famkit: "
 	}
-	errw := screen(u.err)
-	_, _ = fmt.Fprintf(errw, "%s%s\n", prefix, message)
+	var b bytes.Buffer
+	text := screen(&b)
+	_, _ = fmt.Fprintf(text, "%s%s\n", prefix, message)
 	if hint != "" {
-		_, _ = fmt.Fprintf(errw, "famkit: %s %s\n", paint.of(aside, "hint:"), hint)
+		_, _ = fmt.Fprintf(text, "famkit: %s %s\n", paint.of(aside, "hint:"), hint)
 	}
+	u.lastWords(b.Bytes())
 	return code
+}
+
+// lastWords prints an error. A write that fails is tried once more: without the message nobody knows why the command
+// ended.
+func (u *ui) lastWords(b []byte) {
+	if n, err := u.err.Write(b); err != nil {
+		_, _ = u.err.Write(b[n:])
+	}
 }
 
 // flagText spells a setting that a message names as the command line does.
@@ -149,7 +165,7 @@ func flagText(s fault.Setting) string {
 
 // terminal reports whether standard error is a terminal that may be drawn on.
 func (u *ui) terminal() bool {
-	f, ok := u.err.(*os.File)
+	f, ok := fileOf(u.err)
 	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
 }
 

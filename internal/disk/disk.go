@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"syscall"
 )
@@ -48,7 +49,10 @@ var Lie = errors.New("reported as done")
 // An Injector decides the fate of a call: an error that is not nil takes the place of the call, which is not made.
 type Injector func(op Op, path string) error
 
-var injector atomic.Pointer[Injector]
+var (
+	injector atomic.Pointer[Injector]
+	asking   sync.Mutex // an Injector is asked by one goroutine at a time
+)
 
 // Inject lets f decide the fate of every call until restore is called. Only tests do that, one at a time.
 func Inject(f Injector) (restore func()) {
@@ -62,7 +66,9 @@ func ask(op Op, path string) error {
 	if f == nil {
 		return nil
 	}
+	asking.Lock()
 	err := (*f)(op, path)
+	asking.Unlock()
 	if err == nil || err == io.EOF || err == Lie {
 		return err
 	}
@@ -251,5 +257,8 @@ func SyncDir(path string) error {
 		return err
 	}
 	err = d.Sync()
-	return errors.Join(err, d.Close())
+	if closed := d.Close(); err == nil {
+		err = closed
+	}
+	return err
 }

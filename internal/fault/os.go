@@ -38,6 +38,9 @@ func OS(err error) error {
 // Unread is the error of contents that could not be read as a whole: the machine's where the operating system failed, and
 // otherwise the input's, which then is shorter or other than it says.
 func Unread(err error, format string, a ...any) error {
+	if IsUnread(err) { // it says already what could not be read
+		return err
+	}
 	kind := Input
 	var errno syscall.Errno
 	if errors.As(err, &errno) {

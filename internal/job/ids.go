@@ -28,7 +28,7 @@ func readIDs(path string) (ids []int32, batch, seq int, err error) {
 	}
 	raw := make([]byte, info.Size())
 	if err := tensor.Fill(t, raw, 0); err != nil {
-		return nil, 0, 0, fault.Failedf("%s: tensor input_ids: %w", path, err)
+		return nil, 0, 0, fault.Unread(err, "%s: tensor input_ids", path)
 	}
 	ids = make([]int32, info.Shape[0]*info.Shape[1])
 	for i := range ids {

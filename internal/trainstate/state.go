@@ -70,11 +70,18 @@ func Is(dir string) bool {
 // Guard refuses to replace a directory that holds a training which nothing else holds: steps made there, or a state
 // that cannot be read. What a growth carried along from a parent is no such training.
 func Guard(dir string) error {
-	if !Is(dir) {
+	switch _, err := disk.LstatOf(filepath.Join(dir, StateFile)); {
+	case disk.Absent(err):
 		return nil
+	case err != nil:
+		return fault.OS(err)
 	}
 	what := "whose state cannot be read"
-	if s, err := Read(dir); err == nil {
+	s, err := Read(dir)
+	switch {
+	case fault.Machines(err):
+		return err
+	case err == nil:
 		if s.Step == 0 || s.Growth != nil && s.Growth.Step == s.Step {
 			return nil
 		}
