@@ -55,8 +55,8 @@ const exitCodesTopic = `Exit codes
    1    the answer is no: verify found a difference
    2    wrong usage: unknown flag, missing operand, flags that contradict each other
    3    input refused: malformed, unsupported, or a growth that would not keep the function
-   4    could not finish: disk or memory too small, I/O error, training diverged; or the answer
-        could not be found
+   4    could not finish: the disk fails or is full, a file may not be read or written, memory
+        too small, training diverged; or the answer could not be found
    130  interrupted (Ctrl-C); 143 terminated (SIGTERM). What was being written is removed or, in
         training, saved
 
