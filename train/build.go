@@ -35,13 +35,17 @@ func (r *run) build(ck *arch.Checkpoint) (err error) {
 		return err
 	}
 	r.graph = newGraph(r.d, r.d.Params(), r.model.Layers, r.spec.HostMemory, r.model.Tied)
-	if r.state == nil || r.o.FreshOptimizer {
-		return nil
-	}
 	if r.kind == Resume {
 		r.saved = r.state.Step
 	}
-	return r.restore(ck, modelDir(r.o.Model))
+	dir := modelDir(r.o.Model)
+	if r.state != nil && !r.o.FreshOptimizer {
+		err = r.restore(ck, dir)
+	}
+	if err != nil {
+		return err
+	}
+	return r.beginHandOver(filepath.Join(dir, trainstate.OptimizerFile))
 }
 
 // restore loads the moments and the master weights of a saved training. A training that goes on as itself wants each

@@ -17,7 +17,7 @@ func (r *run) save(ctx context.Context, step int) error {
 	p := r.at(step)
 	state := trainstate.State{Step: p.Step, Updates: p.Updates, Rows: p.Rows, Tokens: p.Tokens, Seconds: r.seconds(),
 		Model: r.origin,
-		Log:   r.log.seenFrom(r.o.Out), Settings: r.s, Digests: r.digests, Growth: r.growth, Eval: r.lastEval}
+		Log:   r.log.seenFrom(r.o.Out), Settings: r.s, Digests: r.digests, Growth: r.growth, HandOver: r.plan.HandOver, Eval: r.lastEval}
 	if state.Eval == nil && r.kind == Resume {
 		state.Eval = r.state.Eval
 	}
@@ -70,6 +70,7 @@ func (r *run) optimizerSource() format.Source {
 			add(trainstate.MasterWeight, p, p.W)
 		}
 	}
+	r.hand.save(src, r.result.Step)
 	return src
 }
 

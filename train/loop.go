@@ -132,6 +132,9 @@ func (r *run) step(ctx context.Context, step int) error {
 	if err := finite(step, "gradient norm", got.Norm); err != nil {
 		return err
 	}
+	if err := r.hand.move(r.e, r.d, step); err != nil {
+		return &engineError{err}
+	}
 	// From here on the weights are those after the step, whatever happens to its row.
 	r.result.Step, r.result.Loss = step, loss
 	row := StepRow{Type: "step", Step: step, Loss: loss, GradNorm: got.Norm, LR: lr, Tokens: now.Tokens,

@@ -25,6 +25,8 @@ type Plan struct {
 	Optimizer string `json:"optimizer"`
 	Updates   int    `json:"updates"`                // that the moments have seen
 	Rewarm    int    `json:"rewarm_steps,omitempty"` // after a growth
+	// HandOver says in which steps blocks hand over to their silent copies; nil: none.
+	HandOver *trainstate.HandOver `json:"hand_over,omitempty"`
 	// Inherited are the settings that come from the training that is taken over.
 	Inherited []string `json:"inherited,omitempty"`
 	// StepsWere is the length of a training that is extended, 0 where it is not.

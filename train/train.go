@@ -80,6 +80,7 @@ type run struct {
 	e       engine.Engine // nil in a dry run where the engine does not run here
 	d       *decoder.Decoder
 	opt     *adamW
+	hand    *handOver // nil: none, or over
 	graph   *graph
 
 	logTo    logTarget
@@ -217,6 +218,9 @@ func (r *run) settleAll(ctx context.Context) (err error) {
 		return err
 	}
 	r.place()
+	if err := r.settleHandOver(); err != nil {
+		return err
+	}
 	if r.kind == Resume && r.s.Steps == r.base.Step {
 		r.nothingToDo()
 		return nil

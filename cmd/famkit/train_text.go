@@ -212,6 +212,9 @@ func planNotes(r *train.Result) (notes []string) {
 	} else if p.Rewarm > 0 {
 		add("optimizer state %s", optimizerText(p))
 	}
+	if h := p.HandOver; h.Left(p.First-1) > 0 {
+		add("in the steps %d to %d blocks hand over to their silent copies", max(h.From+1, p.First), h.To)
+	}
 	for _, c := range p.Changes {
 		add("changed: %s", c)
 	}

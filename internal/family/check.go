@@ -165,6 +165,9 @@ func (r *Recipe) checkGrowth() error {
 				quoted(c.value))
 		}
 	}
+	if !(g.HandOver >= 0 && g.HandOver <= 1) {
+		return r.refuse("growth.hand-over", "a part of a stage, from 0 to 1", g.HandOver)
+	}
 	if err := growth.Split(g.Split).Check(); g.Split != "" && err != nil {
 		return r.refuse("growth.split", "choice, shares, noise or even", quoted(g.Split))
 	}

@@ -241,3 +241,28 @@ func TestAfford(t *testing.T) {
 		}
 	}
 }
+
+// TestHandOverBelongsToGrowths: only what is trained right after a growth hands over.
+func TestHandOverBelongsToGrowths(t *testing.T) {
+	r, err := Parse("r.toml", []byte(strings.Replace(small, "[training]", "[growth]\nhand-over = 0.03\n[training]", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := MakePlan(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range p.Stages {
+		want := 0.0
+		if p.Stages[i].Name == "trunk-2x" {
+			want = 0.03
+		}
+		if s := &p.Stages[i]; s.Kind == Train && p.stageSettings(s).HandOver != want {
+			t.Errorf("%s hands over %g", s.Name, p.stageSettings(s).HandOver)
+		}
+	}
+	bad := strings.Replace(small, "[training]", "[growth]\nhand-over = 1.5\n[training]", 1)
+	if _, err := Parse("r.toml", []byte(bad)); fault.KindOf(err) != fault.Input || !strings.Contains(err.Error(), "line 26: growth.hand-over") {
+		t.Errorf("%v", err)
+	}
+}

@@ -120,6 +120,8 @@ type Growth struct {
 	New          string `toml:"new"`
 	Optimizer    string `toml:"optimizer"`
 	AllowInexact bool   `toml:"allow-inexact"`
+	// HandOver is the part of a stage in which blocks hand over to their silent copies.
+	HandOver float64 `toml:"hand-over"`
 }
 
 // Training are the settings of all trainings, as famkit train takes them.

@@ -38,6 +38,10 @@ func openTraining(parent string, how expand.OptimizerState) (*training, error) {
 		if t.state, err = trainstate.Read(parent); err != nil {
 			return nil, err
 		}
+		if s := t.state; s.HandOver.Left(s.Step) > 0 {
+			return nil, fault.Hint(fault.Inputf("%s: its training is handing blocks over to their copies, which ends at step %d; it is at %d",
+				parent, s.HandOver.To, s.Step), "%v leaves the training behind", fault.Arg("optimizer", "drop"))
+		}
 	}
 	if t.moments, err = format.Open(path); err != nil {
 		return nil, err

@@ -35,6 +35,7 @@ func (s *Settings) Check() error {
 		{s.Beta2 >= 0 && s.Beta2 < 1, "beta2", "at least 0 and below 1", s.Beta2},
 		{s.Eps > 0 && finite(s.Eps), "eps", "a number above 0", s.Eps},
 		{s.Clip >= 0 && finite(s.Clip), "clip", "0 or more", s.Clip},
+		{s.HandOver >= 0 && s.HandOver <= 1, "hand-over", "a part of the steps, from 0 to 1", s.HandOver},
 		{s.EvalEvery >= 0, "eval-every", "0 or more steps", s.EvalEvery},
 		{s.SaveEvery >= 0, "save-every", "0 or more steps", s.SaveEvery},
 		{s.EvalFraction >= 0 && s.EvalFraction < 1, "eval-fraction", "at least 0 and below 1", s.EvalFraction},

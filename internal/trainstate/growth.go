@@ -42,6 +42,25 @@ func (g *Growth) check(step int) error {
 	return nil
 }
 
+// HandOver is a stretch of steps in which blocks that were grown hand over to their silent copies: from the one after
+// From up to To.
+type HandOver struct {
+	From int `json:"from"`
+	To   int `json:"to"`
+}
+
+// Left is the number of its steps after `step`.
+func (h *HandOver) Left(step int) int {
+	if h == nil {
+		return 0
+	}
+	return max(h.To-max(step, h.From), 0)
+}
+
+func (h *HandOver) sound(steps int) bool {
+	return h == nil || h.From >= 0 && h.From < h.To && h.To <= steps
+}
+
 // ResetMoments is the way of a growth that clears all moments.
 const ResetMoments = "reset"
 
@@ -55,6 +74,7 @@ func Grow(s *State, config []byte, how string) *State {
 	if how == ResetMoments {
 		child.Updates = 0
 	}
+	child.HandOver = nil
 	child.Log = "" // the child's rows are not the parent's
 	return &child
 }

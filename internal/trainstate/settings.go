@@ -30,7 +30,9 @@ type Settings struct {
 	Beta2         float64 `json:"beta2"`
 	Eps           float64 `json:"eps"`
 	Clip          float64 `json:"clip"` // 0: none
-	Seed          uint64  `json:"seed"`
+	// HandOver is the part of the steps in which blocks hand over to their silent copies after a growth; 0: none.
+	HandOver float64 `json:"hand-over,omitempty"`
+	Seed     uint64  `json:"seed"`
 
 	Eval         string   `json:"eval,omitempty"`      // PATH or NAME=PATH, see ParseEvalSet
 	MoreEval     []string `json:"more-eval,omitempty"` // further sets

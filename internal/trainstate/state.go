@@ -34,7 +34,9 @@ type State struct {
 	Settings Settings `json:"settings"`
 	Digests  Digests  `json:"digests"`
 	Growth   *Growth  `json:"growth,omitempty"`
-	Eval     *Eval    `json:"eval,omitempty"` // the last evaluation
+	// HandOver says in which steps blocks hand over to their copies; nil: none.
+	HandOver *HandOver `json:"hand_over,omitempty"`
+	Eval     *Eval     `json:"eval,omitempty"` // the last evaluation
 }
 
 // Eval is an evaluation: after which step, on which rows, in nats a token.
@@ -190,6 +192,7 @@ func (s *State) check() error {
 		{s.Updates >= 0 && s.Updates <= maxTokens, "updates", s.Updates},
 		{s.Rows >= 0 && s.Rows <= maxTokens, "rows", s.Rows},
 		{s.Tokens >= 0 && s.Tokens <= maxTokens, "tokens", s.Tokens},
+		{s.HandOver.sound(s.Settings.Steps), "hand_over", s.HandOver},
 		{s.Seconds >= 0 && finite(s.Seconds), "seconds", s.Seconds},
 		{s.Eval == nil || s.Eval.Step >= 0 && s.Eval.Step <= s.Step, "eval", s.Eval},
 	} {
