@@ -59,7 +59,9 @@ func newHanding(t *testing.T, depth string) *handing {
 }
 
 func (h *handing) given() func(string) bool {
-	return func(name string) bool { return name != "epochs" && name != "tokens" && name != "flops" && name != "eval" }
+	return func(name string) bool {
+		return name != "epochs" && name != "tokens" && name != "flops" && name != "eval"
+	}
 }
 
 // run trains the grown model on, and stops after step k where that is not 0.
