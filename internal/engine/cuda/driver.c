@@ -80,19 +80,16 @@ int gpu_describe(gpu *g, int device, char *name, int n, size_t *memory, int *maj
 }
 
 int gpu_retain(gpu *g, int device) {
-  int d;
-  TRY(cuDeviceGet, &d, device);
-  TRY(cuDevicePrimaryCtxRetain, &g->context, d);
+  TRY(cuDeviceGet, &g->device, device);
+  TRY(cuDevicePrimaryCtxRetain, &g->context, g->device);
   current = NULL; // the context of an engine before may have had the same address
   ENTER();
   return 0;
 }
 
-int gpu_release(gpu *g, int device) {
-  int d;
+int gpu_release(gpu *g) {
   g->context = NULL;
-  TRY(cuDeviceGet, &d, device);
-  TRY(cuDevicePrimaryCtxRelease_v2, d);
+  TRY(cuDevicePrimaryCtxRelease_v2, g->device);
   return 0;
 }
 
@@ -209,10 +206,10 @@ int gpu_sync(gpu *g) {
   return 0;
 }
 
-int gpu_launch(gpu *g, void *f, unsigned gx, unsigned gy, const void *args, size_t n) {
+int gpu_launch(gpu *g, void *f, unsigned gx, unsigned gy, unsigned threads, const void *args, size_t n) {
   void *extra[] = {(void *)1, (void *)args, (void *)2, &n, NULL}; // the arguments in one piece, and its size
   ENTER();
-  TRY(cuLaunchKernel, f, gx, gy, 1, 256, 1, 1, 0, g->stream, NULL, extra);
+  TRY(cuLaunchKernel, f, gx, gy, 1, threads, 1, 1, 0, g->stream, NULL, extra);
   return 0;
 }
 

@@ -55,6 +55,7 @@ typedef struct {
 #undef FIELD
   void *driver, *blas; // handles of dlopen
   void *context, *stream, *cublas, *module;
+  int device;
   void *staging; // of the host, pinned
   const char *what; // the function that failed last
 } gpu;
@@ -71,7 +72,7 @@ int gpu_init(gpu *g);
 int gpu_count(gpu *g, int *n);
 int gpu_describe(gpu *g, int device, char *name, int n, size_t *memory, int *major, int *minor);
 int gpu_retain(gpu *g, int device);
-int gpu_release(gpu *g, int device);
+int gpu_release(gpu *g);
 int gpu_stream(gpu *g);
 int gpu_staging(gpu *g, size_t n);
 int gpu_blas(gpu *g, device_ptr workspace, size_t n);
@@ -89,8 +90,8 @@ int gpu_upload(gpu *g, device_ptr dst, size_t at, const void *src, size_t n);
 int gpu_download(gpu *g, device_ptr src, size_t n); // to staging
 int gpu_sync(gpu *g);
 
-// gpu_launch runs a kernel of blocks of 256 threads with one structure of arguments.
-int gpu_launch(gpu *g, void *f, unsigned gx, unsigned gy, const void *args, size_t n);
+// gpu_launch runs a kernel on gx by gy blocks with one structure of arguments.
+int gpu_launch(gpu *g, void *f, unsigned gx, unsigned gy, unsigned threads, const void *args, size_t n);
 
 // product is C = op(A) op(B) + beta C, row-major; types are those of cuBLAS. Strides are elements between the members of a batch.
 typedef struct {

@@ -154,13 +154,13 @@ func (e *Engine) Describe() string {
 	return fmt.Sprintf("%s, driver for CUDA %s, cuBLAS %s, %s", e.d.name, dotted(e.d.version), e.d.blasVersion, p)
 }
 
-// Available is what the device can still give.
+// Available is what the device can still give; 1 where that is nothing, since 0 is for what is not known.
 func (e *Engine) Available() int64 {
 	var available, total C.size_t
 	if e.d.check(C.gpu_memory(e.d.c, &available, &total)) != nil {
 		return 0
 	}
-	return int64(available) + e.left
+	return max(1, int64(available)+e.left)
 }
 
 // Allocated is the bytes handed out so far.
@@ -380,7 +380,7 @@ func (e *Engine) Close() error {
 		for _, p := range e.blocks {
 			all = append(all, e.d.check(C.gpu_free(e.d.c, C.device_ptr(p))))
 		}
-		all = append(all, e.d.check(C.gpu_release(e.d.c, C.int(e.d.number))))
+		all = append(all, e.d.check(C.gpu_release(e.d.c)))
 	}
 	lost := e.err != nil // then the device answers everything with that
 	e.d.free()

@@ -16,9 +16,9 @@ func (e *Engine) Route(o *engine.Route) {
 	a := e.route(o)
 	delete(e.starts, a.starts)
 	overWarps(e, kRoute, o.Rows, a)
-	launch(e, kRouteCount, o.Experts, 1, a)
-	launch(e, kRouteStarts, 1, 1, a)
-	launch(e, kRoutePlace, o.Experts, 1, a)
+	launch(e, kRouteCount, o.Experts, 1, threads, a)
+	launch(e, kRouteStarts, 1, 1, lanes, a)
+	launch(e, kRoutePlace, o.Experts, 1, threads, a)
 }
 
 // RouteGrad has a warp for each row.

@@ -37,7 +37,7 @@ func (e *Engine) normGrad(o *engine.Norm, layer bool) {
 		if layer {
 			a.dbias = e.partial + ptr(4*count*o.Dim)
 		}
-		launch(e, kNormGains, blocksFor(o.Dim, threads), count, a)
+		launch(e, kNormGains, blocksFor(o.Dim, threads), count, blockFor(o.Dim), a)
 		e.gather(o.DGain, a.dgain, o.Dim, count)
 		if layer {
 			e.gather(o.DBias, a.dbias, o.Dim, count)
@@ -89,5 +89,5 @@ func (e *Engine) EmbedGrad(o *engine.Embed) {
 func (e *Engine) CrossEntropy(o *engine.CrossEntropy) {
 	e.args.loss = lossArgs{logits: is(o.Logits, e.spec.Act), targets: is(o.Targets, engine.I32), loss: is(o.Loss, engine.F32), rows: int32(o.Rows),
 		vocab: int32(o.Vocab), grad: flag(o.Grad), scale: float32(o.Scale), cap: float32(o.Softcap)}
-	launch(e, kCrossEntropy, min(o.Rows, 1<<20), 1, &e.args.loss)
+	launch(e, kCrossEntropy, min(o.Rows, 1<<20), 1, threads, &e.args.loss)
 }

@@ -60,7 +60,7 @@ func (e *Engine) Sum(dst, src engine.Buf) {
 	} else {
 		a.narrow = is(src, e.spec.Act)
 	}
-	launch(e, kSum, 1, 1, a)
+	launch(e, kSum, 1, 1, threads, a)
 }
 
 // squaresEach is how many elements a block adds up at least; squaresMost bounds the blocks.
@@ -78,12 +78,12 @@ func (e *Engine) Clip(o *engine.Clip) {
 			panic("engine cuda: too many gradients for one norm")
 		}
 		e.args.squares = squaresArgs{e.partial + ptr(8*partials), is(g, engine.F32), int64(g.N)}
-		launch(e, kSquares, n, 1, &e.args.squares)
+		launch(e, kSquares, n, 1, threads, &e.args.squares)
 		partials += n
 	}
 	e.args.clip = clipArgs{partial: e.partial, guard: is(o.Guard, engine.F64), norm: is(o.Norm, engine.F64), factor: is(o.Factor, engine.F64),
 		max: o.Max, partials: int32(partials), guards: int32(o.Guard.N)}
-	launch(e, kClip, 1, 1, &e.args.clip)
+	launch(e, kClip, 1, 1, threads, &e.args.clip)
 }
 
 // AdamW is one step of decoupled AdamW, the copy included.
@@ -107,13 +107,13 @@ func chunks(rows, n, sums int) (count, each int) {
 // gather adds partial sums of columns to dst.
 func (e *Engine) gather(dst engine.Buf, partial ptr, n, count int) {
 	e.args.gather = gatherArgs{is(dst, engine.F32), partial, int32(n), int32(count)}
-	launch(e, kGather, blocksFor(n, threads), 1, &e.args.gather)
+	launch(e, kGather, blocksFor(n, threads), 1, blockFor(n), &e.args.gather)
 }
 
 // BiasGrad adds up columns, a chunk of rows after the other.
 func (e *Engine) BiasGrad(dBias, dY engine.Buf, rows, n, stride int) {
 	count, each := chunks(rows, n, 1)
 	e.args.columns = columnsArgs{partial: e.partial, y: is(dY, e.spec.Act), stride: int64(stride), rows: int32(rows), n: int32(n), chunk: int32(each)}
-	launch(e, kColumns, blocksFor(n, threads), count, &e.args.columns)
+	launch(e, kColumns, blocksFor(n, threads), count, blockFor(n), &e.args.columns)
 	e.gather(dBias, e.partial, n, count)
 }

@@ -32,9 +32,10 @@ type step struct {
 // Build gives a folder with the libraries. It is made once for each state of the sources and shared by all packages' tests.
 func Build() (string, error) {
 	return build(
-		step{"f32.o", []string{"-O2", "-fPIC", "-c", "-x", "c", "-DACT_BF16=0", "-include", "device.h", "kernels.cu"}},
-		step{"bf16.o", []string{"-O2", "-fPIC", "-c", "-x", "c", "-DACT_BF16=1", "-include", "device.h", "kernels.cu"}},
-		step{Driver, []string{"-O2", "-shared", "-fPIC", "device.c", "libcuda.c", "f32.o", "bf16.o", "-ldl", "-lm", "-lpthread"}},
+		step{"f32.o", []string{"-O2", "-fPIC", "-fvisibility=hidden", "-c", "-x", "c", "-DACT_BF16=0", "-include", "device.h", "kernels.cu"}},
+		step{"bf16.o", []string{"-O2", "-fPIC", "-fvisibility=hidden", "-c", "-x", "c", "-DACT_BF16=1", "-include", "device.h", "kernels.cu"}},
+		step{"device.o", []string{"-O2", "-fPIC", "-fvisibility=hidden", "-c", "device.c"}},
+		step{Driver, []string{"-O2", "-shared", "-fPIC", "libcuda.c", "device.o", "f32.o", "bf16.o", "-ldl", "-lm", "-lpthread"}},
 		step{BLAS, []string{"-O3", "-shared", "-fPIC", "-DMAJOR=13", "libcublas.c"}})
 }
 

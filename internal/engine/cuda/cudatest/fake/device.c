@@ -50,12 +50,7 @@ static void switch_to(int from, int to) {
 }
 #endif
 
-static void set_thread(int t) {
-  current = t;
-  threadIdx.x = t % blockDim.x;
-  threadIdx.y = t / blockDim.x % blockDim.y;
-  threadIdx.z = t / blockDim.x / blockDim.y;
-}
+static void set_thread(int t) { current = threadIdx.x = t; }
 
 static void release(int first, int end, int block) {
   for (int t = first; t < end; t++)
@@ -110,12 +105,27 @@ static void make_fibre(int f) {
 #endif
 }
 
+// next_fibre is where to go on when a thread waits: a lane of its warp that has not begun or may go on, else the scheduler.
+static int next_fibre(int t) {
+  int first = t / WARP_SIZE * WARP_SIZE, end = min(first + WARP_SIZE, threads);
+  if (next_thread >= first && next_thread < end) {
+    int f = spare[--spares];
+    make_fibre(f);
+    return f;
+  }
+  for (int u = t + 1; u < end; u++)
+    if (states[u] == READY && u < next_thread) return fibre_of[u];
+  for (int u = first; u < t; u++)
+    if (states[u] == READY) return fibre_of[u];
+  return MOST;
+}
+
 // pause_thread leaves the thread at its barrier and comes back when that is passed.
 static void pause_thread(void) {
   int t = current;
   if (states[t] == READY) return; // it was the last to arrive
   fibre_of[t] = running;
-  switch_to(running, MOST);
+  switch_to(running, next_fibre(t));
   set_thread(t);
 }
 
@@ -190,7 +200,7 @@ const char *run_kernel(void (*f)(const void *), const void *args, dim3_t grid, d
   gridDim = grid;
   blockDim = block;
   threads = block.x * block.y * block.z;
-  if (threads > MOST) return "too many threads";
+  if (threads > MOST || block.y * block.z != 1) return "too many threads";
   wrong = 0;
   for (unsigned z = 0; z < grid.z && !wrong; z++)
     for (unsigned y = 0; y < grid.y && !wrong; y++)

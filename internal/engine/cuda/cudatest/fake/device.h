@@ -7,6 +7,7 @@
 typedef struct { unsigned x, y, z; } dim3_t;
 extern dim3_t threadIdx, blockIdx, blockDim, gridDim;
 
+#define EXPORTED __attribute__((visibility("default")))
 #define __device__
 #define __global__
 #define __forceinline__ inline
@@ -15,8 +16,8 @@ extern dim3_t threadIdx, blockIdx, blockDim, gridDim;
 
 #define KERNEL(name, args)                                                     \
   static void PASTE(NAME(name), _body)(args a);                                \
-  const unsigned PASTE(NAME(name), _bytes) = sizeof(args);                     \
-  void NAME(name)(const void *p) { PASTE(NAME(name), _body)(*(const args *)p); } \
+  EXPORTED const unsigned PASTE(NAME(name), _bytes) = sizeof(args);            \
+  EXPORTED void NAME(name)(const void *p) { PASTE(NAME(name), _body)(*(const args *)p); } \
   static void PASTE(NAME(name), _body)(args a)
 
 static inline float __uint_as_float(unsigned u) { float f; memcpy(&f, &u, 4); return f; }

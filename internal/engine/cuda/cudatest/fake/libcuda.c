@@ -41,9 +41,6 @@ static int fails(const char *name) {
   return code;
 }
 
-// fake_cuda_fails lets the other libraries share this one's failures.
-int fake_cuda_fails(const char *name) { return fails(name); }
-
 #define CALL(name) do { int code_ = fails(name); if (code_) return code_; } while (0)
 // What needs a context fails on a thread that has none.
 #define CALL_IN(name) do { CALL(name); if (!context) return 201; } while (0)
@@ -107,16 +104,22 @@ int cuDeviceGetAttribute(int *v, int attribute, int d) {
   return d < 0;
 }
 
+static int users; // of the context
+static void give_back(void);
+
 int cuDevicePrimaryCtxRetain(void **c, int d) {
   CALL("cuDevicePrimaryCtxRetain");
   if (!initialized || d < 0) return 3;
   *c = &the_context;
+  users++;
   return 0;
 }
 
+// A context that nobody uses any more loses its memory, and that of a lost device goes as well.
 int cuDevicePrimaryCtxRelease_v2(int d) {
-  CALL("cuDevicePrimaryCtxRelease_v2");
-  return d < 0;
+  int code = fails("cuDevicePrimaryCtxRelease_v2");
+  if (--users == 0) give_back();
+  return code ? code : d < 0;
 }
 
 int cuCtxSetCurrent(void *c) {
@@ -181,8 +184,17 @@ int cuMemFree_v2(unsigned long long p) {
   return code;
 }
 
-// fake_cuda_taken is how much device memory is not given back.
-size_t fake_cuda_taken(void) { return taken; }
+static void give_back(void) {
+  pthread_mutex_lock(&lock);
+  while (blocks) {
+    block *gone = blocks;
+    blocks = gone->next;
+    free(gone->at);
+    free(gone);
+  }
+  taken = 0;
+  pthread_mutex_unlock(&lock);
+}
 
 int cuMemHostAlloc(void **p, size_t n, unsigned flags) {
   CALL_IN("cuMemHostAlloc");
