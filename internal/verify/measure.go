@@ -158,7 +158,9 @@ var onToken = map[engine.Type]float64{engine.F64: 1, engine.F32: 0.06, engine.BF
 
 // work is the effort of all runs of a measurement.
 func (e *meter) work(parent, child *arch.Model) float64 {
-	one := func(m *arch.Model, tokens int) float64 { return float64(m.Params()) * (loading + e.token*float64(tokens)) }
+	one := func(m *arch.Model, tokens int) float64 {
+		return float64(m.Params()) * (loading + e.token*float64(tokens))
+	}
 	tokens := len(e.ids.Data)
 	return float64(len(draws))*one(parent, tokens) + one(parent, tokens+e.ids.Seq) + one(child, tokens+e.ids.Seq)
 }
