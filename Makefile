@@ -16,7 +16,7 @@ BUILDVCS := $(if $(shell git rev-parse HEAD 2>/dev/null),auto,false)
 NOCGO_PKGS := ./internal/engine/cuda/... ./format/... ./convert/... ./expand/... ./internal/arch/... ./internal/tensor/... ./internal/tokenizer/... ./internal/kern/... ./internal/corpus/... ./internal/trainstate/...
 RACE_PKGS ?= ./format/... ./convert/... ./expand/... ./internal/kern/... ./internal/mem/... ./internal/engine/... ./internal/corpus/... ./train/...
 
-.PHONY: help build install uninstall test race vet lint graph nocgo docs docs-check check check-rest demo real interop bench oracle kernels fuzz mutate proofs soak clean
+.PHONY: help build install uninstall test race vet lint graph nocgo docs docs-check check check-rest demo real interop bench oracle kernels fuzz mutate adversary proofs soak clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -95,7 +95,7 @@ fuzz: ## every fuzz target for FUZZTIME (20s)
 	  for n in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' "$$f"); do \
 	    echo "$$f $$n"; $(GO) test -run '^$$' -fuzz "^$$n\$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$f")" || exit 1; done; done
 
-mutate: ## 10,000 damaged children, each judged by the float64 engine: the proof must refuse all that change the function (SEED=1)
+mutate: ## 10,000 damaged children, weights, configs, side files, types and indexes: the proof must refuse all that change the function (SEED=1)
 	FAMKIT_MUTATIONS=10000 FAMKIT_SEED=$(or $(SEED),1) $(GO) test -count=1 -timeout 60m -run TestMutationsAreRefused -v ./internal/verify
 
 soak: ## a family killed at 50 random moments (KILLS=50) must be, bit for bit, the one that was not
@@ -107,6 +107,9 @@ proofs: build ## docs/check_proof.py beside famkit: every growth, and 10,000 dam
 .PHONY: faults
 faults: ## every call to the file system fails once, in every command that writes: in the process, and by strace (hours)
 	FAMKIT_FAULTS=all $(GO) test -count=1 -timeout 12h -run 'TestFaults' -v ./cmd/famkit
+
+adversary: ## children made to deceive, for FOR (10m): none that computes something else may be proved (SEED=1)
+	FAMKIT_ADVERSARY=$(or $(FOR),10m) FAMKIT_SEED=$(or $(SEED),1) $(GO) test -count=1 -timeout 0 -run TestAdversary -v ./internal/verify
 
 clean: ## remove what the build wrote in the tree (the cache folder stays)
 	rm -rf bin

@@ -58,7 +58,8 @@ func fileRule(name string) FileRule {
 	name = strings.ToLower(name)
 	for _, r := range fileRules {
 		for _, p := range r.Files {
-			if ok, err := path.Match(p, name); ok && err == nil {
+			ok, err := path.Match(p, name)
+			if ok && err == nil || strings.HasSuffix(p, "/") && strings.HasPrefix(name, p) {
 				return r
 			}
 		}

@@ -324,7 +324,7 @@ func TestMutationsAreRefused(t *testing.T) {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	requests := allRequests(t)
 	n := mutations(t)
-	done, missed, falsely, harmless, harmlessRefused, unbound, subjects, shaky := 0, 0, 0, 0, 0, 0, 0, 0
+	done, loading, missed, falsely, harmless, harmlessRefused, unbound, subjects, shaky := 0, 0, 0, 0, 0, 0, 0, 0, 0
 	for done < n {
 		s := newSubject(t, rng, requests)
 		subjects++
@@ -340,13 +340,31 @@ func TestMutationsAreRefused(t *testing.T) {
 		for range 12 {
 			done++
 			bad := s.stored.clone()
-			what := bad.damage(rng)
-			child, err := arch.Bind(bad.source())
+			what, does, src := "", anything, format.Source(nil)
+			if rng.IntN(4) == 0 {
+				loading++
+				what, does, src = bad.damageLoading(t, rng, s.parent)
+			} else {
+				what = bad.damage(rng)
+			}
+			if src == nil {
+				src = bad.source()
+			}
+			child, err := arch.Bind(src)
 			if err != nil {
 				unbound++
 				continue
 			}
-			holds := prove(t, s.plan, s.parent, child).Holds()
+			p := prove(t, s.plan, s.parent, child)
+			holds := p.Holds()
+			if does == harmful && holds || does == harmlessly && !holds {
+				missed++
+				t.Errorf("%s: %s: proved %v\n%s", s.what, what, holds, text(p))
+				continue
+			}
+			if does == harmful {
+				continue
+			}
 			switch far := s.far(child); {
 			case far <= 1 && holds:
 				harmless++
@@ -360,6 +378,6 @@ func TestMutationsAreRefused(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d mutations of %d growths: %d missed, %d sound ones refused; %d were no checkpoint any more, %d harmless and accepted, %d harmless and refused, %d beyond float64",
-		done, subjects, missed, falsely, unbound, harmless, harmlessRefused, shaky)
+	t.Logf("%d mutations of %d growths, %d of them of what loaders read: %d missed, %d sound ones refused; %d were no checkpoint any more, %d harmless and accepted, %d harmless and refused, %d beyond float64",
+		done, subjects, loading, missed, falsely, unbound, harmless, harmlessRefused, shaky)
 }
