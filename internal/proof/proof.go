@@ -86,6 +86,16 @@ type Proof struct {
 // Holds reports whether the child computes the parent's function.
 func (p *Proof) Holds() bool { return p.Verdict != Different }
 
+// Related reports whether the claim relates the streams of both models, so that they can be compared layer by layer.
+func (p *Proof) Related() bool {
+	for _, c := range p.Conditions {
+		if c.Name == condStream {
+			return c.Verdict != Different
+		}
+	}
+	return false
+}
+
 // WorstULP is the largest rounding met, in units in the last place, and the tensor that has it.
 func (p *Proof) WorstULP() (ulp float64, where string) {
 	for _, c := range p.Conditions {

@@ -31,6 +31,9 @@ func (r *Report) claimed(child *arch.Model) *proof.Claim {
 	if r.Proof != nil {
 		return r.Proof.Claim
 	}
+	if r.guess != nil {
+		return r.guess
+	}
 	c := &proof.Claim{}
 	for l := range child.Layers {
 		c.Layers = append(c.Layers, l)

@@ -197,6 +197,9 @@ func (r *Report) measureBy(ctx context.Context, e *meter, parent, child *arch.Ch
 		return nil
 	}
 	rel := relativeError(0, 0, stored)
+	if r.guess != nil && grew(parent, child) { // and was rounded, as far as is known
+		rel = max(rel, child.DType().Unit())
+	}
 	if r.Layers, err = e.layers(ctx, parent, child, r.claimed(child.Model), rel); err != nil {
 		return fmt.Errorf("comparing layers by %s: %w", e.engine, err)
 	}

@@ -82,6 +82,8 @@ type Report struct {
 	Proof   *proof.Proof `json:"proof,omitempty"`
 	// Layers compares the residual streams, where the models differ.
 	Layers []LayerMatch `json:"layers,omitempty"`
+
+	guess *proof.Claim // what was found in the weights and is not proved
 }
 
 func (r *Report) add(c Check) {

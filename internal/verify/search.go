@@ -30,8 +30,13 @@ func (r *Report) search(ctx context.Context, parent, child *arch.Checkpoint, o O
 	c := Check{Name: soughtCheck, Passed: true, Summary: "none was found: the answer is what is measured"}
 	if err != nil {
 		c.Findings = append(c.Findings, notef("", "%v", err))
-	} else if all := broken(p); len(all) > 0 {
-		c.Findings = append(c.Findings, notef(all[0].Where, "%s", all[0].Message))
+	} else {
+		if p.Related() {
+			r.guess = p.Claim
+		}
+		for _, f := range broken(p)[:1] {
+			c.Findings = append(c.Findings, notef(f.Where, "%s", f.Message))
+		}
 	}
 	r.add(c)
 	facts, found := arch.CompareLoaded(parent, child)
