@@ -31,7 +31,7 @@ EQUAL = ("model_type architectures hidden_act hidden_activation attention_bias m
          "use_sliding_window sliding_window_pattern _sliding_window_pattern query_pre_attn_scalar pretraining_tp "
          "attn_logit_softcapping final_logit_softcapping original_max_position_embeddings "
          "use_bidirectional_attention").split()
-FILES = r"adapter_config\.json|(hf_quant|quantize|quant)_config\.json|custom_generate/|shard-.*|.*\.py"  # loaders obey
+FILES = r"adapter_config\.json|(hf_quant|quantize|quant)_config\.json|custom_generate/|shard-.*"  # loaders obey
 SIGNED = ("config.json tokenizer.json tokenizer_config.json special_tokens_map.json added_tokens.json vocab.json "
           "merges.txt tokenizer.model generation_config.json").split()
 WINDOWED, SLIDES, FULL = ("mistral", "phi3", *LISTED), "sliding_attention", "full_attention"
@@ -97,7 +97,6 @@ class Checkpoint:
                  for n, (d, s, raw) in sorted(self.tensors.items())]
         of = {n: sha(self.bytes(n)) for n in SIGNED if n in self.names}
         return {"digest": sha("".join(lines).encode()), "config": of.pop("config.json"), "files": of}
-
 class Model:
     """What config.json says of sizes, norms, windows and the rotary embedding, and which tensors it asks for."""
     def __init__(self, config):
@@ -163,7 +162,6 @@ class Model:
             need("type" not in o or o.get("rope_type", o["type"]) == o["type"], "config.json", "two rotary types")
             return {**outer, "rope_type": o.get("type", "default"), **{k: v for k, v in o.items() if k != "type"}}
         return settle(new or old), settle({k: v for k, v in old.items() if k not in outer})
-
 class Relation:
     """Where a space's elements come from: src, -1 for fresh, of so many of the parent's, times scale."""
     def __init__(self, src, size, scale=None):
@@ -201,7 +199,6 @@ def holds(x, dtype):
     """Whether x is a number of the type."""
     y = np.ldexp(x, 8 - np.maximum(np.frexp(x)[1], -125))
     return np.rint(y) == y if dtype == "BF16" else x.astype(VIEW[dtype]) == x
-
 def indices(text, wanted, limit):
     """Runs: "0-575" counts up, "7*2" is an index twice, "*64" is 64 fresh ones."""
     out = []
@@ -455,7 +452,9 @@ class Proof:
         def rows(part):
             w = self.silent[part, layer]
             bias = self.silent.get((part + ".bias", layer), np.zeros(len(w)))
-            return [(tuple(map(exact_sum, row)), b) for row, b in zip(read.terms(w), bias)]
+            sums, _, lost = add_up(read.terms(w))  # a fraction equals, and is filed as, the number that it is
+            exact = [tuple(map(exact_sum, t)) if l.any() else tuple(v) for t, l, v in zip(read.terms(w), lost, sums)]
+            return list(zip(exact, bias))
         if branch[0] == "down_proj":
             keys = list(zip(rows("gate_proj"), rows("up_proj")))
         else:
@@ -466,8 +465,9 @@ class Proof:
                 scored = (q[h * n + e] if heard[g + e] or heard[g + self.partner[e]] else None for e in range(n))
                 head = (*scored, *k[g:g + n])
                 keys += [(head, v[g + e]) for e in range(n)]
-        for row in classes(keys).terms(x):
-            scope(not any(map(exact_sum, row)), f"layer {layer}: {branch[0]} writes what is not known to cancel")
+        sums, _, lost = add_up(terms := classes(keys).terms(x))
+        zero = not sums[~lost].any() and not any(exact_sum(terms[at]) for at in zip(*np.nonzero(lost)))
+        scope(zero, f"layer {layer}: {branch[0]} writes what is not known to cancel")
     def oversized(self, layer, branch):
         """In what cancels no row's or column's mean is, all tensors together, more than 64 times the parent's."""
         means = lambda x: np.array([np.abs(x).max() if x.ndim == 1 else np.abs(x).mean(i).max() for i in (0, 1)])

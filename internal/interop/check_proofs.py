@@ -155,8 +155,10 @@ def check_damaged(famkit, work, subjects, n, seed, only):
     cases = [(famkit, work, subjects, seed, i, only is not None) for i in (range(n) if only is None else [only])]
     counts, beyond, failed = collections.defaultdict(collections.Counter), collections.Counter(), 0
     with multiprocessing.Pool(2) as pool:
-        for kind, verdict, more in pool.imap_unordered(case, cases, 8):
+        for n, (kind, verdict, more) in enumerate(pool.imap_unordered(case, cases, 8), 1):
             counts[kind][verdict] += 1
+            if n % 500 == 0:
+                print(f"{n} of {len(cases)}", flush=True)
             if verdict == "out of scope":
                 beyond[more] += 1
             if verdict == "DISAGREE":
