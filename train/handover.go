@@ -20,10 +20,13 @@ import (
 //
 //	step k of n:  W_block -= c/(c+1) W / n,  W_copy += 1/(c+1) W / n
 //
-// The growth stays exact: before the first step nothing has moved.
+// Where branches' outputs are normed, W is the gain of that norm. The growth stays exact: before the first step nothing has moved.
+// The sum of all writers stays on the way. In the end the model is where the inexact growth "halve" begins, but was trained all the
+// way there.
 type handOver struct {
 	*trainstate.HandOver
-	moves []handing
+	moves  []handing
+	offset float64 // stored gains are less by it
 }
 
 // handing is one writer of a block, with the same writer of the block's silent copies.
@@ -51,10 +54,6 @@ func (r *run) settleHandOver() error {
 	if s := r.state; s != nil && r.kind == TakeOver && s.HandOver.Left(s.Step) > 0 && !r.o.onlyEvaluates() {
 		return fault.Hint(fault.Inputf("%s: its training is handing blocks over to their copies, which ends at step %d; it is at %d",
 			r.o.Model, s.HandOver.To, s.Step), "%v finishes it first", fault.Arg("resume"))
-	}
-	if r.s.HandOver > 0 && r.model.PostNorm && r.grownBy != nil && len(silentCopies(r.grownBy)) > 0 {
-		return fault.Hint(fault.Inputf("%v: a %s model's new blocks are silent by their gains, not by their writers",
-			fault.Arg("hand-over"), r.model.Spec.Name), "%v", fault.Arg("hand-over", 0))
 	}
 	r.plan.HandOver = r.handOverSteps()
 	return nil
@@ -84,6 +83,9 @@ func (r *run) beginHandOver(path string) error {
 		return nil
 	}
 	r.hand = &handOver{HandOver: r.plan.HandOver}
+	if r.model.PostNorm {
+		r.hand.offset = r.model.GainOffset
+	}
 	if r.kind != Resume || r.state.HandOver == nil {
 		return r.hand.find(r, silentCopies(r.grownBy))
 	}
@@ -99,16 +101,21 @@ func (r *run) beginHandOver(path string) error {
 func (r *run) writers(layer int) map[[2]any]decoder.Param {
 	list := map[[2]any]decoder.Param{}
 	for _, p := range r.opt.params {
-		if p.Layer == layer && writesStream(r.model.Spec, p.Role) {
+		if p.Layer == layer && adds(r.model, p.Role) {
 			list[[2]any{p.Role, p.Expert}] = p
 		}
 	}
 	return list
 }
 
-func writesStream(s *arch.Spec, role arch.Role) bool {
-	for i := range s.Block {
-		if t := &s.Block[i]; t.Role == role {
+// adds reports whether tensors of a role are what a block adds to the stream last: what writes it, or, where a branch's output is
+// normed, the gain of that norm. Those are what a silent block has zero.
+func adds(m *arch.Model, role arch.Role) bool {
+	if m.PostNorm {
+		return role == arch.AttnPostNorm || role == arch.MLPPostNorm
+	}
+	for i := range m.Spec.Block {
+		if t := &m.Spec.Block[i]; t.Role == role {
 			return t.WritesStream()
 		}
 	}
@@ -118,7 +125,7 @@ func writesStream(s *arch.Spec, role arch.Role) bool {
 // find takes the writers as they stand.
 func (h *handOver) find(r *run, copies map[int][]int) error {
 	for _, p := range r.opt.params {
-		if len(copies[p.Layer]) == 0 || p.Layer < 0 || !writesStream(r.model.Spec, p.Role) {
+		if len(copies[p.Layer]) == 0 || p.Layer < 0 || !adds(r.model, p.Role) {
 			continue
 		}
 		m := handing{from: p, at: make([]byte, p.W.N*p.W.Type.Size())}
@@ -140,7 +147,7 @@ func (h *handOver) read(r *run, src format.Source, path string) error {
 		return fault.Inputf("%s: %w", path, err)
 	}
 	for _, p := range r.opt.params {
-		if len(copies[p.Layer]) == 0 || p.Layer < 0 || !writesStream(r.model.Spec, p.Role) {
+		if len(copies[p.Layer]) == 0 || p.Layer < 0 || !adds(r.model, p.Role) {
 			continue
 		}
 		t, err := src.Tensor(trainstate.Handed + p.Name)
@@ -217,11 +224,11 @@ func (h *handOver) move(e engine.Engine, d *decoder.Decoder, step int) error {
 	each := 1 / float64(h.To-h.From)
 	for _, m := range h.moves {
 		share := each / float64(len(m.to)+1)
-		if err := addTo(e, m.from.W, m.at, -share*float64(len(m.to))); err != nil {
+		if err := addTo(e, m.from.W, m.at, -share*float64(len(m.to)), h.offset); err != nil {
 			return err
 		}
 		for _, to := range m.to {
-			if err := addTo(e, to.W, m.at, share); err != nil {
+			if err := addTo(e, to.W, m.at, share, h.offset); err != nil {
 				return err
 			}
 		}
@@ -230,23 +237,18 @@ func (h *handOver) move(e engine.Engine, d *decoder.Decoder, step int) error {
 	return nil
 }
 
-// addTo computes w += f*x, where x is in w's type, rounded once to it.
-func addTo(e engine.Engine, w engine.Buf, x []byte, f float64) error {
-	b := make([]byte, len(x))
+// addTo computes w += f*(x + offset), where x is in w's type, in float64 and rounded once.
+func addTo(e engine.Engine, w engine.Buf, x []byte, f, offset float64) error {
 	d := dtypeOf(w.Type)
-	if err := e.Download(b, d, w); err != nil {
+	raw, now, at := make([]byte, len(x)), make([]float64, w.N), make([]float64, w.N)
+	if err := e.Download(raw, d, w); err != nil {
 		return err
 	}
-	if d == tensor.F64 {
-		for i := 0; i < len(b); i += 8 {
-			v := math.Float64frombits(binary.LittleEndian.Uint64(b[i:])) + f*math.Float64frombits(binary.LittleEndian.Uint64(x[i:]))
-			binary.LittleEndian.PutUint64(b[i:], math.Float64bits(v))
-		}
-		return e.Upload(w, b, d)
+	tensor.Decode(now, raw, d)
+	tensor.Decode(at, x, d)
+	for i, v := range at {
+		now[i] += f * (v + offset)
 	}
-	for i := 0; i < len(b); i += 4 {
-		v := float64(math.Float32frombits(binary.LittleEndian.Uint32(b[i:]))) + f*float64(math.Float32frombits(binary.LittleEndian.Uint32(x[i:])))
-		binary.LittleEndian.PutUint32(b[i:], math.Float32bits(float32(v)))
-	}
-	return e.Upload(w, b, d)
+	tensor.Encode(raw, now, d)
+	return e.Upload(w, raw, d)
 }

@@ -185,23 +185,3 @@ func TestHandOverResumes(t *testing.T) {
 		}
 	}
 }
-
-// TestHandOverNeedsWriters: blocks that are silent by the gains of their post-norms have nothing to hand over.
-func TestHandOverNeedsWriters(t *testing.T) {
-	const model = "../../fixtures/oracle/gemma2"
-	grown := filepath.Join(t.TempDir(), "grown")
-	change, err := expand.ParseChange("2x")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Expand(t.Context(), ExpandOptions{Source: model, Destination: grown, Request: expand.Request{Depth: change, Place: expand.Interleave}}, nil); err != nil {
-		t.Fatal(err)
-	}
-	s := trainstate.Defaults()
-	s.Data, s.Steps, s.HandOver = []string{model + "/train_tokens.safetensors"}, 2, 0.5
-	_, err = train.Run(t.Context(), train.Options{Model: grown, Out: grown + "-out", Settings: s,
-		Given: func(name string) bool { return name == "data" || name == "steps" || name == "hand-over" }}, func(train.Event) {})
-	if fault.KindOf(err) != fault.Input || !strings.Contains(err.Error(), "silent by their gains") {
-		t.Errorf("%v", err)
-	}
-}
