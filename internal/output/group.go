@@ -11,9 +11,9 @@ import (
 	"famkit/internal/fault"
 )
 
-// Files that belong together appear together. All of them are written as temporaries in one folder. What they replace
-// gets a second name. Then a journal, DIR/.NAME.famkit-group-PID-RANDOM, appears by a rename: from there on the new
-// files count. They are renamed one after the other, and the journal goes.
+// Files that belong together appear together. All of them are written as temporaries in one folder. Then a journal,
+// DIR/.NAME.famkit-group-PID-RANDOM, appears by a rename: from there on the new files count. What they replace gets a
+// second name, they are renamed one after the other, and the journal goes.
 //
 // A rename that fails is undone with those before it. A run that is killed in between leaves the journal, and the next
 // run that writes into the folder renames what is left. Both are steps that can themselves be cut off and begun again.
@@ -40,6 +40,8 @@ type member struct {
 	Name      string `json:"name"`
 	Temporary string `json:"temporary"`
 	Was       string `json:"was,omitempty"` // second name of what is replaced
+
+	linked bool // it has that name
 }
 
 // CommitAll puts temporaries of files in their destinations' place, all or none. They lie in dir, their destinations in it
@@ -60,7 +62,7 @@ func CommitAll(dir string, replace bool, list ...*Temporary) error {
 	return g.move()
 }
 
-// prepare gives what is replaced a second name.
+// prepare looks what is replaced.
 func (g *group) prepare(replace bool) error {
 	for _, t := range g.list {
 		name, err := filepath.Rel(g.dir, t.dst)
@@ -77,9 +79,6 @@ func (g *group) prepare(replace bool) error {
 			return fault.Inputf("%s: exists already: somebody made it in the meantime", t.dst)
 		default:
 			m.Was = filepath.Base(hidden(g.dir, t.dst, wasMark, g.tag))
-			if err := disk.HardLink(t.dst, filepath.Join(g.dir, m.Was)); err != nil {
-				m.Was = "" // a file system without links: a failure is then finished by the next run, not undone
-			}
 		}
 		g.record.Files = append(g.record.Files, m)
 	}
@@ -113,9 +112,14 @@ func (g *group) begin() error {
 
 // move renames the files. A failure is undone.
 func (g *group) move() error {
+	for i := range g.record.Files {
+		if m := &g.record.Files[i]; m.Was != "" { // without links a failure is finished by the next run, not undone
+			m.linked = disk.HardLink(g.list[i].dst, filepath.Join(g.dir, m.Was)) == nil
+		}
+	}
 	for i, t := range g.list {
 		move := disk.MoveNew
-		if g.record.Files[i].Was != "" || exists(t.dst) {
+		if g.record.Files[i].Was != "" {
 			move = disk.Move
 		}
 		if err := move(t.path, t.dst); err != nil {
@@ -126,11 +130,6 @@ func (g *group) move() error {
 	g.drop()
 	g.unlock()
 	return err
-}
-
-func exists(path string) bool {
-	_, err := disk.LstatOf(path)
-	return err == nil
 }
 
 // undo takes the first n files back. Where that fails too, the journal stays and the next run finishes the group.
@@ -165,12 +164,17 @@ func (g *group) unlock() {
 	}
 }
 
+var errNotLinked = errors.New("what was replaced has no other name")
+
 // takeBack puts the old file back. First the new one gets its temporary's name again: if this is cut off, the next run
 // finds it there and finishes the group.
 func (m member) takeBack(dir string) error {
 	dst, tmp := filepath.Join(dir, filepath.FromSlash(m.Name)), filepath.Join(dir, m.Temporary)
 	if m.Was == "" {
 		return disk.Move(dst, tmp)
+	}
+	if !m.linked {
+		return errNotLinked
 	}
 	if err := disk.HardLink(dst, tmp); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err

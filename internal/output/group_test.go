@@ -116,13 +116,23 @@ func failAt(s step, err error, all bool, f func()) {
 	f()
 }
 
+// fastDir is a folder in memory, where a sync costs nothing; elsewhere one that is like any other.
+func fastDir(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "famkit-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 // TestWriteAllFailing: whichever call fails, once or from there on, the folder holds the old files or the new ones after
 // the next run that looks, nothing else is left, and a failure that is told leaves no mixture where undoing it worked.
 func TestWriteAllFailing(t *testing.T) {
 	for _, before := range []string{"", "old"} {
 		work := func(dir string) error { return WriteAll(dir, trio("new"), true) }
 		ready := func() string {
-			dir := filepath.Join(t.TempDir(), "out")
+			dir := filepath.Join(fastDir(t), "out")
 			if before != "" {
 				if err := WriteAll(dir, trio(before), false); err != nil {
 					t.Fatal(err)
@@ -170,27 +180,27 @@ var errCrash = errors.New("crash")
 // TestWriteAllCrashing stops at every call as a kill would. The next run finds the old files or the new ones, or makes
 // the new ones of a mixture, also when it is cut off itself at any call.
 func TestWriteAllCrashing(t *testing.T) {
-	start := filepath.Join(t.TempDir(), "out")
+	start := filepath.Join(fastDir(t), "out")
 	if err := WriteAll(start, trio("old"), false); err != nil {
 		t.Fatal(err)
 	}
-	first := filepath.Join(t.TempDir(), "out")
+	first := filepath.Join(fastDir(t), "out")
 	copyTree(t, start, first)
 	steps := count(func() { _ = WriteAll(first, trio("new"), true) })
 	ends := map[string]int{}
 	for i := range steps {
-		dir := filepath.Join(t.TempDir(), "out")
+		dir := filepath.Join(fastDir(t), "out")
 		copyTree(t, start, dir)
 		crashed(i, func() { _ = WriteAll(dir, trio("new"), true) })
 		state := generation(t, dir)
 		ends[state]++
 		sweeping := count(func() {
-			probe := filepath.Join(t.TempDir(), "out")
+			probe := filepath.Join(fastDir(t), "out")
 			copyTree(t, dir, probe)
 			_ = Sweep(filepath.Join(probe, "x"))
 		})
 		for j := range sweeping {
-			again := filepath.Join(t.TempDir(), "out")
+			again := filepath.Join(fastDir(t), "out")
 			copyTree(t, dir, again)
 			crashed(j, func() { _ = Sweep(filepath.Join(again, "x")) })
 			if err := Sweep(filepath.Join(again, "x")); err != nil {

@@ -15,7 +15,7 @@ import (
 func Sweep(dst string) error {
 	dir := filepath.Dir(dst)
 	list, err := disk.List(dir)
-	if disk.Absent(err) {
+	if disk.Absent(err) || errors.Is(err, fs.ErrPermission) { // one may write into a folder that one may not list
 		return nil
 	}
 	if err != nil {

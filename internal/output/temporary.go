@@ -57,21 +57,25 @@ func NewFile(dst string) (*Temporary, error) { return newTemporary(filepath.Dir(
 func NewDir(dst string) (*Temporary, error) { return newTemporary(filepath.Dir(dst), dst, true) }
 
 func newTemporary(in, dst string, dir bool) (*Temporary, error) {
-	for {
+	for range 100 {
 		t := &Temporary{path: hidden(in, dst, tmpMark, newTag()), dst: dst, dir: dir}
 		err := t.create()
-		switch {
-		case errors.Is(err, fs.ErrExist):
+		if errors.Is(err, fs.ErrExist) {
 			continue
-		case err != nil:
+		}
+		if err == nil {
+			busy, _ := t.lock.TryLock() // without locks leftovers are never removed
+			var there bool
+			if there, err = t.inPlace(); there && !busy {
+				return t, nil
+			}
+			t.Discard() // a sweeper got between creation and lock, or nobody can tell
+		}
+		if err != nil {
 			return nil, Failed(dst, "making a temporary beside it", err)
 		}
-		busy, _ := t.lock.TryLock() // without locks leftovers are never removed
-		if !busy && t.inPlace() {
-			return t, nil
-		}
-		t.Discard() // a sweeper got between creation and lock
 	}
+	return nil, fault.Failedf("%s: making a temporary beside it: somebody removes each one", dst)
 }
 
 func (t *Temporary) create() (err error) {
@@ -89,13 +93,16 @@ func (t *Temporary) create() (err error) {
 }
 
 // inPlace reports whether the path still names what is locked.
-func (t *Temporary) inPlace() bool {
+func (t *Temporary) inPlace() (bool, error) {
 	a, err := t.lock.Stat()
 	if err != nil {
-		return false
+		return false, err
 	}
 	b, err := disk.LstatOf(t.path)
-	return err == nil && os.SameFile(a, b)
+	if disk.Absent(err) {
+		return false, nil
+	}
+	return err == nil && os.SameFile(a, b), err
 }
 
 // Discard removes the temporary, or what stands at its path after an exchange. What cannot be removed is swept by the

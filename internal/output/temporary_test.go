@@ -3,7 +3,12 @@ package output
 import (
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
+
+	"famkit/internal/disk"
+	"famkit/internal/fault"
 )
 
 // The temporary of a writer that lives is left alone by others in the same folder; one without a writer goes, whatever
@@ -18,7 +23,7 @@ func TestLiveWriterIsLeftAlone(t *testing.T) {
 		if err := Sweep(filepath.Join(filepath.Dir(dst), "other")); err != nil {
 			t.Fatal(err)
 		}
-		if !live.inPlace() {
+		if there, err := live.inPlace(); !there || err != nil {
 			t.Error("a live writer's temporary was removed")
 		}
 		_ = live.lock.Close() // as its death would
@@ -78,4 +83,71 @@ func TestStepAside(t *testing.T) {
 	tmp.Discard()
 	onlyThese(t, dir, "out")
 	onlyThese(t, dst, "new")
+}
+
+// A temporary that cannot be looked at is an error, not a reason to make another one for ever.
+func TestTemporaryThatCannotBeLookedAt(t *testing.T) {
+	dir := t.TempDir()
+	calls := 0
+	restore := disk.Inject(func(op disk.Op, _ string) error {
+		if calls++; op == disk.Stat && calls < 1000 {
+			return syscall.EIO
+		}
+		return nil
+	})
+	_, err := NewFile(filepath.Join(dir, "out"))
+	restore()
+	if fault.KindOf(err) != fault.Failed || err == nil || calls > 50 {
+		t.Errorf("%d calls, %v", calls, err)
+	}
+	onlyThese(t, dir)
+}
+
+// A folder that may be written and not listed gets its file.
+func TestFolderThatCannotBeListed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	defer disk.Inject(func(op disk.Op, _ string) error {
+		if op == disk.ReadDir {
+			return syscall.EACCES
+		}
+		return nil
+	})()
+	if err := Write(path, []byte("x"), Keep); err != nil {
+		t.Error(err)
+	}
+}
+
+// Where files cannot be linked, a rename that fails leaves the group to the next run.
+func TestGroupWithoutLinks(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	if err := WriteAll(dir, trio("old"), false); err != nil {
+		t.Fatal(err)
+	}
+	renames := 0
+	restore := disk.Inject(func(op disk.Op, _ string) error {
+		if op == disk.Link {
+			return syscall.EPERM
+		}
+		if op == disk.Rename {
+			if renames++; renames == 3 { // the journal, a file, and this one
+				return syscall.EIO
+			}
+		}
+		return nil
+	})
+	err := WriteAll(dir, trio("new"), true)
+	restore()
+	refused(t, err, fault.Failed, "putting it in place")
+	if hint := fault.HintOf(err); !strings.Contains(hint, "next run") {
+		t.Errorf("hint %q", hint)
+	}
+	if err := Sweep(filepath.Join(dir, "a.json")); err != nil {
+		t.Fatal(err)
+	}
+	if got := generation(t, dir); got != "new" {
+		t.Errorf("after the next run the folder holds %q", got)
+	}
+	if left := leftovers(t, dir); len(left) > 0 {
+		t.Errorf("%v left", left)
+	}
 }
