@@ -119,7 +119,7 @@ func (g *ground) strace(t *testing.T, program, call, errno string, n int) (hit b
 	}
 	what := fmt.Sprintf("%s: %s %d: %s", g.name, call, n, errno)
 	// A call of the loader or the Go runtime for memory that fails ends the process before famkit hears of it.
-	state, died := g.state(t), diedBelow(errw.String()) || call == "mmap" && (code < 0 || strings.Contains(errw.String(), "\ngoroutine 0 "))
+	state, died := g.state(t), diedBelow(errw.String()) || call == "mmap" && (code < 0 || code == 127 || strings.Contains(errw.String(), "\ngoroutine 0 "))
 	switch {
 	case code == 0 && state != g.new:
 		t.Errorf("%s: exit code 0, and the outputs are %q, wanted %q", what, state, g.new)
