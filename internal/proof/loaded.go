@@ -30,6 +30,9 @@ func (s *space) loadings() []loaded {
 			continue
 		}
 		seen = append(seen, t)
+		if s.heldExactly(was[i], l) {
+			continue
+		}
 		view := *s
 		view.ledger = newLedger()
 		var err error
@@ -45,6 +48,22 @@ func (s *space) loadings() []loaded {
 		out = append(out, v)
 	}
 	return out
+}
+
+// heldExactly reports whether a loader that holds both in other types changes no number of either.
+func (s *space) heldExactly(was, is arch.Loading) bool {
+	for _, x := range []struct {
+		ck *arch.Checkpoint
+		by arch.Loading
+	}{{s.storedParent, was}, {s.storedChild, is}} {
+		if !x.by.Rounds {
+			continue
+		}
+		if first, err := x.ck.Changes(x.by.DType); err != nil || first != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // absorb takes in what was found of the weights as loaded.
