@@ -10,6 +10,7 @@ import (
 type familyView struct {
 	u     *ui
 	train *trainView // of the stage that trains
+	later float64    // operations of the stages after it
 }
 
 func (v *familyView) event(e family.Event) {
@@ -25,6 +26,7 @@ func (v *familyView) event(e family.Event) {
 	case e.Train != nil && e.Train.Plan == nil: // the family's plan has said it
 		if v.train == nil {
 			v.train = newTrainView(v.u)
+			v.train.later = v.later
 		}
 		v.train.event(*e.Train)
 	}
@@ -43,6 +45,7 @@ func (v *familyView) stage(e *family.StageEvent) {
 		text += fmt.Sprintf("; about %s left for all trainings", family.Duration(e.Left))
 	}
 	v.u.note("%s", text)
+	v.later = e.Later
 }
 
 func (v *familyView) close() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"famkit/internal/family"
 	"famkit/internal/units"
 	"famkit/train"
 )
@@ -25,6 +26,8 @@ type trainView struct {
 	evalBegan time.Time
 	evalFirst int64 // tokens of the batch that is not in the rate
 	evalTook  float64
+	// later are the operations of the trainings of a family that follow this one.
+	later float64
 }
 
 const (
@@ -128,15 +131,19 @@ func (v *trainView) apart(seconds float64) {
 
 // status is a step in words, with the rate, the operations that the rate delivers, and the time that is left.
 func (v *trainView) status(s *train.StepRow) string {
-	return fmt.Sprintf("step %d of %d: loss %.4f, norm %.2f, lr %.2g, %.0f tokens/s, %.1f GFLOP/s, %s left", s.Step,
+	text := fmt.Sprintf("step %d of %d: loss %.4f, norm %.2f, lr %.2g, %.0f tokens/s, %.1f GFLOP/s, %s left", s.Step,
 		v.start.Settings.Steps,
 		s.Loss, s.GradNorm, s.LR, v.rate, v.rate*v.start.FLOPs/1e9, v.left(s))
+	if more := v.family(s); more != "" {
+		text += ", " + more
+	}
+	return text
 }
 
 // parts are status for a line that may be narrow.
 func (v *trainView) parts(s *train.StepRow) []part {
 	steps := v.start.Settings.Steps
-	return []part{
+	list := []part{
 		{text: fmt.Sprintf("%d/%d", s.Step, steps)},
 		{text: bar(float64(s.Step)/float64(steps), 10), rank: 4},
 		{text: fmt.Sprintf("loss %.4f", s.Loss), rank: 1},
@@ -144,6 +151,19 @@ func (v *trainView) parts(s *train.StepRow) []part {
 		{text: fmt.Sprintf("%.0f tok/s", v.rate), rank: 3},
 		{text: fmt.Sprintf("%.1f GFLOP/s", v.rate*v.start.FLOPs/1e9), rank: 5},
 	}
+	if more := v.family(s); more != "" {
+		list = append(list, part{text: more, rank: 3})
+	}
+	return list
+}
+
+// family is the time that is left for a family of which this training is a stage, "" where there is none.
+func (v *trainView) family(s *train.StepRow) string {
+	if v.later == 0 || v.rate == 0 {
+		return ""
+	}
+	seconds := v.left(s).Seconds() + v.later/(v.rate*v.start.FLOPs)
+	return family.Duration(seconds) + " for the family"
 }
 
 // left is the time of the steps to come and of the evaluations among them.

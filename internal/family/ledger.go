@@ -51,6 +51,7 @@ type DataRow struct {
 	Key    string `json:"key"` // of data and tokenizer
 	Tokens int64  `json:"tokens"`
 	Rows   int64  `json:"rows"`
+	Held   int64  `json:"held_rows"` // held out
 }
 
 // Result is what a stage gave.

@@ -52,6 +52,8 @@ type StageEvent struct {
 	Result *Result
 	// Left is an estimate of the time for all that is still to be trained, in seconds; 0: not known yet.
 	Left float64
+	// Later are the operations of the trainings after this stage.
+	Later float64
 }
 
 // State of a stage's output.
@@ -118,6 +120,7 @@ type family struct {
 
 	// Operations and seconds of this run's trainings, for the time that is left.
 	trainedOps, trainedFor float64
+	counted                bool // the data and the evaluations were looked at
 }
 
 // open reads the recipe and finds out how far the family is. It writes nothing.
@@ -381,7 +384,7 @@ func (f *family) all(ctx context.Context, s *Status) error {
 		if err := f.ready(w); err != nil {
 			return err
 		}
-		e := StageEvent{Name: w.Name, Kind: w.Kind, Index: n, Of: s.Left, Goes: "begins", Steps: w.Steps, Left: f.left(s, i)}
+		e := StageEvent{Name: w.Name, Kind: w.Kind, Index: n, Of: s.Left, Goes: "begins", Steps: w.Steps, Left: f.left(s, i), Later: f.operations(s, i+1)}
 		if st.State == Partial {
 			e.Goes = "goes on"
 		}
@@ -465,11 +468,15 @@ func (f *family) left(s *Status, i int) float64 {
 	if f.trainedFor == 0 {
 		return 0
 	}
-	ops := 0.0
+	return f.operations(s, i) * f.trainedFor / f.trainedOps
+}
+
+// operations are those of the trainings that are left from stage i on.
+func (f *family) operations(s *Status, i int) (ops float64) {
 	for ; i < len(s.Stages); i++ {
 		if st := s.Stages[i]; (st.State == Missing || st.State == Partial) && st.Steps > 0 {
 			ops += f.works[i].Operations * float64(st.Steps-st.Step) / float64(st.Steps)
 		}
 	}
-	return ops * f.trainedFor / f.trainedOps
+	return ops
 }

@@ -572,3 +572,23 @@ func TestLedger(t *testing.T) {
 		}
 	}
 }
+
+// TestMuchEvaluation: evaluations that take much of the time are spoken of, once, before training.
+func TestMuchEvaluation(t *testing.T) {
+	for text, want := range map[string]int{
+		tiny: 0,
+		strings.NewReplacer("eval-fraction = 0.05", "eval-fraction = 0.5", "eval-every = 8", "eval-every = 1").Replace(tiny): 1,
+	} {
+		recipe, said := folder(t, strings.Replace(text, "eval-every = 8", "eval-every = 800", 1)), 0
+		if _, err := Run(t.Context(), RunOptions{Recipe: recipe, Until: "member-a"}, func(e Event) {
+			if strings.HasPrefix(e.Warn, "evaluations take about") {
+				said++
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if said != want {
+			t.Errorf("said %d times, want %d", said, want)
+		}
+	}
+}

@@ -136,6 +136,7 @@ func (f *family) enough(ctx context.Context) error {
 			return err
 		}
 	}
+	f.tellEvaluations(has.Held)
 	most := 0.0
 	for i := range f.p.Stages {
 		if s := &f.p.Stages[i]; s.Wanted && s.Final {
@@ -146,6 +147,34 @@ func (f *family) enough(ctx context.Context) error {
 		return f.p.tooShort(most, fmt.Sprintf("%.4g of them, %.3g passes", one, most/one))
 	}
 	return nil
+}
+
+// muchEvaluation is the part of the training's operations from which evaluations are spoken of.
+const muchEvaluation = 0.25
+
+// tellEvaluations says, once a run, when much of the time goes into evaluations of the rows that are held out. A forward
+// pass is a third of a training's operations.
+func (f *family) tellEvaluations(rows int64) {
+	if f.counted {
+		return
+	}
+	f.counted = true
+	all, evals := 0.0, 0.0
+	for _, w := range f.works {
+		if w.Kind != Train || !w.Wanted {
+			continue
+		}
+		n := 1
+		if every := f.r.Training.EvalEvery; every > 0 {
+			n += w.Steps / every
+		}
+		all += w.Operations
+		evals += float64(n) * w.Operations / float64(w.Tokens) * float64(rows*int64(f.r.Training.Seq)) / 3
+	}
+	if evals > muchEvaluation*all {
+		f.on(Event{Warn: fmt.Sprintf("evaluations take about %.0f %% as long as training: a larger eval-every, or a smaller eval-fraction",
+			100*evals/all)})
+	}
 }
 
 // countTokens reads the data as the first training will.
@@ -163,6 +192,6 @@ func (f *family) countTokens(ctx context.Context, w *work, key string) (*DataRow
 	if err != nil {
 		return nil, err
 	}
-	row := &DataRow{Key: key, Tokens: int64(got.Plan.Data.Tokens), Rows: got.Plan.Data.Rows}
+	row := &DataRow{Key: key, Tokens: int64(got.Plan.Data.Tokens), Rows: got.Plan.Data.Rows, Held: got.Plan.Data.EvalRows}
 	return row, f.ledger.append(Row{Type: rowData, Data: row})
 }
