@@ -447,6 +447,9 @@ func (f *family) one(ctx context.Context, w *work, goesOn bool) error {
 		return err
 	}
 	if w.Final {
+		if err := f.card(w, result); err != nil {
+			return err
+		}
 		if err := f.name(w); err != nil {
 			return err
 		}

@@ -238,6 +238,7 @@ func TestRun(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
+		checkCard(t, filepath.Join(out, "members", name, CardFile), name)
 		if m.Model.EOS == nil {
 			t.Errorf("%s: no special ids: %+v", name, m.Model)
 		}
@@ -255,6 +256,22 @@ func TestRun(t *testing.T) {
 	}
 	if s, names = ran(t, RunOptions{Recipe: recipe, Out: moved}); len(names) != 0 || s.Left != 0 {
 		t.Errorf("after a move: %v", names)
+	}
+}
+
+// checkCard wants front matter that the hub reads, the member's name and its way.
+func checkCard(t *testing.T, path, name string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, body, ok := strings.Cut(strings.TrimPrefix(string(b), "---\n"), "\n---\n")
+	if !ok || !strings.Contains(head, "library_name: transformers") || !strings.Contains(body, "# tiny: member "+name) {
+		t.Errorf("%s: %s", path, b)
+	}
+	if name == "c" && (strings.Count(body, "\n1. `") != 6 || !strings.Contains(body, "Grown from member b")) {
+		t.Errorf("%s: its way is not told: %s", path, body)
 	}
 }
 
@@ -447,6 +464,9 @@ func TestDecayedAndAlone(t *testing.T) {
 		t.Errorf("ran %v", names)
 	}
 	out := filepath.Join(filepath.Dir(recipe), "tiny")
+	if cards, err := filepath.Glob(filepath.Join(out, "stages", "grow-*", CardFile)); err != nil || len(cards) > 0 {
+		t.Errorf("grown models have their parents' cards: %v, %v", cards, err)
+	}
 	for _, name := range []string{"a", "b", "c", "alone-b", "alone-c"} {
 		if _, err := job.Inspect(t.Context(), job.InspectOptions{Path: filepath.Join(out, "members", name)}, nil); err != nil {
 			t.Error(err)

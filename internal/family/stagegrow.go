@@ -12,6 +12,7 @@ import (
 	"famkit/internal/corpus"
 	"famkit/internal/fault"
 	"famkit/internal/job"
+	"famkit/internal/output"
 	"famkit/internal/tokenizer"
 	"famkit/internal/verify"
 )
@@ -54,6 +55,9 @@ func (f *family) grow(ctx context.Context, w *work) (*Result, error) {
 			Optimizer: expand.OptimizerState(f.r.Growth.Optimizer)}, f.observe); err != nil {
 			return nil, err
 		}
+	}
+	if err := output.Drop(filepath.Join(child, CardFile)); err != nil { // it travelled, and speaks of the parent
+		return nil, err
 	}
 	report, err := job.Verify(ctx, job.VerifyOptions{Parent: parent, Child: child, ProofOnly: true, AllowInexact: f.r.Growth.AllowInexact,
 		WriteProof: filepath.Join(child, proofFile), Force: true, Version: f.o.By}, f.observe)

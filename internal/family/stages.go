@@ -15,6 +15,7 @@ import (
 
 	"famkit/internal/corpus"
 	"famkit/internal/fault"
+	"famkit/internal/growth"
 	"famkit/internal/infile"
 	"famkit/internal/trainstate"
 )
@@ -168,7 +169,7 @@ func (p *Plan) stageSettings(s *Stage) trainstate.Settings {
 // growInputs are what a growth depends on.
 func (p *Plan) growInputs(w *work) {
 	q, m := p.models[w.member].request, p.models[w.member]
-	w.inputs.add("sizes", fmt.Sprint(m.growth.To), "split", string(q.Split), "place", string(q.Place), "methods", fmt.Sprint(q.Methods),
+	w.inputs.add("sizes", sizesText(m.growth.To), "split", string(q.Split), "place", string(q.Place), "methods", fmt.Sprint(q.Methods),
 		"pairs", fmt.Sprint(q.Pairs), "fresh", fmt.Sprint(q.Fresh), "seed", fmt.Sprint(q.Seed), "optimizer", p.recipe.Growth.Optimizer)
 }
 
@@ -186,4 +187,15 @@ func (r *Recipe) tokenizerDigest() (string, error) {
 		_, _ = fmt.Fprintf(all, "%s %d %s\n", name, len(b), trainstate.Digest(b))
 	}
 	return hex.EncodeToString(all.Sum(nil)), nil
+}
+
+// sizesText lists the sizes of a model that it has.
+func sizesText(s growth.Sizes) string {
+	var list []string
+	for _, x := range s.List() {
+		if x.Size > 0 {
+			list = append(list, fmt.Sprintf("%s %d", x.Name, x.Size))
+		}
+	}
+	return strings.Join(list, ", ")
 }
