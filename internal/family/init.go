@@ -229,7 +229,7 @@ decay-fraction = 0.2  # of each stage's tokens
 [growth]
 # As famkit expand takes them: method = "", split = "choice", place = "interleave", silent = "zero", new = "copy".
 optimizer = "keep"  # the optimizer's state: keep, asymmetric, reset or drop
-# hand-over = 0.0  # part of a stage in which blocks hand half of what they write to their silent copies
+hand-over = 0.03  # part of a stage in which blocks hand half of what they write to their silent copies
 
 [training]
 batch = {{.Batch}}

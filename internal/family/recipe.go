@@ -146,11 +146,15 @@ type Training struct {
 	DType       string  `toml:"dtype"`
 }
 
+// handOver is the part of a stage in which blocks hand over to their silent copies, where a recipe says nothing: the best
+// of those that docs/family.md compares.
+const handOver = 0.03
+
 // defaults is a recipe that says nothing.
 func defaults() *Recipe {
 	d := trainstate.Defaults()
 	return &Recipe{Seed: 1, Arms: []string{Progressive}, Data: Data{MaxEpochs: 4},
-		Schedule: Schedule{Kind: Trunk, DecayFraction: d.DecayFraction}, Growth: Growth{Optimizer: "keep"},
+		Schedule: Schedule{Kind: Trunk, DecayFraction: d.DecayFraction}, Growth: Growth{Optimizer: "keep", HandOver: handOver},
 		Training: Training{Batch: d.Batch, Seq: d.Seq, Accum: d.Accum, LR: d.LR, Warmup: d.Warmup, MinLR: 0,
 			WeightDecay: d.WeightDecay, Beta1: d.Beta1, Beta2: d.Beta2, Eps: d.Eps, Clip: d.Clip, EvalEvery: 50,
 			SaveEvery: 200, Engine: d.Engine}}
