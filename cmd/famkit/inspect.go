@@ -74,6 +74,7 @@ func (a *inspection) print(w io.Writer, all bool) {
 	if len(a.SideFiles) > 0 {
 		row("side files", "%s", strings.Join(a.SideFiles, ", "))
 	}
+	a.printLineage(row)
 	for _, f := range a.Findings {
 		row("finding", "%s", f.Text)
 	}
@@ -83,6 +84,29 @@ func (a *inspection) print(w io.Writer, all bool) {
 	a.printValues(row)
 	_ = tw.Flush()
 	a.printTensors(w, all)
+}
+
+// printLineage tells where the model comes from.
+func (a *inspection) printLineage(row func(key, format string, v ...any)) {
+	for i, o := range a.Lineage {
+		key := ""
+		if i == 0 {
+			key = "lineage"
+		}
+		if o.Did == "grown" {
+			text, kept := "grown: "+o.Sizes, "rounded"
+			if o.Exact {
+				kept = "exact"
+			}
+			text += ", " + kept + "; " + o.Plan
+			if o.Proof != "" {
+				text += ", " + o.Proof
+			}
+			row(key, "%s", text)
+			continue
+		}
+		row(key, "trained from %s: %s, %s", o.From, units.Plural(o.Steps, "step"), units.Plural(int(o.Tokens), "token"))
+	}
 }
 
 // metaText is a value of the metadata as a line shows it: text in quotes, cut where it is long.

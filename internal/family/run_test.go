@@ -238,6 +238,9 @@ func TestRun(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
+		if name == "c" {
+			checkLineage(t, m.Lineage)
+		}
 		checkCard(t, filepath.Join(out, "members", name, CardFile), name)
 		if m.Model.EOS == nil {
 			t.Errorf("%s: no special ids: %+v", name, m.Model)
@@ -256,6 +259,22 @@ func TestRun(t *testing.T) {
 	}
 	if s, names = ran(t, RunOptions{Recipe: recipe, Out: moved}); len(names) != 0 || s.Left != 0 {
 		t.Errorf("after a move: %v", names)
+	}
+}
+
+// checkLineage wants the way of member c: a trunk, two growths that are proved, a training after each, a branch.
+func checkLineage(t *testing.T, list []job.Origin) {
+	t.Helper()
+	var did []string
+	for _, o := range list {
+		did = append(did, o.Did)
+		if o.Did == "grown" && (o.Proof == "" || o.Plan == "" || !o.Exact || !strings.Contains(o.Sizes, "layers 1 -> 2") &&
+			!strings.Contains(o.Sizes, "hidden 32 -> 64")) || o.Did == "trained" && (o.Steps < 1 || o.Tokens < 1 || o.Data == "") {
+			t.Errorf("%+v", o)
+		}
+	}
+	if want := []string{"trained", "grown", "trained", "grown", "trained", "trained"}; !slices.Equal(did, want) {
+		t.Errorf("lineage %v, want %v", did, want)
 	}
 }
 

@@ -24,8 +24,10 @@ type InspectOptions struct {
 type Inspection struct {
 	Schema int `json:"schema"`
 	*format.Summary
-	Model      *ModelSummary   `json:"model,omitempty"`
-	Findings   []arch.Finding  `json:"findings"`
+	Model    *ModelSummary  `json:"model,omitempty"`
+	Findings []arch.Finding `json:"findings"`
+	// Lineage is what happened to the model, as the files beside it claim.
+	Lineage    []Origin        `json:"lineage,omitempty"`
 	Second     []SecondReading `json:"second_reader,omitempty"`
 	Values     *ValueSummary   `json:"values,omitempty"`
 	TensorList []ListedTensor  `json:"tensor_list,omitempty"`
@@ -91,7 +93,9 @@ func Inspect(ctx context.Context, o InspectOptions, on Observer) (*Inspection, e
 	if r.Summary, err = format.Summarize(h); err != nil {
 		return nil, err
 	}
-	r.recognise(h)
+	if m := r.recognise(h); m != nil {
+		r.Lineage = origins(h, m, home(o.Path, h), on)
+	}
 	if o.Strict {
 		r.strict()
 	}
@@ -116,23 +120,25 @@ func (r *Inspection) refuse(err error) {
 }
 
 // recognise holds config.json and tensors against each other, and goes by the tensors' names where there is no
-// config.json.
-func (r *Inspection) recognise(h format.Handle) {
+// config.json. It gives the model that the config describes, nil where there is none.
+func (r *Inspection) recognise(h format.Handle) *arch.Model {
 	if _, ok := format.ReadFile(h, configFile); !ok {
 		if ck, err := arch.BindLone(h); err == nil {
 			r.Model = summarizeModel(ck.Model)
 			r.Model.ByNames = true
 		}
-		return
+		return nil
 	}
 	ck, findings, err := arch.Check(h)
 	r.Findings = append(r.Findings, findings...)
-	if ck != nil {
-		r.Model = summarizeModel(ck.Model)
-	}
 	if err != nil {
 		r.refuse(err)
 	}
+	if ck == nil {
+		return nil
+	}
+	r.Model = summarizeModel(ck.Model)
+	return ck.Model
 }
 
 func summarizeModel(m *arch.Model) *ModelSummary {
