@@ -179,6 +179,9 @@ func (p *pass) matrix(w *rowsum.Worker, order int, b, source arch.Bound, cond st
 
 // comparison is the condition on a tensor; places tell where the parts of its dimensions lie.
 func (p *pass) comparison(b, source arch.Bound) (c *rowsum.Comparison, places [2]inner, err error) {
+	if streamAlong(b.Spec) != streamAlong(source.Spec) {
+		return nil, places, fmt.Errorf("its rows are what the columns of %s are", source.Info().Name)
+	}
 	c = &rowsum.Comparison{Cols: rowsum.Lone()}
 	c.Parent, c.Child = sameType(source.Tensor, b.Tensor)
 	c.MayRound, c.Roundings = p.rounds(b.Spec)
@@ -195,6 +198,12 @@ func (p *pass) comparison(b, source arch.Bound) (c *rowsum.Comparison, places [2
 		}
 	}
 	return c, places, nil
+}
+
+// streamAlong is the dimension of a tensor that runs along the stream, -1 where none does. Families that are compared with
+// each other could store their matrices the other way round.
+func streamAlong(t *arch.TensorSpec) int {
+	return slices.IndexFunc(t.Dims, func(d arch.Dim) bool { return slices.Contains(d.Axes, arch.Hidden) })
 }
 
 // outcome takes in what a comparison of a tensor showed.
