@@ -1,6 +1,7 @@
 package corpus
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -15,13 +16,43 @@ import (
 type Census struct {
 	Files  int    `json:"files"`
 	Bytes  int64  `json:"bytes"`
+	Most   int64  `json:"most"`   // bytes that they may unpack to
 	Digest string `json:"digest"` // of the files' sizes and bytes in their order, whatever their names
 }
 
 // Count lists the files of paths as Load does and adds up their sizes, without a digest.
 func Count(paths []string, r Reading) (Census, error) {
 	files, err := findFiles(paths, parseSuffixes(r.Ext))
-	return Census{Files: len(files), Bytes: totalSize(files)}, err
+	c := Census{Files: len(files), Bytes: totalSize(files)}
+	for _, f := range files {
+		if err != nil {
+			break
+		}
+		var factor int64
+		factor, err = unpacksTo(f.path)
+		c.Most += f.size * factor
+	}
+	return c, err
+}
+
+// unpacksTo is by how much a file may grow when it is read.
+func unpacksTo(path string) (int64, error) {
+	f, err := infile.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = f.Close() }()
+	head := make([]byte, 4)
+	n, err := io.ReadFull(f, head)
+	if err != nil && err != io.ErrUnexpectedEOF && err != io.EOF {
+		return 0, fault.OS(err)
+	}
+	for _, p := range packed {
+		if bytes.HasPrefix(head[:n], []byte(p.head)) {
+			return expansion, nil
+		}
+	}
+	return 1, nil
 }
 
 // Survey is Count with the digest. It reads every byte.

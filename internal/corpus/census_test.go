@@ -43,8 +43,12 @@ func TestSurvey(t *testing.T) {
 	if got := survey(); got.Digest == first.Digest {
 		t.Error("a text that moved into the next file has the same digest")
 	}
-	if c, err := Count([]string{dir}, Reading{Ext: ".txt"}); err != nil || c.Files != 2 || c.Bytes != 10 {
+	if c, err := Count([]string{dir}, Reading{Ext: ".txt"}); err != nil || c.Files != 2 || c.Bytes != 10 || c.Most != 10 {
 		t.Errorf("%+v, %v", c, err)
+	}
+	write("b.txt", "\x1f\x8bpacked")
+	if c, err := Count([]string{dir}, Reading{Ext: ".txt"}); err != nil || c.Bytes != 12 || c.Most != 4+8*expansion {
+		t.Errorf("packed: %+v, %v", c, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -39,6 +39,8 @@ func (r *Recipe) checkNames() error {
 		switch before, twice := seen[strings.ToLower(m.Name)]; {
 		case !nameForm.MatchString(m.Name):
 			return r.refuse(key, "a name of "+form, quoted(m.Name))
+		case strings.HasPrefix(m.Name, aloneStage+"-"):
+			return r.refuse(key, "a name that does not begin with alone-, as what is trained alone does", quoted(m.Name))
 		case twice:
 			return r.refuse(key, "a name of its own", fmt.Sprintf("%q, which member %d has", m.Name, before+1))
 		}

@@ -93,7 +93,7 @@ func (p *Plan) look() error {
 	warn := func(format string, a ...any) { p.Warnings = append(p.Warnings, fmt.Sprintf(format, a...)) }
 	for i := range p.Stages {
 		s := &p.Stages[i]
-		if again := rewarmSteps(r.Training.Beta2); s.Kind == Train && s.From != "" && strings.HasPrefix(s.From, "grow-") &&
+		if again := rewarmSteps(r.Training.Beta2); s.Kind == Train && p.begins(s) == Grow &&
 			r.Growth.Optimizer != "drop" && s.Steps <= again {
 			warn("stage %s has %s, and after a growth the learning rate warms up again over %d: it does not reach its height", s.Name,
 				units.Plural(s.Steps, "step"), again)
@@ -103,6 +103,14 @@ func (p *Plan) look() error {
 		p.lookAtMachine(warn)
 	}
 	return p.lookAtData(warn)
+}
+
+// begins is the kind of the stage that a stage begins with, "" where it begins from random weights.
+func (p *Plan) begins(s *Stage) Kind {
+	if from := p.stage(s.From); from != nil {
+		return from.Kind
+	}
+	return ""
 }
 
 // rewarmSteps is how long the rate warms up after a growth: as trainstate has it.
@@ -147,7 +155,7 @@ func (p *Plan) lookAtData(warn func(string, ...any)) error {
 			most = max(most, float64(p.seen(&s)))
 		}
 	}
-	p.Epochs = most / float64(max(c.Bytes, 1))
+	p.Epochs = most / float64(max(c.Most, 1))
 	if c.Bytes > 0 && p.Epochs > r.Data.MaxEpochs {
 		return p.tooShort(most, fmt.Sprintf("%s hold at most as many tokens", units.Bytes(c.Bytes)))
 	}

@@ -22,6 +22,9 @@ const (
 	Grow          Kind = "grow"
 )
 
+// aloneStage begins the names of stages that train a member from random weights, to compare.
+const aloneStage = "alone"
+
 // Stage is one piece of work with one output.
 type Stage struct {
 	Name   string `json:"name"`
@@ -145,7 +148,7 @@ func (p *Plan) addStages(alone, stage []float64) error {
 		from = p.grownFrom(i)
 	}
 	for i := range r.Members {
-		name := p.name("alone", i)
+		name := p.name(aloneStage, i)
 		s, err := p.training(name, i, alone[i], trainstate.WSD, r.Schedule.DecayFraction)
 		if err != nil {
 			return err

@@ -62,6 +62,7 @@ func TestContradictions(t *testing.T) {
 			"line 4: data.eval-fraction: wanted held-out data once", "leave one of them out"},
 		{"tokenizer twice", "vocab = 300", "vocab = 300\npath = \"tok\"", "line 6: tokenizer.vocab: wanted", "leave one of them out"},
 		{"names twice", `name = "2x"`, `name = "1X"`, `line 21: member[1].name: wanted a name of its own, found "1X", which member 1 has`, ""},
+		{"a name of another", `name = "2x"`, `name = "alone-1x"`, "line 21: member[1].name: wanted a name that does not begin with alone-", ""},
 		{"sizes of the first", `name = "1x"`, "name = \"1x\"\ndepth = 2", "line 20: member[0].depth: wanted no sizes", "[model]"},
 		{"grows to nothing", `params = "2x"`, "", "member[1].params: wanted what it grows to, found nothing", `params = "2x"`},
 		{"no budget", "tokens-per-parameter = 1", "", "line 23: budget: wanted how long to train, found nothing", "tokens-per-parameter = 20"},

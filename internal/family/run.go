@@ -139,6 +139,9 @@ func open(ctx context.Context, o RunOptions, on func(Event)) (*family, error) {
 	if f.dir = o.Out; f.dir == "" {
 		f.dir = filepath.Join(f.r.Dir(), f.r.Name)
 	}
+	if err := f.apart(); err != nil {
+		return nil, err
+	}
 	if f.works, err = f.p.works(ctx); err != nil {
 		return nil, err
 	}
@@ -146,6 +149,25 @@ func open(ctx context.Context, o RunOptions, on func(Event)) (*family, error) {
 		return nil, err
 	}
 	return f, f.ledger.belongs(f.r.Name)
+}
+
+// apart refuses a family's folder that lies in what it is trained or evaluated on: what it writes would be data.
+func (f *family) apart() error {
+	set := f.r.settings(f.r.Training.LR)
+	out, err := filepath.Abs(f.dir)
+	if err != nil {
+		return fault.Failedf("%s: %w", f.dir, err)
+	}
+	for _, p := range append(slices.Clone(set.Data), set.Eval) {
+		data, err := filepath.Abs(p)
+		if p == "" || err != nil {
+			continue
+		}
+		if rel, err := filepath.Rel(data, out); err == nil && filepath.IsLocal(rel) {
+			return fault.Hint(fault.Inputf("%s: the family's folder lies in its data, %s", f.dir, p), "another folder: famkit family run RECIPE OUT")
+		}
+	}
+	return nil
 }
 
 // Look tells how far a family is.

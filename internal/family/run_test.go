@@ -631,3 +631,18 @@ func TestMuchEvaluation(t *testing.T) {
 		}
 	}
 }
+
+// TestFolderInItsData: what a family writes must never become what it is trained on.
+func TestFolderInItsData(t *testing.T) {
+	recipe := folder(t, tiny)
+	dir := filepath.Dir(recipe)
+	for _, out := range []string{filepath.Join(dir, "text"), filepath.Join(dir, "text", "x", "y")} {
+		if _, _, err := tried(t, RunOptions{Recipe: recipe, Out: out}); fault.KindOf(err) != fault.Input || !strings.Contains(err.Error(), "lies in its data") {
+			t.Errorf("%s: %v", out, err)
+		}
+	}
+	write(t, recipe, strings.Replace(tiny, `train = ["text"]`, `train = ["."]`, 1))
+	if _, _, err := tried(t, RunOptions{Recipe: recipe}); fault.KindOf(err) != fault.Input {
+		t.Errorf("a family beside its recipe, in the data: %v", err)
+	}
+}

@@ -157,7 +157,7 @@ func (p *Plan) trainInputs(w *work) {
 func (p *Plan) stageSettings(s *Stage) trainstate.Settings {
 	set := p.recipe.settings(s.Rate)
 	set.Steps, set.Schedule, set.DecayFraction = s.Steps, s.Schedule, s.decay
-	if from := p.stage(s.From); from != nil && from.Kind == Grow {
+	if p.begins(s) == Grow {
 		set.HandOver = p.recipe.Growth.HandOver
 	}
 	if s.Schedule == trainstate.Constant {
