@@ -31,6 +31,9 @@ func (r *run) begin() error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	if err := r.branchOff(); err != nil {
+		return err
+	}
 	r.kind, r.origin = Start, o.Model+o.Init // one of them is empty
 	exists, err := disk.Exists(o.Out)
 	if err != nil {
@@ -38,10 +41,15 @@ func (r *run) begin() error {
 	}
 	exists = exists && o.Out != ""
 	switch {
-	case o.Resume && exists: // an output of this training counts more than where it began
+	case o.Resume && (exists || o.Model == o.Out && isFolder(keptDir(o.Out))): // an output of this training counts more than where it began
 		r.inPlace, o.Model, o.Init = true, o.Out, ""
 	case o.Resume && o.Init != "":
 		return fault.Inputf("%s: no such training to resume", o.Out)
+	}
+	if r.inPlace {
+		if err := r.chooseKept(); err != nil {
+			return err
+		}
 	}
 	if !o.onlyEvaluates() {
 		if err := r.admitOut(exists); err != nil {
@@ -62,6 +70,10 @@ func (r *run) admitOut(exists bool) error {
 	}
 	if o.Log != "" && inside(o.Log, o.Out) {
 		return fault.Usagef("%v: the output is replaced whole at every save; put the log elsewhere", fault.Arg("log", o.Log))
+	}
+	if kept := keptDir(o.Out); !exists && !r.inPlace && !o.Erase && isFolder(kept) {
+		return fault.Hint(fault.Inputf("%s: holds the checkpoints of a training that was in %s", kept, o.Out),
+			"choose another name, or %v lets them go", fault.Arg("erase"))
 	}
 	if exists && !r.inPlace {
 		if err := r.mayReplace(); err != nil {

@@ -7,7 +7,9 @@ import (
 
 	"famkit/format"
 	"famkit/internal/decoder"
+	"famkit/internal/disk"
 	"famkit/internal/engine"
+	"famkit/internal/output"
 	"famkit/internal/tensor"
 	"famkit/internal/trainstate"
 )
@@ -33,10 +35,23 @@ func (r *run) save(ctx context.Context, step int) error {
 	if err != nil {
 		return err
 	}
+	if err := r.keptAfter(step); err != nil {
+		return err
+	}
 	r.saved = step
 	row := SaveRow{Type: "save", Step: step, Path: r.o.Out, Bytes: w.Bytes, Seconds: r.seconds()}
 	r.on(Event{Save: &row})
 	return r.log.write(row)
+}
+
+// keptAfter keeps a checkpoint, after those of a training that was erased are gone.
+func (r *run) keptAfter(step int) error {
+	if r.o.Erase && r.saved < 0 {
+		if err := disk.DeleteAll(keptDir(r.o.Out)); err != nil {
+			return output.Failed(keptDir(r.o.Out), "removing", err)
+		}
+	}
+	return r.keepCheckpoint(step)
 }
 
 // writeOptions say how checkpoints are written: one tensor at a time, since the engine takes one call at a time.

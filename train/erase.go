@@ -51,5 +51,8 @@ func surveyTraining(dir string) (*Erased, error) {
 			e.Bytes += st.Size()
 		}
 	}
+	if kept := keptDir(dir); isFolder(kept) {
+		e.Files = append(e.Files, filepath.Base(kept)+"/")
+	}
 	return e, nil
 }

@@ -76,7 +76,7 @@ func (r *run) steps(ctx context.Context) error {
 				return r.stopped(ctx, err)
 			}
 		}
-		if due(step, r.s.SaveEvery) && step < r.s.Steps {
+		if (due(step, r.s.SaveEvery) || due(step, r.s.KeepEvery)) && step < r.s.Steps {
 			if err := r.save(ctx, step); err != nil {
 				return err
 			}

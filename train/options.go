@@ -19,8 +19,10 @@ type Options struct {
 	// Given tells which settings, by name, the user chose; a training that goes on takes the others from its record.
 	Given func(name string) bool
 	Words
-	DryRun bool   // stop before memory is taken
-	Log    string // file for the rows of the log; "": a resumed training's own, or none
+	// DecayFrom is "now" or a step of Model's training: OUT is a member that decays from there; "": not so.
+	DecayFrom string
+	DryRun    bool   // stop before memory is taken
+	Log       string // file for the rows of the log; "": a resumed training's own, or none
 	// LogTo takes the rows instead of a file.
 	LogTo io.Writer
 }
@@ -52,6 +54,8 @@ func (o *Options) check() error {
 	}{
 		{o.Resume && o.Erase, "resume", "erase"},
 		{o.Resume && o.FreshOptimizer, "resume", "fresh-optimizer"},
+		{o.Resume && o.DecayFrom != "", "resume", "decay-from"},
+		{o.Init != "" && o.DecayFrom != "", "init", "decay-from"},
 		{o.Init != "" && o.FreshOptimizer, "init", "fresh-optimizer"},
 	} {
 		if c.bad {

@@ -38,6 +38,8 @@ type Plan struct {
 	EnginesPassed []string `json:"engines_passed,omitempty"`
 	Elsewhere     string   `json:"elsewhere,omitempty"`
 	Erased        *Erased  `json:"erased,omitempty"`
+	// Damaged says that a training goes on from an earlier checkpoint, since its last one is damaged.
+	Damaged *Damaged `json:"damaged,omitempty"`
 }
 
 // DataPlan is what a training reads.

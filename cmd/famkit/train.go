@@ -93,7 +93,7 @@ func howToGoOn(err error) error {
 
 func trainOptions(u *ui, c *cli.Context) (train.Options, error) {
 	o := train.Options{Init: c.String("init"), Tokenizer: c.String("tokenizer"), Given: c.IsSet, DryRun: c.Bool("dry-run"),
-		Log: c.String("log"),
+		Log: c.String("log"), DecayFrom: c.String("decay-from"),
 		Words: train.Words{Resume: c.Bool("resume"), Change: c.Bool("change"), Erase: c.Bool("erase"), Force: c.Bool("force"),
 			FreshOptimizer: c.Bool("fresh-optimizer")}}
 	if o.Log == "-" {

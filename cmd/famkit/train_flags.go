@@ -61,6 +61,8 @@ func rateFlags(d trainstate.Settings) []cli.Flag {
 	return []cli.Flag{
 		&cli.Float64Flag{Name: "lr", Value: d.LR, Usage: "peak learning rate: `RATE`"},
 		choice("schedule", d.Schedule, "of the learning rate; wsd is constant, then a linear decay", "constant", "cosine", "wsd"),
+		&cli.StringFlag{Name: "decay-from", DefaultText: "no branch",
+			Usage: "OUT decays from this `STEP` of MODEL's training to its end, such as 5000 or now"},
 		&cli.IntFlag{Name: "warmup", Value: d.Warmup, DefaultText: "a twentieth of the steps, at most 100",
 			Usage: "steps of linear warm-up: `N`"},
 		&cli.Float64Flag{Name: "min-lr", Value: d.MinLR,
@@ -85,6 +87,8 @@ func evalFlags() []cli.Flag {
 		&cli.IntFlag{Name: "eval-every", DefaultText: "before the first step and at the end",
 			Usage: "evaluate also every `N` steps, such as 100"},
 		&cli.IntFlag{Name: "save-every", DefaultText: "at the end", Usage: "save also every `N` steps, such as 500"},
+		&cli.IntFlag{Name: "keep", DefaultText: "none", Usage: "keep the newest `N` checkpoints in OUT.kept, such as 3"},
+		&cli.IntFlag{Name: "keep-every", DefaultText: "none", Usage: "save and keep those of every `N`-th step, such as 1000"},
 		&cli.StringFlag{Name: "log",
 			Usage: "write one JSON object a step to `FILE`, such as log.jsonl, - for standard output; a resumed training goes on with its own"},
 	}
@@ -117,8 +121,8 @@ func trainSettings(c *cli.Context) trainstate.Settings {
 		DecayFraction: c.Float64("decay-fraction"), WeightDecay: c.Float64("weight-decay"), HandOver: c.Float64("hand-over"),
 		Beta1: c.Float64("beta1"), Beta2: c.Float64("beta2"), Eps: c.Float64("eps"), Clip: c.Float64("clip"),
 		EvalEvery: c.Int("eval-every"), EvalFraction: c.Float64("eval-fraction"),
-		SaveEvery: c.Int("save-every"),
-		Engine:    c.String("engine"), Precision: c.String("precision"), Threads: c.Int("threads"), DType: c.String("dtype"),
+		SaveEvery: c.Int("save-every"), Keep: c.Int("keep"), KeepEvery: c.Int("keep-every"),
+		Engine: c.String("engine"), Precision: c.String("precision"), Threads: c.Int("threads"), DType: c.String("dtype"),
 	}
 	s.Eval, s.MoreEval = evalSets(c.StringSlice("eval"))
 	return s

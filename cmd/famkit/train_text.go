@@ -196,6 +196,9 @@ func planNotes(r *train.Result) (notes []string) {
 	if p.Elsewhere != "" {
 		add("%s; the plan is for a machine where it does", p.Elsewhere)
 	}
+	if d := p.Damaged; d != nil {
+		add("%s is damaged (%s): the training goes on from step %d, %s", d.Path, d.Why, d.Step, d.From)
+	}
 	if e := p.Erased; e != nil {
 		add("%s: the training there goes when the new one is first saved: %s; %s (%s)", e.Path, e,
 			strings.Join(e.Files, ", "), units.Bytes(e.Bytes))

@@ -37,6 +37,8 @@ func (s *Settings) Check() error {
 		{s.Clip >= 0 && finite(s.Clip), "clip", "0 or more", s.Clip},
 		{s.HandOver >= 0 && s.HandOver <= 1, "hand-over", "a part of the steps, from 0 to 1", s.HandOver},
 		{s.EvalEvery >= 0, "eval-every", "0 or more steps", s.EvalEvery},
+		{s.Keep >= 0, "keep", "0 or more checkpoints", s.Keep},
+		{s.KeepEvery >= 0, "keep-every", "0 or more steps", s.KeepEvery},
 		{s.SaveEvery >= 0, "save-every", "0 or more steps", s.SaveEvery},
 		{s.EvalFraction >= 0 && s.EvalFraction < 1, "eval-fraction", "at least 0 and below 1", s.EvalFraction},
 		{slices.Contains([]string{"", "uint16", "uint32"}, s.TokenDType), "token-dtype", "uint16 or uint32",

@@ -38,7 +38,9 @@ type Settings struct {
 	MoreEval     []string `json:"more-eval,omitempty"` // further sets
 	EvalEvery    int      `json:"eval-every"`          // 0: only before and at the end
 	EvalFraction float64  `json:"eval-fraction"`
-	SaveEvery    int      `json:"save-every"` // 0: only at the end
+	Keep         int      `json:"keep,omitempty"`       // of the newest checkpoints that are kept beside the last
+	KeepEvery    int      `json:"keep-every,omitempty"` // checkpoints of every such step are kept
+	SaveEvery    int      `json:"save-every"`           // 0: only at the end
 
 	Engine    string `json:"engine"`
 	Precision string `json:"precision"` // f32, bf16, f64
@@ -114,7 +116,7 @@ func (s *Settings) Inherit(from *Settings, given func(name string) bool) {
 // harmless are the settings that a resumed training may change without changing its result. What is read from other
 // data files is compared by the data's digest.
 var harmless = []string{"data", "ext", "token-dtype", "text-field", "as-text", "separator", "eval", "more-eval", "eval-every",
-	"save-every"}
+	"save-every", "keep", "keep-every"}
 
 // Change is a setting, or something else that a training depends on, that is not what it was.
 type Change struct {
