@@ -71,7 +71,7 @@ func (r *run) keepCheckpoint(step int) error {
 		return output.Failed(dir, "making", err)
 	}
 	path := keptPath(r.o.Out, step)
-	if err := linkFolder(path, r.o.Out); err != nil {
+	if err := output.LinkAll(path, r.o.Out); err != nil {
 		return err
 	}
 	digests, err := digestFolder(path)
@@ -107,58 +107,6 @@ func (r *run) dropKept() error {
 				return output.Failed(p, "removing", err)
 			}
 		}
-	}
-	return nil
-}
-
-// linkFolder makes a folder of the files of another one.
-func linkFolder(dst, src string) error {
-	list, err := disk.List(src)
-	if err != nil {
-		return fault.OS(err)
-	}
-	t, err := output.NewDir(dst)
-	if err != nil {
-		return err
-	}
-	defer t.Discard()
-	for _, de := range list {
-		if !de.Type().IsRegular() {
-			continue
-		}
-		from := filepath.Join(src, de.Name())
-		if disk.HardLink(from, filepath.Join(t.Path(), de.Name())) == nil {
-			continue
-		}
-		if err := copyFile(t, de.Name(), from); err != nil { // a file system without links
-			return err
-		}
-	}
-	if err := t.SyncDirs(); err != nil {
-		return output.Failed(dst, "writing", err)
-	}
-	return t.Commit(true)
-}
-
-func copyFile(t *output.Temporary, name, from string) error {
-	in, err := infile.Open(from)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = in.Close() }()
-	out, err := t.Create(name)
-	if err != nil {
-		return output.Failed(from, "copying", err)
-	}
-	_, err = io.Copy(out, in)
-	if err == nil {
-		err = out.Sync()
-	}
-	if closeErr := out.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return output.Failed(from, "copying", err)
 	}
 	return nil
 }

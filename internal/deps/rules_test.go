@@ -53,7 +53,7 @@ var mayImport = map[string][]string{
 	"internal/verify": {"internal/disk", "internal/infile", "internal/draw", "internal/tensor", "format", "internal/arch", "internal/growth", "expand", "internal/engine", "internal/decoder",
 		"internal/rowsum", "internal/proof", "internal/infer", "internal/units"},
 	"internal/generate": {"internal/draw", "internal/tensor", "internal/units", "internal/arch", "internal/engine", "internal/decoder"},
-	"train": {"internal/disk", "internal/output", "internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine", "internal/tokenizer", "internal/decoder",
+	"train": {"internal/strictjson", "internal/disk", "internal/output", "internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine", "internal/tokenizer", "internal/decoder",
 		"internal/corpus", "internal/draw", "internal/growth", "internal/infile", "internal/trainstate", "internal/units"},
 
 	"internal/report": {"internal/infile"},
