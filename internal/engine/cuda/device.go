@@ -74,7 +74,7 @@ func load(path string) (handle unsafe.Pointer, wrong string) {
 	defer C.free(unsafe.Pointer(name))
 	var why *C.char
 	h := C.open_library(name, &why)
-	return h, text(why)
+	return h, strings.TrimPrefix(text(why), path+": ")
 }
 
 // text takes over a C string.
