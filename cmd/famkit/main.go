@@ -30,6 +30,7 @@ var commands = []func(*ui) *cli.Command{
 	generateCommand,
 	tokenizerCommand,
 	logitsCommand,
+	doctorCommand,
 	versionCommand,
 	docsCommand,
 }

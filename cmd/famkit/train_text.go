@@ -69,6 +69,9 @@ func printTrainPlan(w io.Writer, r *train.Result) {
 	}
 	say(w, "would train %s parameters for %d steps of %d x %d x %d tokens on %s in %s, %d threads\n",
 		units.Count(r.Params), p.Steps-p.First+1, s.Batch, s.Accum, s.Seq, r.Engine, s.Precision, s.Threads)
+	if p.Elsewhere != "" {
+		line("", "%s; the plan is for a machine where it does", p.Elsewhere)
+	}
 	line("begins", "%s", beginText(p))
 	line("optimizer", "%s", optimizerText(p))
 	line("schedule", "%s to %g, %d steps of warm-up; weights saved as %s", s.Schedule, s.LR, s.Warmup, s.DType)

@@ -59,7 +59,8 @@ var mayImport = map[string][]string{
 	"internal/report": {"internal/infile"},
 
 	// job does what commands do; whoever runs several of them in one process imports it.
-	"internal/job": {"internal/disk", "internal/infile", "internal/output", "internal/mem", "internal/tensor", "internal/units", "format", "internal/arch", "convert", "internal/growth", "expand",
+	"internal/selftest": {"internal/tensor", "internal/arch", "internal/engine", "internal/engine/conform", "internal/decoder"},
+	"internal/job": {"internal/selftest", "internal/disk", "internal/infile", "internal/output", "internal/mem", "internal/tensor", "internal/units", "format", "internal/arch", "convert", "internal/growth", "expand",
 		"internal/engine", "internal/decoder", "internal/generate", "internal/tokenizer", "internal/proof", "internal/verify", "internal/corpus", "internal/trainstate", "train"},
 
 	// family runs jobs and trainings, one after the other.

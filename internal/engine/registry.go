@@ -27,6 +27,16 @@ type Candidate struct {
 	Specs  []Spec
 	Score  func() (int, string)
 	Create func(Options) (Engine, error)
+	// Look says what the engine found on the machine, and what it did not take and why. Nil: there is nothing to find.
+	Look func() []Finding
+}
+
+// Finding is something that an engine needs, and what was found of it.
+type Finding struct {
+	What  string `json:"what"`
+	Found string `json:"found"`
+	// Refused says why what was found is not used.
+	Refused string `json:"refused,omitempty"`
 }
 
 // Unavailable is the error of an engine that cannot run here, whatever is asked of it.

@@ -13,7 +13,7 @@ import "famkit/internal/engine"
 const Name = "cuda"
 
 func init() {
-	engine.Register(engine.Candidate{Name: Name, Specs: []engine.Spec{spec(engine.BFloat16), spec(engine.Float32)}, Score: score, Create: New})
+	engine.Register(engine.Candidate{Name: Name, Specs: []engine.Spec{spec(engine.BFloat16), spec(engine.Float32)}, Score: score, Create: New, Look: look})
 }
 
 const (

@@ -20,3 +20,7 @@ func unusable() string {
 func New(engine.Options) (engine.Engine, error) {
 	return nil, &engine.Unavailable{Engine: Name, Why: unusable()}
 }
+
+func look() []engine.Finding {
+	return []engine.Finding{{What: "CUDA", Refused: unusable()}}
+}
