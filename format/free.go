@@ -1,12 +1,16 @@
 package format
 
-import "famkit/internal/fault"
+import "famkit/internal/output"
 
 // Free is the disk space in bytes below a path, which need not exist yet.
 func Free(path string) (int64, error) {
-	n, err := statDisk(existing(path))
-	if err != nil {
-		return 0, fault.Failedf("measuring free disk space: %w", err)
+	head, err := existing(path)
+	free := int64(0)
+	if err == nil {
+		free, err = statDisk(head)
 	}
-	return n, nil
+	if err != nil {
+		return 0, output.Failed(path, "measuring free disk space", err)
+	}
+	return free, nil
 }

@@ -107,9 +107,9 @@ type root struct {
 }
 
 func newRoot(dir string) (*root, error) {
-	abs, err := filepath.Abs(dir)
+	abs, err := disk.Abs(dir)
 	if err == nil {
-		abs, err = filepath.EvalSymlinks(abs)
+		abs, err = disk.Real(abs)
 	}
 	if err != nil {
 		return nil, fault.OS(err)
@@ -128,12 +128,12 @@ func (r *root) resolve(name string) (string, error) {
 		return "", fault.Inputf("%s: file name %q leads out of the checkpoint", r.dir, name)
 	}
 	file := filepath.Join(r.dir, name)
-	real, err := filepath.EvalSymlinks(file)
+	real, err := disk.Real(file)
 	if os.IsNotExist(err) {
 		return "", fault.Inputf("%s: no such file", file)
 	}
 	if err == nil {
-		real, err = filepath.Abs(real)
+		real, err = disk.Abs(real)
 	}
 	if err != nil {
 		return "", fault.Unread(err, "%s", file)

@@ -60,7 +60,7 @@ func Measure(dst string, src Source, o WriteOptions) (*Need, error) {
 	if err != nil {
 		return nil, err
 	}
-	free, err := w.free()
+	free, err := Free(w.dst)
 	if err != nil {
 		return nil, err
 	}
@@ -73,15 +73,6 @@ func Measure(dst string, src Source, o WriteOptions) (*Need, error) {
 
 // statDisk is disk.Free; tests put a smaller disk here.
 var statDisk = disk.Free
-
-// free is how many bytes may be written at the destination.
-func (w *writer) free() (int64, error) {
-	free, err := statDisk(existing(w.dst))
-	if err != nil {
-		return 0, output.Failed(w.dst, "measuring free disk space", err)
-	}
-	return free, nil
-}
 
 // writer is one Write.
 type writer struct {
@@ -209,7 +200,7 @@ func (w *writer) admit() error {
 	if err := w.vacant(); err != nil {
 		return err
 	}
-	free, err := w.free()
+	free, err := Free(w.dst)
 	if err != nil {
 		return err
 	}
@@ -293,12 +284,15 @@ func apart(dst string, inputs []string) error {
 
 // realPath is the absolute path with links resolved as far as the path exists.
 func realPath(path string) (string, error) {
-	abs, err := filepath.Abs(path)
+	abs, err := disk.Abs(path)
 	if err != nil {
 		return "", err
 	}
-	head := existing(abs)
-	real, err := filepath.EvalSymlinks(head)
+	head, err := existing(abs)
+	if err != nil {
+		return "", err
+	}
+	real, err := disk.Real(head)
 	if err != nil {
 		return "", err
 	}
@@ -307,14 +301,12 @@ func realPath(path string) (string, error) {
 }
 
 // existing is the longest leading part of path that is there.
-func existing(path string) string {
+func existing(path string) (string, error) {
 	for {
-		if _, err := disk.StatOf(path); err == nil {
-			return path
-		}
+		there, err := disk.Exists(path)
 		up := filepath.Dir(path)
-		if up == path {
-			return path
+		if err != nil || there || up == path {
+			return path, err
 		}
 		path = up
 	}

@@ -68,7 +68,11 @@ func (r *run) admitOut(exists bool) error {
 	if strings.HasSuffix(o.Out, ".safetensors") {
 		return fault.Usagef("%s: the output of a training is a folder", o.Out)
 	}
-	if o.Log != "" && inside(o.Log, o.Out) {
+	within, err := inside(o.Log, o.Out)
+	if err != nil {
+		return err
+	}
+	if o.Log != "" && within {
 		return fault.Usagef("%v: the output is replaced whole at every save; put the log elsewhere", fault.Arg("log", o.Log))
 	}
 	if kept := keptDir(o.Out); !exists && !r.inPlace && !o.Erase && isFolder(kept) {
@@ -80,7 +84,7 @@ func (r *run) admitOut(exists bool) error {
 			return err
 		}
 	}
-	err := format.Admit(o.Out, &format.Memory{}, r.writeOptions())
+	err = format.Admit(o.Out, &format.Memory{}, r.writeOptions())
 	if exists && err != nil && !o.Force && fault.HintOf(err) != "" {
 		return fault.Hint(err, "choose another name, or replace it with %v", fault.Arg("force"))
 	}
@@ -155,10 +159,10 @@ func unusable(dir string) (list []string) {
 
 // modelDir is the directory of a checkpoint that was named by itself or by a file in it.
 func modelDir(path string) string {
-	if path == "" || isFolder(path) {
-		return path
+	if st, err := disk.StatOf(path); path != "" && err == nil && !st.IsDir() {
+		return filepath.Dir(path)
 	}
-	return filepath.Dir(path)
+	return path
 }
 
 func isFolder(path string) bool {
@@ -179,12 +183,11 @@ func sameFile(a, b string) bool {
 }
 
 // inside reports whether path lies in dir.
-func inside(path, dir string) bool {
-	p, errP := filepath.Abs(path)
-	d, errD := filepath.Abs(dir)
-	if errP != nil || errD != nil {
-		return false
+func inside(path, dir string) (bool, error) {
+	p, d, err := bothAbs(path, dir)
+	if err != nil {
+		return false, err
 	}
 	rel, err := filepath.Rel(d, p)
-	return err == nil && filepath.IsLocal(rel)
+	return err == nil && filepath.IsLocal(rel), nil
 }

@@ -17,13 +17,16 @@ import (
 // save replaces the output directory by the state after `step` steps: weights, optimizer and trainer state in one move.
 func (r *run) save(ctx context.Context, step int) error {
 	p := r.at(step)
+	log, err := r.log.seenFrom(r.o.Out)
+	if err != nil {
+		return err
+	}
 	state := trainstate.State{Step: p.Step, Updates: p.Updates, Rows: p.Rows, Tokens: p.Tokens, Seconds: r.seconds(),
 		Model: r.origin,
-		Log:   r.log.seenFrom(r.o.Out), Settings: r.s, Digests: r.digests, Growth: r.growth, HandOver: r.plan.HandOver, Eval: r.lastEval}
+		Log:   log, Settings: r.s, Digests: r.digests, Growth: r.growth, HandOver: r.plan.HandOver, Eval: r.lastEval}
 	if state.Eval == nil && r.kind == Resume {
 		state.Eval = r.state.Eval
 	}
-	var err error
 	if r.files[trainstate.StateFile], err = state.Bytes(); err != nil {
 		return err
 	}

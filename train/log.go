@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 
+	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/infile"
 	"famkit/internal/output"
@@ -166,18 +167,28 @@ func (l *logFile) close() error {
 
 // seenFrom is the log's path relative to a checkpoint, so that the two can move together; "" where it cannot be gone on
 // with.
-func (l *logFile) seenFrom(dir string) string {
+func (l *logFile) seenFrom(dir string) (string, error) {
 	if l == nil || l.path == "" {
-		return ""
+		return "", nil
 	}
-	d, errD := filepath.Abs(dir)
-	p, errP := filepath.Abs(l.path)
-	if errD != nil || errP != nil {
-		return ""
+	d, p, err := bothAbs(dir, l.path)
+	if err != nil {
+		return "", err
 	}
 	rel, err := filepath.Rel(d, p)
 	if err != nil {
-		return p
+		return p, nil // there is no way between them
 	}
-	return filepath.ToSlash(rel)
+	return filepath.ToSlash(rel), nil
+}
+
+// bothAbs gives the absolute paths of two.
+func bothAbs(a, b string) (absA, absB string, err error) {
+	if absA, err = disk.Abs(a); err == nil {
+		absB, err = disk.Abs(b)
+	}
+	if err != nil {
+		return "", "", fault.OS(err)
+	}
+	return absA, absB, nil
 }

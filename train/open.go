@@ -48,9 +48,9 @@ func (r *run) open() (*arch.Checkpoint, error) {
 
 // openConfig reads a config.json to train from scratch.
 func (r *run) openConfig() error {
-	path := r.o.Init
-	if isFolder(path) {
-		path = filepath.Join(path, configFile)
+	path, err := infile.At(r.o.Init, configFile)
+	if err != nil {
+		return err
 	}
 	b, err := infile.Read(path)
 	if err != nil {
@@ -75,12 +75,11 @@ func (r *run) openConfig() error {
 // openTokenizer takes the tokenizer that was named, with the files beside it that belong to it, or the model's own.
 func (r *run) openTokenizer() error {
 	if path := r.o.Tokenizer; path != "" {
-		dir := path
-		if isFolder(path) {
-			path = filepath.Join(path, tokenizerFile)
-		} else {
-			dir = filepath.Dir(path)
+		path, err := infile.At(path, tokenizerFile)
+		if err != nil {
+			return err
 		}
+		dir := filepath.Dir(path)
 		b, err := infile.Read(path)
 		if err != nil {
 			return err

@@ -76,7 +76,7 @@ func wanted(s suffixes) string {
 func walk(root string, match suffixes) ([]file, error) {
 	var out []file
 	// A root that is a link to a folder is followed, links below it are not.
-	err := filepath.WalkDir(filepath.Clean(root)+string(filepath.Separator),
+	err := disk.Walk(filepath.Clean(root)+string(filepath.Separator),
 		func(path string, d fs.DirEntry, err error) error {
 			if err != nil {
 				return err

@@ -23,7 +23,8 @@ var onDisk = map[string][]string{
 		"Ftruncate", "Write", "Pwrite", "Fsync"},
 	"golang.org/x/sys/unix": {"Open", "Openat", "Openat2", "Creat", "Rename", "Renameat", "Renameat2", "Unlink", "Unlinkat", "Mkdir",
 		"Rmdir", "Link", "Symlink", "Truncate", "Ftruncate", "Fallocate", "Write", "Pwrite", "Fsync", "Fdatasync"},
-	"io/ioutil": {"WriteFile", "ReadFile", "TempDir", "TempFile", "ReadDir"},
+	"path/filepath": {"Abs", "EvalSymlinks", "Walk", "WalkDir", "Glob"},
+	"io/ioutil":     {"WriteFile", "ReadFile", "TempDir", "TempFile", "ReadDir"},
 	// Inputs are opened by internal/infile, which waits for no pipe and reads no device.
 	"famkit/internal/disk": {"OpenFile", "OpenRead", "ReadFile", "Move", "MoveNew", "Exchange", "HardLink"},
 }

@@ -168,6 +168,34 @@ func LstatOf(path string) (fs.FileInfo, error) {
 	return os.Lstat(path)
 }
 
+// Abs is filepath.Abs, which asks the system for the current folder.
+func Abs(path string) (string, error) {
+	if !filepath.IsAbs(path) {
+		if err := ask(Stat, "."); err != nil {
+			return "", err
+		}
+	}
+	return filepath.Abs(path)
+}
+
+// Real is filepath.EvalSymlinks.
+func Real(path string) (string, error) {
+	if err := ask(Stat, path); err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(path)
+}
+
+// Walk is filepath.WalkDir.
+func Walk(root string, f fs.WalkDirFunc) error {
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			err = ask(ReadDir, path)
+		}
+		return f(path, d, err)
+	})
+}
+
 // List is os.ReadDir.
 func List(path string) ([]fs.DirEntry, error) {
 	if err := ask(ReadDir, path); err != nil {

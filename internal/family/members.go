@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"path/filepath"
 	"strings"
 
 	"famkit/expand"
 	"famkit/format"
 	"famkit/internal/arch"
-	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/growth"
 	"famkit/internal/infile"
@@ -112,8 +110,8 @@ func (r *Recipe) firstConfig() (config []byte, place string, err error) {
 	place = r.at("model")
 	if r.Config != "" {
 		path := r.Path(r.Config)
-		if st, err := disk.StatOf(path); err == nil && st.IsDir() {
-			path = filepath.Join(path, expand.ConfigFile)
+		if path, err = infile.At(path, expand.ConfigFile); err != nil {
+			return nil, "", err
 		}
 		b, err := infile.Read(path)
 		if err != nil {

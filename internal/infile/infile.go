@@ -5,6 +5,7 @@ package infile
 import (
 	"io"
 	"io/fs"
+	"path/filepath"
 
 	"famkit/internal/disk"
 	"famkit/internal/fault"
@@ -63,6 +64,20 @@ func regular(path string, st fs.FileInfo) error {
 		what = "no regular file"
 	}
 	return fault.Inputf("%s: is %s, wanted a regular file", path, what)
+}
+
+// At is the path of a file that is named by itself or by the folder that holds it under name.
+func At(path, name string) (string, error) {
+	st, err := disk.StatOf(path)
+	switch {
+	case disk.Absent(err):
+		return path, nil // reading it says so
+	case err != nil:
+		return "", fault.OS(err)
+	case st.IsDir():
+		return filepath.Join(path, name), nil
+	}
+	return path, nil
 }
 
 // Read reads a regular file of at most Small bytes. The errors are those of Open.

@@ -66,7 +66,11 @@ func Convert(ctx context.Context, o ConvertOptions, on Observer) (*Converted, er
 	if err != nil {
 		return nil, err
 	}
-	w := format.WriteOptions{Force: o.Force, Inputs: []string{home(o.Source, h)}, MaxShard: o.MaxShard, NoDigests: true}
+	at, err := home(o.Source, h)
+	if err != nil {
+		return nil, err
+	}
+	w := format.WriteOptions{Force: o.Force, Inputs: []string{at}, MaxShard: o.MaxShard, NoDigests: true}
 	if o.DryRun {
 		return r, r.measure(out, w)
 	}

@@ -10,6 +10,8 @@ import (
 	"famkit/expand"
 	"famkit/format"
 	"famkit/internal/arch"
+	"famkit/internal/disk"
+	"famkit/internal/fault"
 	"famkit/internal/growth"
 	"famkit/internal/trainstate"
 )
@@ -65,9 +67,16 @@ func Expand(ctx context.Context, o ExpandOptions, on Observer) (*Expanded, error
 	if err != nil {
 		return nil, err
 	}
-	parent := home(o.Source, ck.Source)
+	parent, err := home(o.Source, ck.Source)
+	if err != nil {
+		return nil, err
+	}
 	if o.Destination == "" {
-		o.Destination = g.OutputName(outsideCache(parent))
+		from, err := outsideCache(parent)
+		if err != nil {
+			return nil, err
+		}
+		o.Destination = g.OutputName(from)
 		on.note("writing to %s", o.Destination)
 	}
 	if isLone(ck) && !isWeights(o.Destination) {
@@ -89,10 +98,10 @@ func Expand(ctx context.Context, o ExpandOptions, on Observer) (*Expanded, error
 // outsideCache is the path from which a child's is derived. What lies in the cache of the Hugging Face hub gets no child
 // there, where other programs would take it for their own: it goes into the current folder, under the model's name
 // (models--ORG--NAME gives NAME).
-func outsideCache(path string) string {
-	abs, err := filepath.Abs(path)
+func outsideCache(path string) (string, error) {
+	abs, err := disk.Abs(path)
 	if err != nil {
-		return path
+		return "", fault.OS(err)
 	}
 	file := ""
 	if isWeights(abs) {
@@ -104,17 +113,17 @@ func outsideCache(path string) string {
 			if at := strings.LastIndex(name, "--"); at >= 0 {
 				name = name[at+2:]
 			}
-			return strings.TrimSuffix(name+"-"+file, "-")
+			return strings.TrimSuffix(name+"-"+file, "-"), nil
 		}
 		cached = cached || base == "snapshots" && dir != abs
 		switch {
 		case dir != filepath.Dir(dir):
 		case !cached:
-			return path
+			return path, nil
 		case file != "":
-			return file
+			return file, nil
 		default:
-			return "model"
+			return "model", nil
 		}
 	}
 }
@@ -161,7 +170,9 @@ func (e *expansion) run(ctx context.Context) (*Expanded, error) {
 	}
 	defer state.close()
 	plan := e.grown.Plan
-	plan.Parent.Path = pathFrom(filepath.Dir(growth.PlanPath(e.Destination)), e.parent)
+	if plan.Parent.Path, err = pathFrom(filepath.Dir(growth.PlanPath(e.Destination)), e.parent); err != nil {
+		return nil, err
+	}
 	out := e.grown.Apply()
 	src, err := state.grow(e.grown, out, &e.write)
 	if err != nil {

@@ -173,7 +173,10 @@ func (g *generating) readPrompt(src format.Source) (err error) {
 	case o.Tokenizer != "":
 		g.tok, err = OpenTokenizer(o.Tokenizer, g.on)
 	case own:
-		g.tok, err = OpenTokenizer(home(g.model, src), g.on)
+		var at string
+		if at, err = home(g.model, src); err == nil {
+			g.tok, err = OpenTokenizer(at, g.on)
+		}
 	case o.PromptIDs == nil:
 		return fault.Hint(fault.Inputf("%s: has no %s", g.model, tokenizerFile), "%v names one, %v gives ids",
 			fault.Arg("tokenizer", "DIR"), fault.Arg("prompt-ids", "LIST"))

@@ -74,8 +74,8 @@ func ModelConfig(path string) (*arch.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if st, err := disk.StatOf(path); err == nil && st.IsDir() {
-		path = filepath.Join(path, configFile)
+	if path, err = infile.At(path, configFile); err != nil {
+		return nil, err
 	}
 	b, err := infile.Read(path)
 	if err != nil {
@@ -94,31 +94,39 @@ func ModelConfig(path string) (*arch.Model, error) {
 
 // home is the path that an output must not touch: the directory, where a file inside it was opened with config.json
 // beside.
-func home(path string, src format.Source) string {
+func home(path string, src format.Source) (string, error) {
 	st, err := disk.StatOf(path)
-	if _, config := format.ReadFile(src, configFile); err == nil && !st.IsDir() && config {
+	if err != nil {
+		return "", fault.OS(err)
+	}
+	if _, config := format.ReadFile(src, configFile); !st.IsDir() && config {
 		path = filepath.Dir(path)
 	}
-	if filepath.Base(path) == "." {
-		if abs, err := filepath.Abs(path); err == nil {
-			return abs
-		}
+	if filepath.Base(path) != "." {
+		return filepath.Clean(path), nil
 	}
-	return filepath.Clean(path)
+	abs, err := disk.Abs(path)
+	if err != nil {
+		return "", fault.OS(err)
+	}
+	return abs, nil
 }
 
 // pathFrom is path as seen from directory dir, so that what names each other can move together; the absolute path
 // where there is no way between them.
-func pathFrom(dir, path string) string {
-	from, errFrom := filepath.Abs(dir)
-	to, errTo := filepath.Abs(path)
-	if errFrom != nil || errTo != nil {
-		return path
+func pathFrom(dir, path string) (string, error) {
+	from, err := disk.Abs(dir)
+	if err != nil {
+		return "", fault.OS(err)
+	}
+	to, err := disk.Abs(path)
+	if err != nil {
+		return "", fault.OS(err)
 	}
 	if rel, err := filepath.Rel(from, to); err == nil {
-		return rel
+		return rel, nil
 	}
-	return to
+	return to, nil
 }
 
 // parameters counts the elements of all tensors.

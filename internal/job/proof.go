@@ -22,7 +22,13 @@ func (o *VerifyOptions) writeProof(r *verify.Report, on Observer) error {
 			fault.Arg("write-proof")), "%v finds out", fault.Arg("infer"))
 	}
 	dir := filepath.Dir(o.WriteProof)
-	r.Proof.Parent.Path, r.Proof.Child.Path = pathFrom(dir, r.Parent), pathFrom(dir, r.Child)
+	var err error
+	if r.Proof.Parent.Path, err = pathFrom(dir, r.Parent); err == nil {
+		r.Proof.Child.Path, err = pathFrom(dir, r.Child)
+	}
+	if err != nil {
+		return err
+	}
 	if err := output.Write(o.WriteProof, r.Proof.JSON(), o.proofMeaning()); err != nil {
 		return err
 	}

@@ -1,12 +1,10 @@
 package job
 
 import (
-	"path/filepath"
 	"strings"
 
 	"famkit/convert"
 	"famkit/format"
-	"famkit/internal/disk"
 	"famkit/internal/fault"
 	"famkit/internal/infile"
 	"famkit/internal/tokenizer"
@@ -22,12 +20,11 @@ func OpenTokenizer(path string, on Observer) (*tokenizer.Tokenizer, error) {
 	if err := locate(on, &path); err != nil {
 		return nil, err
 	}
-	file := path
-	if st, err := disk.StatOf(path); err == nil && st.IsDir() {
-		file = filepath.Join(path, tokenizerFile)
+	file, err := infile.At(path, tokenizerFile)
+	if err != nil {
+		return nil, err
 	}
 	var data []byte
-	var err error
 	if strings.HasSuffix(file, ".json") {
 		data, err = infile.ReadUpTo(file, tokenizer.MaxFile)
 	} else {

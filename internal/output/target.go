@@ -79,7 +79,7 @@ func (t *Target) follow() error {
 		return nil
 	}
 	t.Exists, t.Size, t.mode = true, st.Size(), st.Mode().Perm()
-	if t.real, err = filepath.EvalSymlinks(t.Path); err != nil {
+	if t.real, err = disk.Real(t.Path); err != nil {
 		return Failed(t.Path, "following the link", err)
 	}
 	return nil

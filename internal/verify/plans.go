@@ -31,7 +31,11 @@ func FindPlan(path string, child format.Source) (*Lineage, error) {
 	switch {
 	case inside:
 		dir := path
-		if info, err := disk.StatOf(path); err == nil && !info.IsDir() {
+		info, err := disk.StatOf(path)
+		if err != nil {
+			return l, fault.OS(err)
+		}
+		if !info.IsDir() {
 			dir = filepath.Dir(path)
 		}
 		l.File = filepath.Join(dir, growth.PlanFile)
