@@ -94,7 +94,11 @@ func Inspect(ctx context.Context, o InspectOptions, on Observer) (*Inspection, e
 		return nil, err
 	}
 	if m := r.recognise(h); m != nil {
-		r.Lineage = origins(h, m, home(o.Path, h), on)
+		at, err := home(o.Path, h)
+		if err != nil {
+			return nil, err
+		}
+		r.Lineage = origins(h, m, at, on)
 	}
 	if o.Strict {
 		r.strict()
