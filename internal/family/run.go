@@ -154,12 +154,12 @@ func open(ctx context.Context, o RunOptions, on func(Event)) (*family, error) {
 // apart refuses a family's folder that lies in what it is trained or evaluated on: what it writes would be data.
 func (f *family) apart() error {
 	set := f.r.settings(f.r.Training.LR)
-	out, err := filepath.Abs(f.dir)
+	out, err := disk.Abs(f.dir)
 	if err != nil {
 		return fault.Failedf("%s: %w", f.dir, err)
 	}
 	for _, p := range append(slices.Clone(set.Data), set.Eval) {
-		data, err := filepath.Abs(p)
+		data, err := disk.Abs(p)
 		if p == "" || err != nil {
 			continue
 		}
