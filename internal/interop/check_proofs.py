@@ -143,6 +143,19 @@ def case(job):
     return what.split(":")[0], "DISAGREE", f"case {i}: {label}: {what}: {verdict} ({saved})"
 
 
+def check_controls(famkit, work, subjects, seed):
+    """A checker that says yes to all, and one that says no, must be found out."""
+    global ask_checker
+    kept, failed = ask_checker, 0
+    for answer in ((0, "proved: exact"), (1, "refused: weights: no reason")):
+        ask_checker = lambda *_, answer=answer: answer
+        if not any(case((famkit, work, subjects, seed, i, False))[1] == "DISAGREE" for i in range(40)):
+            failed += 1
+            print(f"FAIL a checker that always says {answer[1]!r} passes")
+    ask_checker = kept
+    return failed
+
+
 def sign(child):
     """What a proof says of a child: the digests that an adversary would write."""
     named = {"path": os.path.abspath(child)}
@@ -184,6 +197,8 @@ def main():
     proved, failed = check_growths(list(growths(a.famkit, a.models, a.work)))
     if a.attacks:
         failed += check_attacks(a.attacks)
+    if a.damaged and proved and a.only is None:
+        failed += check_controls(a.famkit, a.work, proved, a.seed)
     if a.damaged and proved:
         failed += check_damaged(a.famkit, a.work, proved, a.damaged, a.seed, a.only)
     sys.exit(f"{failed} disagreements" if failed else 0)

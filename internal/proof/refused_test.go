@@ -361,6 +361,7 @@ func TestConfigsThatDiffer(t *testing.T) {
 		{"llama-yarn", rope("attention_factor", 1.7), "heads and rotary pairs"},
 		{"llama-yarn", rope("original_max_position_embeddings", 32), "heads and rotary pairs"},
 		{"llama-yarn", rope("factor", 2.0), "heads and rotary pairs"},
+		{"llama", map[string]any{"rope_parameters": nil, "rope_theta": 10000 * (1 + 0x1p-50)}, "heads and rotary pairs"},
 		{"mixtral", map[string]any{"num_experts_per_tok": 1}, "experts"},
 		{"qwen3_moe", map[string]any{"norm_topk_prob": false}, "experts"},
 		{"gemma2", map[string]any{"final_logit_softcapping": 9.0}, "config"},
