@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -124,9 +123,7 @@ func (r *run) chooseDType() error {
 // cannot run here: its plan is for a machine where it does.
 func (r *run) startEngine() error {
 	o := engine.Options{Threads: r.s.Threads, Precision: engine.Precision(r.s.Precision)}
-	if o.Threads == 0 {
-		o.Threads = runtime.GOMAXPROCS(0)
-	}
+	o.Threads = o.Workers()
 	e, passed, err := engine.Start(r.s.Engine, o)
 	r.plan.EnginesPassed = passed
 	var not *engine.Unavailable

@@ -43,8 +43,10 @@ func newUI(out, errw io.Writer) *ui {
 // answer prints v as one JSON object under --json, else what text writes.
 func (u *ui) answer(v any, text func(w io.Writer)) error {
 	if !u.json {
-		text(screen(u.out))
-		return nil
+		var b bytes.Buffer
+		text(&b)
+		_, err := screen(u.out).Write(b.Bytes())
+		return err
 	}
 	b, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {

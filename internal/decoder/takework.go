@@ -6,7 +6,10 @@ func (d *Decoder) takeWork(a *arenas) {
 	m, rows := d.m, d.o.Batch*d.o.SeqLen
 	d.ids, d.targets = a.ints.take(rows), a.ints.take(rows)
 	all := a.sums.take(4)
-	if !all.Nil() {
+	if !all.Nil() { // not only counted
+		if d.o.Train {
+			d.sorting = newSorting(rows, m.Vocab)
+		}
 		d.sums = sums{loss: all.At(0, 1), norm: all.At(1, 1), factor: all.At(2, 1), evaluated: all.At(3, 1)}
 	}
 	for _, t := range []*turns{&d.turn, &d.local} {
@@ -14,7 +17,6 @@ func (d *Decoder) takeWork(a *arenas) {
 	}
 	if d.o.Train {
 		d.order = a.ints.take(rows)
-		d.sorting = newSorting(rows, m.Vocab)
 		d.takeGradients(a)
 	}
 	start, startStats := a.work.off, a.workStats.off

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sort"
 	"strings"
@@ -18,6 +19,16 @@ type Options struct {
 	Threads   int       // of the host's processor; 0: one per processor
 	Precision Precision // "": the one that the engine takes by itself
 	Device    int       // the number of the device, of engines that run on several
+}
+
+// Workers is the number of threads to start. Results do not depend on it, and threads far above the number of processors
+// only take memory: a number that a file or a slip of the finger gives is not followed there.
+func (o Options) Workers() int {
+	n := runtime.GOMAXPROCS(0)
+	if o.Threads > 0 {
+		n = min(o.Threads, max(32, 4*n))
+	}
+	return n
 }
 
 // Candidate is a registered engine. Specs has a spec for each precision that it computes in, first the one it takes by itself. Score

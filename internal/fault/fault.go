@@ -73,3 +73,8 @@ func KindOf(err error) Kind {
 
 // HintOf is the first hint in err's chain.
 func HintOf(err error) string { return HintText(err, Setting.String) }
+
+// Because says what led to err, and keeps its kind and hint.
+func Because(err error, format string, a ...any) error {
+	return newError(KindOf(err), format+": %w", append(a, err))
+}

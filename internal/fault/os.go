@@ -27,7 +27,7 @@ func OS(err error) error {
 		return nil
 	}
 	for _, input := range []error{fs.ErrNotExist, fs.ErrInvalid, syscall.EISDIR, syscall.ENOTDIR,
-		syscall.ELOOP, syscall.ENAMETOOLONG} {
+		syscall.ELOOP, syscall.ENAMETOOLONG, syscall.EINVAL} {
 		if errors.Is(err, input) {
 			return Inputf("%w", err)
 		}

@@ -94,5 +94,8 @@ func openNamed(file string, n proof.Named, on Observer) (format.Handle, string, 
 		path = filepath.Join(filepath.Dir(file), path)
 	}
 	h, err := Open(path, on)
-	return h, path, err
+	if err != nil {
+		return nil, path, fault.Because(err, "%s: names %s", file, n.Path)
+	}
+	return h, path, nil
 }

@@ -33,11 +33,7 @@ func OpenTokenizer(path string, on Observer) (*tokenizer.Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := tokenizer.Load(data)
-	if err != nil {
-		return nil, fault.Inputf("%s: %w", path, err)
-	}
-	return t, nil
+	return tokenizer.LoadFile(file, data)
 }
 
 func checkpointTokenizer(path string, on Observer) ([]byte, error) {

@@ -9,8 +9,8 @@ import (
 )
 
 // Writer is the last net below a program's output: it writes text on to w, with escapes in the place of characters that
-// a terminal would obey. Line ends and tabs pass, and so do the sequences of pass, which the program itself writes.
-// A character must not be cut in two by calls of Write.
+// a terminal would obey. Line ends and tabs pass, and so do the sequences of pass, which begin with U+001B and which the
+// program itself writes. A character must not be cut in two by calls of Write.
 func Writer(w io.Writer, pass ...string) io.Writer { return netWriter{w, pass} }
 
 type netWriter struct {
@@ -21,10 +21,18 @@ type netWriter struct {
 func (n netWriter) Write(p []byte) (int, error) {
 	var b strings.Builder
 	for rest := string(p); rest != ""; {
-		i, known := n.next(rest)
+		i := strings.IndexByte(rest, 0x1b)
+		if i < 0 {
+			i = len(rest)
+		}
+		own := n.own(rest[i:])
 		b.WriteString(escape(rest[:i], "\n\t"))
-		b.WriteString(known)
-		rest = rest[i+len(known):]
+		if own == "" && i < len(rest) {
+			b.WriteString(escaped(rest[i : i+1]))
+			i++
+		}
+		b.WriteString(own)
+		rest = rest[i+len(own):]
 	}
 	if _, err := io.WriteString(n.w, b.String()); err != nil {
 		return 0, err
@@ -32,15 +40,14 @@ func (n netWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// next finds the first sequence that passes; at the end of s and empty where there is none.
-func (n netWriter) next(s string) (at int, sequence string) {
-	at = len(s)
+// own is the sequence that s begins with and that passes, "" where it begins with none.
+func (n netWriter) own(s string) string {
 	for _, p := range n.pass {
-		if i := strings.Index(s, p); i >= 0 && (i < at || i == at && len(p) > len(sequence)) {
-			at, sequence = i, p
+		if strings.HasPrefix(s, p) {
+			return p
 		}
 	}
-	return at, sequence
+	return ""
 }
 
 // JSON is a text in JSON in which all but visible characters, spaces and line ends are written as JSON's escapes.

@@ -29,11 +29,15 @@ type fileJSON struct {
 
 // Load reads the bytes of a tokenizer.json. Components that it does not know, inconsistent vocabularies and
 // merges, and malformed JSON are refused by name.
-func Load(data []byte) (*Tokenizer, error) {
+func Load(data []byte) (*Tokenizer, error) { return LoadFile("tokenizer", data) }
+
+// LoadFile is Load, with the name of the file that the bytes come from, for errors.
+func LoadFile(name string, data []byte) (*Tokenizer, error) {
 	t, err := load(data)
 	if err != nil {
-		return nil, fault.Inputf("tokenizer: %w", err)
+		return nil, fault.Inputf("%s: %w", name, err)
 	}
+	t.name = name
 	return t, nil
 }
 

@@ -11,6 +11,7 @@ import (
 // Tokenizer is one loaded tokenizer.json. It is immutable and may be used by many goroutines at once.
 // Truncation and padding settings in the file are not applied: every text gives all of its ids.
 type Tokenizer struct {
+	name     string     // the file, for errors
 	norm     normalizer // nil: none
 	pre      splitter   // nil: the whole segment is one word
 	model    model
@@ -86,7 +87,11 @@ func (t *Tokenizer) Encode(text string, addSpecial bool) ([]int32, error) {
 func (t *Tokenizer) EncodeAppend(dst []int32, text string) ([]int32, error) {
 	w := t.workers.Get().(*worker)
 	defer t.workers.Put(w)
-	return t.encodeText(dst, validText(text), w, newWork(len(text)))
+	dst, err := t.encodeText(dst, validText(text), w, newWork(len(text)))
+	if err != nil {
+		return dst, fault.Inputf("%s: %w", t.name, err)
+	}
+	return dst, nil
 }
 
 // encodeText finds the added tokens that match raw text, then normalizes what lies between them.
@@ -146,5 +151,9 @@ func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) (string, error) {
 		}
 		tokens = append(tokens, s)
 	}
-	return t.join(tokens)
+	text, err := t.join(tokens)
+	if err != nil {
+		return "", fault.Inputf("%s: %w", t.name, err)
+	}
+	return text, nil
 }

@@ -183,6 +183,11 @@ func (s *State) check() error {
 	if err := s.Settings.Rate().Check(); err != nil {
 		return fmt.Errorf("settings: %w", err)
 	}
+	for _, path := range []string{s.Model, s.Log} {
+		if strings.ContainsRune(path, 0) {
+			return fmt.Errorf("%q is no path", path)
+		}
+	}
 	for _, c := range []struct {
 		ok    bool
 		name  string

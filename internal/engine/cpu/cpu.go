@@ -5,7 +5,6 @@ package cpu
 import (
 	"fmt"
 	"math"
-	"runtime"
 	"unsafe"
 
 	"famkit/internal/engine"
@@ -87,10 +86,7 @@ func New(o engine.Options) (engine.Engine, error) {
 
 // NewWith makes an engine with the given kernels.
 func NewWith(k kern.Kernels, o engine.Options) (*Engine, error) {
-	n := o.Threads
-	if n <= 0 {
-		n = runtime.GOMAXPROCS(0)
-	}
+	n := o.Workers()
 	p := o.Precision
 	switch p {
 	case "":

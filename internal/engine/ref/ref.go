@@ -6,7 +6,6 @@ package ref
 import (
 	"fmt"
 	"math"
-	"runtime"
 	"sync"
 	"unsafe"
 
@@ -43,11 +42,7 @@ func New(o engine.Options) (engine.Engine, error) {
 	if o.Precision != "" && o.Precision != engine.Float64 {
 		return nil, fmt.Errorf("engine ref computes in f64 only, not in %s", o.Precision)
 	}
-	n := o.Threads
-	if n <= 0 {
-		n = runtime.GOMAXPROCS(0)
-	}
-	return &Engine{threads: n}, nil
+	return &Engine{threads: o.Workers()}, nil
 }
 
 // Name is "ref".
