@@ -71,16 +71,13 @@ func (f *rewriteFinder) find() error {
 	if f.how.MLPNorm, err = f.moved(arch.MLPNorm, f.claim.Layers[f.layer], f.layer); err != nil {
 		return err
 	}
-	f.columns = f.scaleBack(f.how.AttnNorm)
+	f.columns = f.how.AttnNorm
 	if err := f.attention(); err != nil {
 		return err
 	}
-	f.columns = f.scaleBack(f.how.MLPNorm)
+	f.columns = f.how.MLPNorm
 	return f.mlp()
 }
-
-// scaleBack is what columns were multiplied by where the norm before them was divided by it.
-func (f *rewriteFinder) scaleBack(norm []float64) []float64 { return norm }
 
 // power is the power of two, of either sign, that a ratio stands for; 1 where it stands for none.
 func power(ratio float64) float64 {

@@ -86,14 +86,15 @@ type Proof struct {
 // Holds reports whether the child computes the parent's function.
 func (p *Proof) Holds() bool { return p.Verdict != Different }
 
-// Related reports whether the claim relates the streams of both models, so that they can be compared layer by layer.
-func (p *Proof) Related() bool {
+// Stream is the verdict on the relation of both streams; "" where the claim did not come so far. Where it holds they can be
+// compared layer by layer, where it does not no other claim about what lies between them helps.
+func (p *Proof) Stream() Verdict {
 	for _, c := range p.Conditions {
 		if c.Name == condStream {
-			return c.Verdict != Different
+			return c.Verdict
 		}
 	}
-	return false
+	return ""
 }
 
 // WorstULP is the largest rounding met, in units in the last place, and the tensor that has it.

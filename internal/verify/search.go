@@ -31,7 +31,7 @@ func (r *Report) search(ctx context.Context, parent, child *arch.Checkpoint, o O
 	if err != nil {
 		c.Findings = append(c.Findings, notef("", "%v", err))
 	} else {
-		if p.Related() {
+		if v := p.Stream(); v != "" && v != proof.Different {
 			r.guess = p.Claim
 		}
 		for _, f := range broken(p)[:1] {
@@ -52,19 +52,15 @@ func (o *Options) sought(ctx context.Context, parent, child *arch.Checkpoint) (*
 		return nil, err
 	}
 	plain, err := o.try(ctx, claim, parent, child, false)
-	if err != nil || plain.Holds() {
+	if err != nil || plain.Holds() || plain.Stream() == proof.Different {
 		return plain, err
 	}
-	for _, next := range []func() (*proof.Claim, error){
-		func() (*proof.Claim, error) { return infer.Rewritten(ctx, parent, child, claim) },
-	} {
-		other, err := next()
-		if err != nil {
-			return plain, ctx.Err()
-		}
-		if p, err := o.try(ctx, other, parent, child, true); err != nil || p.Holds() {
-			return p, err
-		}
+	other, err := infer.Rewritten(ctx, parent, child, claim)
+	if err != nil {
+		return plain, ctx.Err()
+	}
+	if p, err := o.try(ctx, other, parent, child, true); err != nil || p.Holds() {
+		return p, err
 	}
 	for n := 2; n <= proof.MostRoundings && grew(parent, child); n++ {
 		chain := *claim

@@ -62,7 +62,7 @@ func plainOf(t *testing.T, ck *arch.Checkpoint) *plainModel {
 	return p
 }
 
-// in says at which number row r and column c of the tensor lie, c along what it reads.
+// dim is the dimension of a use.
 func (x *plainTensor) dim(use arch.Use) int {
 	return slices.IndexFunc(x.spec.Dims, func(d arch.Dim) bool { return d.Use == use })
 }
