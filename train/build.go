@@ -34,6 +34,7 @@ func (r *run) build(ck *arch.Checkpoint) (err error) {
 	if r.opt, err = newAdamW(r.d, &r.s); err != nil {
 		return err
 	}
+	r.opt.trainable = r.trainable
 	r.graph = newGraph(r.d, r.d.Params(), r.model.Layers, r.spec.HostMemory, r.model.Tied)
 	if r.kind == Resume {
 		r.saved = r.state.Step

@@ -142,3 +142,18 @@ func between(t *testing.T, what string, begin, end, now map[string][]float64, th
 		t.Fatalf("%s: nothing is handed over", what)
 	}
 }
+
+// planIn reads the plan that lies in a grown model's folder.
+func planIn(t *testing.T, dir string) *growth.Plan {
+	t.Helper()
+	path := filepath.Join(dir, growth.PlanFile)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := growth.ParsePlan(path, b, growth.SizesOf(bound(t, dir).Model))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}

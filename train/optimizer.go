@@ -16,7 +16,12 @@ type adamW struct {
 	m, v                    []engine.Buf // exp_avg, exp_avg_sq; as params
 	beta1, beta2, eps, clip float64
 	decay                   float64
+	// trainable are the blocks that are trained, nil: all of the model.
+	trainable map[int]bool
 }
+
+// frozen reports whether a parameter is left alone.
+func (o *adamW) frozen(p *decoder.Param) bool { return o.trainable != nil && !o.trainable[p.Layer] }
 
 // newAdamW allocates zero moments, laid out as the decoder's weights: two buffers, a view for each parameter.
 func newAdamW(d *decoder.Decoder, s *trainstate.Settings) (*adamW, error) {
@@ -37,10 +42,18 @@ func newAdamW(d *decoder.Decoder, s *trainstate.Settings) (*adamW, error) {
 // step updates every weight by its gradient, as update number t counted from 1. Gradients are scaled down where their
 // norm exceeds the clip; where it or the loss is not finite nothing changes.
 func (o *adamW) step(t int, lr float64) {
+	for i := range o.params {
+		if p := &o.params[i]; o.frozen(p) {
+			o.d.Engine().Zero(p.G) // it is not part of the norm
+		}
+	}
 	o.d.Clip(o.clip)
 	u := engine.AdamW{LR: lr, Beta1: o.beta1, Beta2: o.beta2, Eps: o.eps, Factor: o.d.Factor(),
 		C1: 1 - math.Pow(o.beta1, float64(t)), C2: 1 - math.Pow(o.beta2, float64(t))}
 	for i, p := range o.params {
+		if o.frozen(&p) {
+			continue
+		}
 		u.W, u.Copy, u.G, u.M, u.V, u.Decay = p.W, p.Copy, p.G, o.m[i], o.v[i], 0
 		if len(p.Shape) >= 2 {
 			u.Decay = o.decay

@@ -57,7 +57,7 @@ func (r *run) settle() error {
 func (r *run) takeSettings() {
 	own := func(name string) bool {
 		switch name {
-		case "threads", "warmup":
+		case "threads", "warmup", "train-only":
 			return true
 		case "steps":
 			return r.o.lengthGiven()

@@ -73,6 +73,8 @@ type run struct {
 
 	base   position // where the run begins
 	growth *trainstate.Growth
+	// trainable are the blocks that are trained, nil: all of the model.
+	trainable map[int]bool
 	// grownBy is the plan by which the model was grown and after which it was not trained, nil where there is none.
 	grownBy *growth.Plan
 	memory  Memory
@@ -218,6 +220,9 @@ func (r *run) settleAll(ctx context.Context) (err error) {
 		return err
 	}
 	r.place()
+	if err := r.settleTrainOnly(); err != nil {
+		return err
+	}
 	if err := r.settleHandOver(); err != nil {
 		return err
 	}

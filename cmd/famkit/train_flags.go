@@ -75,6 +75,8 @@ func rateFlags(d trainstate.Settings) []cli.Flag {
 		&cli.Float64Flag{Name: "beta1", Value: d.Beta1, Usage: "AdamW's first moment"},
 		&cli.Float64Flag{Name: "beta2", Value: d.Beta2, Usage: "AdamW's second moment"},
 		&cli.Float64Flag{Name: "eps", Value: d.Eps, Usage: "AdamW's epsilon"},
+		choice("train-only", "", "after a growth, train the blocks that it added and leave the rest alone", "new").
+			otherwise("all is trained"),
 		&cli.Float64Flag{Name: "clip", Value: d.Clip, Usage: "largest global gradient norm, 0: any"},
 	}
 }
@@ -118,7 +120,7 @@ func trainSettings(c *cli.Context) trainstate.Settings {
 		AsText:    c.Bool("as-text"), Separator: c.String("separator"), Seed: c.Uint64("seed"),
 		Steps: c.Int("steps"), Batch: c.Int("batch"), Seq: c.Int("seq"), Accum: c.Int("accum"),
 		LR: c.Float64("lr"), Schedule: c.String("schedule"), Warmup: c.Int("warmup"), MinLR: c.Float64("min-lr"),
-		DecayFraction: c.Float64("decay-fraction"), WeightDecay: c.Float64("weight-decay"), HandOver: c.Float64("hand-over"),
+		DecayFraction: c.Float64("decay-fraction"), WeightDecay: c.Float64("weight-decay"), HandOver: c.Float64("hand-over"), TrainOnly: c.String("train-only"),
 		Beta1: c.Float64("beta1"), Beta2: c.Float64("beta2"), Eps: c.Float64("eps"), Clip: c.Float64("clip"),
 		EvalEvery: c.Int("eval-every"), EvalFraction: c.Float64("eval-fraction"),
 		SaveEvery: c.Int("save-every"), Keep: c.Int("keep"), KeepEvery: c.Int("keep-every"),

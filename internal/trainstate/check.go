@@ -45,6 +45,7 @@ func (s *Settings) Check() error {
 			quoted(s.TokenDType)},
 		{slices.Contains([]string{"", "f32", "bf16", "f64"}, s.Precision), "precision", "f32, bf16 or f64",
 			quoted(s.Precision)},
+		{slices.Contains([]string{"", OnlyNew}, s.TrainOnly), "train-only", OnlyNew, quoted(s.TrainOnly)},
 		{s.Threads >= 0 && s.Threads <= maxThreads, "threads", fmt.Sprintf("0 to %d", maxThreads), s.Threads},
 	} {
 		if !c.ok {
@@ -62,6 +63,10 @@ func (s *Settings) Check() error {
 	}
 	if s.EvalFraction > 0 && s.Eval != "" {
 		return fault.Usagef("%v and %v contradict each other", fault.Arg("eval"), fault.Arg("eval-fraction"))
+	}
+	if s.HandOver > 0 && s.TrainOnly != "" {
+		return fault.Hint(fault.Usagef("%v moves weights of blocks that %v leaves alone", fault.Arg("hand-over", s.HandOver),
+			fault.Arg("train-only", s.TrainOnly)), "%v leaves the hand-over out", fault.Arg("hand-over", 0))
 	}
 	if err := s.checkEvalSets(); err != nil {
 		return err

@@ -32,7 +32,9 @@ type Settings struct {
 	Clip          float64 `json:"clip"` // 0: none
 	// HandOver is the part of the steps in which blocks hand over to their silent copies after a growth; 0: none.
 	HandOver float64 `json:"hand-over,omitempty"`
-	Seed     uint64  `json:"seed"`
+	// TrainOnly is OnlyNew, or "" where all weights are trained.
+	TrainOnly string `json:"train-only,omitempty"`
+	Seed      uint64 `json:"seed"`
 
 	Eval         string   `json:"eval,omitempty"`      // PATH or NAME=PATH, see ParseEvalSet
 	MoreEval     []string `json:"more-eval,omitempty"` // further sets
@@ -47,6 +49,9 @@ type Settings struct {
 	Threads   int    `json:"threads"`
 	DType     string `json:"dtype,omitempty"` // of the saved weights; "": the input's
 }
+
+// OnlyNew trains the blocks that a growth added and leaves the rest alone.
+const OnlyNew = "new"
 
 // Defaults are the settings that hold where none are given. The number of steps has none: it comes from the data.
 func Defaults() Settings {
