@@ -23,11 +23,11 @@ func Write(ctx context.Context, dst string, src Source, o WriteOptions) (*Writte
 	if err := w.admit(); err != nil {
 		return nil, err
 	}
-	make := output.NewDir
+	temporary := output.NewDir
 	if w.lone {
-		make = output.NewFile
+		temporary = output.NewFile
 	}
-	t, err := make(w.dst)
+	t, err := temporary(w.dst)
 	if err != nil {
 		return nil, err
 	}

@@ -91,6 +91,8 @@ func scenes(fixtures string) []scene {
 			goesOn: []string{"train", "out", "--resume"}, outputs: []string{"out"}, plain: timeless},
 		{name: "resume", args: []string{"train", "out", "--resume", "--steps", "3"}, prepare: func(t *testing.T) { text(t); mustRun(t, train...) },
 			again: append(slices.Clone(tok), "--force"), outputs: []string{"out"}, plain: timeless},
+		{name: "family init over", args: []string{"family", "init", "r.toml", "--data", "text.txt", "--params", "100k", "--vocab", "300", "--force"},
+			prepare: text, old: was("family", "init", "r.toml", "--data", "text.txt", "--params", "200k", "--vocab", "300"), outputs: []string{"r.toml"}},
 		{name: "docs", args: []string{"docs", "docs"}, old: func(t *testing.T) {
 			mustRun(t, "docs", "docs")
 			if err := os.WriteFile("docs/man/famkit.1", nil, 0o644); err != nil {

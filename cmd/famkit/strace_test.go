@@ -16,6 +16,8 @@ import (
 // that famkit believes of its own calls counts, and the Go runtime and the loader are hit too. What strace cannot do,
 // such as a file that changes under a reader, TestFaults does.
 //
+// FAMKIT_CALL=fsync plays those calls alone.
+//
 // strace counts calls by thread: one number is one call of each thread that gets so far.
 
 // systemCalls are those that touch files, as strace names them.
@@ -68,6 +70,9 @@ func TestFaultsByStrace(t *testing.T) {
 func (g *ground) straced(t *testing.T, program string, all bool) (played int) {
 	errnos := []string{"EIO", "ENOSPC", "EMFILE"}
 	for i, call := range systemCalls {
+		if only := os.Getenv("FAMKIT_CALL"); only != "" && !strings.HasPrefix(call, only) {
+			continue
+		}
 		if !all && i%4 != len(g.name)%4 { // each scene of the sample another part of the calls
 			continue
 		}
