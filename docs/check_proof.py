@@ -152,8 +152,8 @@ class Model:
         return [t == SLIDES for t in types]
     def rope(self, local):
         """The rotary settings (of sliding layers, where local) as transformers 5 reads them, and as 4 does."""
-        get, old = self.config.get, {} if local else self.config.get("rope_scaling") or {}
-        new = get("rope_parameters") or {}
+        settings = lambda key: {**({} if self.config.get(key) is None else self.config[key])}  # fails on no object
+        get, old, new = self.config.get, {} if local else settings("rope_scaling"), settings("rope_parameters")
         if new and self.kind == "gemma3_text":
             need({*new} == {SLIDES, FULL}, "config.json", f"rope_parameters {new}")
             new = new[SLIDES if local else FULL]
