@@ -17,8 +17,8 @@ var completions embed.FS
 // shells for which there is a completion script, by file name.
 var shells = []string{"bash", "zsh", "fish", "powershell"}
 
-const completionDescription = `Prints a script by which a shell completes commands, flags and their values. It asks famkit itself,
-so that it is never out of date.
+const completionDescription = `Prints a script by which a shell completes commands, flags and their
+values. It asks famkit itself, so that it is never out of date.
 
    bash         famkit completion bash > ~/.local/share/bash-completion/completions/famkit
    zsh          famkit completion zsh > "${fpath[1]}/_famkit"

@@ -12,11 +12,12 @@ import (
 	"famkit/internal/units"
 )
 
-const convertDescription = `Writes a checkpoint again in another form: a GGUF file as a Hugging Face directory with its config and tokenizer, another
-dtype, other shards. What does not change is copied byte for byte, and computes the same function. A shorter --dtype rounds
-each number to the nearest that it has, so that the function changes a little; the answer counts them. Quantised GGUF
-tensors (Q8_0, Q4_0, Q4_1) become exactly the float32 numbers that they stand for, unless --dtype says otherwise.
-A DST that ends in .safetensors is one file without config and tokenizer.
+const convertDescription = `Writes a checkpoint again in another form: a GGUF file as a Hugging
+Face directory with its config and tokenizer, another dtype, other shards. What does not change is
+copied byte for byte, and computes the same function. A shorter --dtype rounds each number to the
+nearest that it has, so that the function changes a little; the answer counts them. Quantised GGUF
+tensors (Q8_0, Q4_0, Q4_1) become exactly the float32 numbers that they stand for, unless --dtype
+says otherwise. A DST that ends in .safetensors is one file without config and tokenizer.
 
 Examples:
    famkit convert SmolLM2-135M-Instruct.Q4_1.gguf smollm2/

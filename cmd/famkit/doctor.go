@@ -11,9 +11,11 @@ import (
 	"famkit/internal/units"
 )
 
-const doctorDescription = `Says which engines run on this machine: for a GPU which libraries and which device were found, what was passed over and why.
-With --selftest every operator of each is checked against the reference engine, a small training is run twice, and the speed of matrix
-products and, on a GPU, of training steps of models of 124 million and 1.1 billion parameters is measured. docs/gpu.md explains what is printed.
+const doctorDescription = `Says which engines run on this machine: for a GPU which libraries and
+which device were found, what was passed over and why. With --selftest every operator of each is
+checked against the reference engine, a small training is run twice, and the speed of matrix
+products and, on a GPU, of training steps of models of 124 million and 1.1 billion parameters is
+measured. docs/gpu.md explains what is printed.
 
 Examples:
    famkit doctor

@@ -12,11 +12,12 @@ import (
 	"famkit/internal/units"
 )
 
-const evalDescription = `Measures models on held-out data: loss in nats a token, perplexity, and bits per byte of text, by which models
-of different tokenizers compare. What is not given comes from each model's training: without --data the rows
-that it held out itself. Of several models neighbours are compared too (--pairs): the KL divergence of what
-they say of the next token in both directions, how often they agree, and how many tokens of the first the
-second would accept in speculative decoding.
+const evalDescription = `Measures models on held-out data: loss in nats a token, perplexity, and
+bits per byte of text, by which models of different tokenizers compare. What is not given comes from
+each model's training: without --data the rows that it held out itself. Of several models neighbours
+are compared too (--pairs): the KL divergence of what they say of the next token in both directions,
+how often they agree, and how many tokens of the first the second would accept in speculative
+decoding.
 
 Examples:
    famkit eval model/ --data held-out.txt

@@ -15,10 +15,10 @@ import (
 	"famkit/internal/units"
 )
 
-const expandDescription = `Grows a checkpoint into a larger one that computes the same function. DST is derived from SRC when
-it is left out. Sizes: 768 (a number), 2x, x1.5 or 150% (a factor), +2 (an increment); see famkit help axes.
-What the methods do, and which to take: famkit help growth. The plan of the growth travels in the
-output as plan.json, for famkit verify.
+const expandDescription = `Grows a checkpoint into a larger one that computes the same function.
+DST is derived from SRC when it is left out. Sizes: 768 (a number), 2x, x1.5 or 150% (a factor), +2
+(an increment); see famkit help axes. What the methods do, and which to take: famkit help growth.
+The plan of the growth travels in the output as plan.json, for famkit verify.
 
 Examples:
    famkit expand model.safetensors --depth 2x

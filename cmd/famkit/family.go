@@ -10,8 +10,9 @@ import (
 	"famkit/internal/units"
 )
 
-const familyDescription = `Makes a family of models from one recipe, a TOML file: the smallest member is trained, grown, the growth
-proved, trained on, up to the largest (arXiv 2504.00623). docs/family.md goes through it from an empty folder.`
+const familyDescription = `Makes a family of models from one recipe, a TOML file: the smallest
+member is trained, grown, the growth proved, trained on, up to the largest (arXiv 2504.00623).
+docs/family.md goes through it from an empty folder.`
 
 func familyCommand(u *ui) *cli.Command {
 	return &cli.Command{
@@ -24,8 +25,9 @@ func familyCommand(u *ui) *cli.Command {
 	}
 }
 
-const familyInitDescription = `Writes a recipe with a comment for each key. The smallest member is a Llama type of about --params
-parameters, or the model of --config; each other one is --factor times as large as the one before.
+const familyInitDescription = `Writes a recipe with a comment for each key. The smallest member is
+a Llama type of about --params parameters, or the model of --config; each other one is --factor
+times as large as the one before.
 
 Examples:
    famkit family init recipe.toml --data text/ --params 1M --members 3
@@ -88,10 +90,11 @@ func runFamilyInit(u *ui, c *cli.Context) error {
 	return u.answer(r, familyInitText(r))
 }
 
-const familyPlanDescription = `Shows what a family takes, before anything is trained: tokens, operations, time, disk and memory of each
-stage, the family that grows beside the same members trained alone, and what growing saves. Time comes from a
-measurement of this machine, or from GPUs of a kind (--gpu, --count, --mfu). Without a recipe, and given
-operations, GPU hours or days, it answers the other way round: which family that buys.
+const familyPlanDescription = `Shows what a family takes, before anything is trained: tokens,
+operations, time, disk and memory of each stage, the family that grows beside the same members
+trained alone, and what growing saves. Time comes from a measurement of this machine, or from GPUs
+of a kind (--gpu, --count, --mfu). Without a recipe, and given operations, GPU hours or days, it
+answers the other way round: which family that buys.
 
 Examples:
    famkit family plan recipe.toml

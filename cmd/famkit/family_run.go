@@ -11,13 +11,14 @@ import (
 	"famkit/internal/units"
 )
 
-const familyRunDescription = `Makes what the recipe asks for, stage by stage, in OUT (the family's name beside the recipe, where none is
-given). Stages that are finished are passed over; one that was interrupted goes on bit for bit, whatever
-interrupted it. Each growth is proved before anything is trained on. A stage's output is named by the digest
-of all it depends on: when the recipe changes, what that makes anew is said, and what was made stays.
+const familyRunDescription = `Makes what the recipe asks for, stage by stage, in OUT (the family's
+name beside the recipe, where none is given). Stages that are finished are passed over; one that was
+interrupted goes on bit for bit, whatever interrupted it. Each growth is proved before anything is
+trained on. A stage's output is named by the digest of all it depends on: when the recipe changes,
+what that makes anew is said, and what was made stays.
 
-OUT holds members/NAME (a Hugging Face directory each), stages/ with every output, logs/, recipes/ and
-ledger.jsonl, which says what was done.
+OUT holds members/NAME (a Hugging Face directory each), stages/ with every output, logs/, recipes/
+and ledger.jsonl, which says what was done.
 
 Examples:
    famkit family run recipe.toml -n

@@ -13,12 +13,13 @@ import (
 	"famkit/internal/job"
 )
 
-const generateDescription = `Continues a prompt and writes what the model adds to standard output while it comes. It ends at the
-model's end of text, after --max-tokens, or at the last position that the model has learned.
+const generateDescription = `Continues a prompt and writes what the model adds to standard output
+while it comes. It ends at the model's end of text, after --max-tokens, or at the last position that
+the model has learned.
 
 Settings that are not given are those of the model's generation_config.json; where it asks for no
-sampling, the most likely token is taken each time. Whoever gives --temperature, --top-k, --top-p
-or --seed samples. What is drawn is a function of --seed and the token's number.
+sampling, the most likely token is taken each time. Whoever gives --temperature, --top-k, --top-p or
+--seed samples. What is drawn is a function of --seed and the token's number.
 
 Examples:
    famkit generate model/ --prompt "The quick brown" --max-tokens 40

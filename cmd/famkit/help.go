@@ -9,8 +9,9 @@ import (
 	"famkit/internal/fault"
 )
 
-const appDescription = `famkit inspects and converts safetensors checkpoints, grows a small language model into a larger
-one that computes the same function, proves it, and trains the grown model on.
+const appDescription = `famkit inspects and converts safetensors checkpoints, grows a small
+language model into a larger one that computes the same function, proves it, and trains the grown
+model on.
 
 Examples
    famkit inspect model/
@@ -18,8 +19,8 @@ Examples
    famkit verify model/ bigger/
    famkit train bigger/ trained/ --data text/ --steps 1000
 
-Exit status: 0 done, 1 the answer is no, 2 wrong usage, 3 input refused, 4 could not finish,
-130 interrupted.`
+Exit status: 0 done, 1 the answer is no, 2 wrong usage, 3 input refused, 4 could not finish, 130
+interrupted.`
 
 // exitStatus ends every command's description.
 const exitStatus = `

@@ -15,10 +15,11 @@ import (
 	"famkit/internal/units"
 )
 
-const inspectDescription = `Says what a checkpoint is: container, files, tensors, parameters, element types, metadata, and, where a
-config.json resolves, the model. PATH is a directory, a safetensors file, a shard index, a GGUF file or a model directory of the
-Hugging Face hub cache. Only headers are read, unless --values is given. Tensors that the architecture does not know, that are
-missing or that have another shape than config.json asks for are listed and refused.
+const inspectDescription = `Says what a checkpoint is: container, files, tensors, parameters,
+element types, metadata, and, where a config.json resolves, the model. PATH is a directory, a
+safetensors file, a shard index, a GGUF file or a model directory of the Hugging Face hub cache.
+Only headers are read, unless --values is given. Tensors that the architecture does not know, that
+are missing or that have another shape than config.json asks for are listed and refused.
 
 Examples:
    famkit inspect model/

@@ -10,9 +10,10 @@ import (
 	"famkit/internal/job"
 )
 
-const logitsDescription = `Runs a model on token ids and writes its logits, for comparing with other programs. The ids are tensor input_ids
-[B,T] of type I32 or I64 in a safetensors file, other tensors in it are ignored; OUT gets tensor logits [B,T,V], of type F64
-from an engine in float64 and F32 from others. No padding, no mask: every row is one sequence from position 0.
+const logitsDescription = `Runs a model on token ids and writes its logits, for comparing with
+other programs. The ids are tensor input_ids [B,T] of type I32 or I64 in a safetensors file, other
+tensors in it are ignored; OUT gets tensor logits [B,T,V], of type F64 from an engine in float64 and
+F32 from others. No padding, no mask: every row is one sequence from position 0.
 
 Examples:
    famkit logits model/ --ids ids.safetensors --out logits.safetensors

@@ -27,8 +27,9 @@ func tokenizerCommand(u *ui) *cli.Command {
 	}
 }
 
-const tokenizerTrainDescription = `Trains a byte-level BPE tokenizer on text files and folders of them and writes tokenizer.json and
-tokenizer_config.json into OUT. The same text gives the same file. The first special token becomes bos_token and eos_token.
+const tokenizerTrainDescription = `Trains a byte-level BPE tokenizer on text files and folders of
+them and writes tokenizer.json and tokenizer_config.json into OUT. The same text gives the same
+file. The first special token becomes bos_token and eos_token.
 
 Example:
    famkit tokenizer train text/ notes.md OUT --vocab 4096 --ext .txt,.md`

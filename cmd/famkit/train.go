@@ -12,19 +12,20 @@ import (
 	"famkit/train"
 )
 
-const trainDescription = `Trains MODEL on and writes OUT, a Hugging Face directory with the optimizer's
-state beside the weights. With --init a config.json gives a new model instead. -n shows what would be done
-and trains nothing.
+const trainDescription = `Trains MODEL on and writes OUT, a Hugging Face directory with the
+optimizer's state beside the weights. With --init a config.json gives a new model instead. -n shows
+what would be done and trains nothing.
 
-DATA is text (files, or folders: --ext chooses by suffix), tokenised by the model's tokenizer.json; or raw
-token files (--token-dtype, or llm.c's .bin); or a .safetensors file with a tensor "tokens"
-[steps, batch, seq+1], whose batches are replayed as they are. Text may be packed by gzip or bzip2. JSON
-lines give a document for each row, the field "text" or --text-field. Other JSON, tables and binaries are
-refused, and passed over in folders. The order of rows is a function of --seed, the epoch and the index.
+DATA is text (files, or folders: --ext chooses by suffix), tokenised by the model's tokenizer.json;
+or raw token files (--token-dtype, or llm.c's .bin); or a .safetensors file with a tensor "tokens"
+[steps, batch, seq+1], whose batches are replayed as they are. Text may be packed by gzip or bzip2.
+JSON lines give a document for each row, the field "text" or --text-field. Other JSON, tables and
+binaries are refused, and passed over in folders. The order of rows is a function of --seed, the
+epoch and the index.
 
-Where MODEL comes from a training, or was grown from one, that training goes on in OUT: the optimizer's
-state, every setting that is not given, and the place in the data are taken over. Steps, schedule and log
-are OUT's own. --fresh-optimizer leaves the optimizer's state behind.
+Where MODEL comes from a training, or was grown from one, that training goes on in OUT: the
+optimizer's state, every setting that is not given, and the place in the data are taken over. Steps,
+schedule and log are OUT's own. --fresh-optimizer leaves the optimizer's state behind.
 
 Four words that each allow one thing:
    --resume   goes on with the training in OUT (or with MODEL's, in a new OUT) with its own
@@ -34,7 +35,8 @@ Four words that each allow one thing:
    --erase    lets the training in OUT go
    --force    replaces an OUT that is no training
 
-Ctrl-C or SIGTERM finishes the micro-batch, saves and exits 130 or 143. A second signal ends it at once.
+Ctrl-C or SIGTERM finishes the micro-batch, saves and exits 130 or 143. A second signal ends it at
+once.
 
 Examples:
    famkit train grown/ trained/ --data text/ --ext .md,.txt --epochs 1 --batch 8 --seq 512

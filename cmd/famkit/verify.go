@@ -12,17 +12,19 @@ import (
 	"famkit/internal/verify"
 )
 
-const verifyDescription = `Shows whether CHILD computes the function of PARENT: both are well-formed, CHILD follows the plan of its growth
-byte for byte (when it has one), a proof from the stored numbers holds for every input, and their logits, measured on
-seeded tokens or on a text, agree within a tolerance that is derived and printed. With CHILD alone its plan.json names
-the parent. PARENT may also be the parent's parent: the plans in between are followed.
+const verifyDescription = `Shows whether CHILD computes the function of PARENT: both are
+well-formed, CHILD follows the plan of its growth byte for byte (when it has one), a proof from the
+stored numbers holds for every input, and their logits, measured on seeded tokens or on a text,
+agree within a tolerance that is derived and printed. With CHILD alone its plan.json names the
+parent. PARENT may also be the parent's parent: the plans in between are followed.
 
-The proof checks linear conditions tensor by tensor, sums taken exactly (docs/proof.md). It says exact, within rounding
-(and the worst, in units in the last place), or different (and the first number that is wrong). The plan is a claim that
-it uses and does not trust. For a CHILD without a plan the claim is looked for in the weights, layer by layer: what another
-tool has grown by copies, zero padding or identity blocks, made a mixture of, or only stored otherwise. Where none is found
-the answer is what is measured. --infer does so in place of the plan, and like --proof-only and --proof it exits 0 only
-where the function is proved.
+The proof checks linear conditions tensor by tensor, sums taken exactly (docs/proof.md). It says
+exact, within rounding (and the worst, in units in the last place), or different (and the first
+number that is wrong). The plan is a claim that it uses and does not trust. For a CHILD without a
+plan the claim is looked for in the weights, layer by layer: what another tool has grown by copies,
+zero padding or identity blocks, made a mixture of, or only stored otherwise. Where none is found
+the answer is what is measured. --infer does so in place of the plan, and like --proof-only and
+--proof it exits 0 only where the function is proved.
 
 Examples:
    famkit verify small/ big/
@@ -31,7 +33,8 @@ Examples:
    famkit verify small/ others/ --infer --write-proof proof.json
    famkit verify --proof proof.json
 
-Exit status: 0 equal, 1 not equal, 2 wrong usage, 3 input refused, 4 could not finish or could not tell, 130 interrupted (famkit help exit-codes)`
+Exit status: 0 equal, 1 not equal, 2 wrong usage, 3 input refused, 4 could not finish or could not
+tell, 130 interrupted (famkit help exit-codes)`
 
 func verifyCommand(u *ui) *cli.Command {
 	return &cli.Command{
