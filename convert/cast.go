@@ -21,8 +21,8 @@ func Cast(src format.Source, to tensor.DType) (format.Source, error) {
 	return CastCounted(src, to, nil)
 }
 
-// CastCounted is Cast which adds to rounded, as numbers are read, how many of them change their value. What is read twice
-// counts twice. A nil rounded counts nothing.
+// CastCounted is Cast which adds to rounded, as numbers are read, how many of them change their value. What is read
+// twice counts twice. A nil rounded counts nothing.
 func CastCounted(src format.Source, to tensor.DType, rounded *atomic.Int64) (format.Source, error) {
 	if !to.Real() {
 		return nil, fault.Usagef("cannot cast to %s, wanted F32, BF16, F16 or F64", to)
@@ -143,8 +143,8 @@ type castTensor struct {
 // castChunk is the number of elements that are cast at once: 256 KiB of float32.
 const castChunk = 1 << 16
 
-// castBuffers hold the bytes of a chunk before the cast, of any type; those of 16-bit types fill less than half and leave
-// the other half for float32.
+// castBuffers hold the bytes of a chunk before the cast, of any type; those of 16-bit types fill less than half and
+// leave the other half for float32.
 var castBuffers = sync.Pool{New: func() any { return new([8 * castChunk]byte) }}
 
 func (t *castTensor) Info() tensor.Info { return t.info }
@@ -179,7 +179,8 @@ func (t *castTensor) readChunk(p []byte, off int64, buf []byte) (int, error) {
 		dst = one[:]
 	}
 	if i := cast(dst[:n*out], t.info.DType, src, t.from, buf[4*castChunk:]); i >= 0 {
-		return 0, fault.Inputf("tensor %q: element %d, %v, is too large for %s", t.info.Name, first+int64(i), decodeOne(src[int64(i)*in:], t.from), t.info.DType)
+		return 0, fault.Inputf("tensor %q: element %d, %v, is too large for %s", t.info.Name, first+int64(i),
+			decodeOne(src[int64(i)*in:], t.from), t.info.DType)
 	}
 	if t.rounded != nil && skip == 0 {
 		t.rounded.Add(changed(dst[:n*out], t.info.DType, src, t.from))

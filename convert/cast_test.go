@@ -52,7 +52,8 @@ func nearest(v float64, d tensor.DType) float64 {
 // TestCastRounds compares casts with a search over every value of the target.
 func TestCastRounds(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	values := []float64{0, math.Copysign(0, -1), 1, 1 + 1.0/2048, 1 + 3.0/2048, 1 + 1.0/256, 1 + 3.0/256, 6e-8, 2.9e-8, 65503, 1e-40, -3.14159}
+	values := []float64{0, math.Copysign(0, -1), 1, 1 + 1.0/2048, 1 + 3.0/2048, 1 + 1.0/256, 1 + 3.0/256, 6e-8, 2.9e-8,
+		65503, 1e-40, -3.14159}
 	for range 30 {
 		values = append(values, math.Ldexp(rng.Float64()-0.5, rng.IntN(40)-24))
 	}
@@ -96,7 +97,8 @@ func TestCastWidens(t *testing.T) {
 		for h := range 1 << 16 {
 			binary.LittleEndian.PutUint16(data[2*h:], uint16(h))
 		}
-		src := format.FromTensors([]tensor.Tensor{format.FromBytes(tensor.Info{Name: "w", DType: d, Shape: []int{1 << 16}}, data)}, nil, nil)
+		src := format.FromTensors([]tensor.Tensor{format.FromBytes(tensor.Info{Name: "w", DType: d, Shape: []int{1 << 16}},
+			data)}, nil, nil)
 		wide, err := Cast(src, tensor.F32)
 		if err != nil {
 			t.Fatal(err)
@@ -112,7 +114,8 @@ func TestCastWidens(t *testing.T) {
 		}
 		for i := 0; i < len(data); i += 2 {
 			a, b := binary.LittleEndian.Uint16(got[i:]), binary.LittleEndian.Uint16(data[i:])
-			if a != b && !(d == tensor.F16 && b&0x7c00 == 0x7c00 && b&0x3ff != 0 && a&0x7c00 == 0x7c00 && a&0x3ff != 0) && !(d == tensor.BF16 && b&0x7f80 == 0x7f80 && b&0x7f != 0 && a == b|0x40) {
+			if a != b && !(d == tensor.F16 && b&0x7c00 == 0x7c00 && b&0x3ff != 0 && a&0x7c00 == 0x7c00 && a&0x3ff != 0) &&
+				!(d == tensor.BF16 && b&0x7f80 == 0x7f80 && b&0x7f != 0 && a == b|0x40) {
 				t.Fatalf("%s %04x comes back as %04x", d, b, a)
 			}
 		}
@@ -140,13 +143,17 @@ func TestCastCopies(t *testing.T) {
 func TestCastConfig(t *testing.T) {
 	const plan = "plan.json"
 	for _, c := range []struct{ name, in, want string }{
-		{"both spellings", `{"a": 30.0, "dtype": "float32"}`, "{\n  \"a\": 30.0,\n  \"dtype\": \"bfloat16\",\n  \"torch_dtype\": \"bfloat16\"\n}\n"},
-		{"old spelling", `{"torch_dtype":"float16","b":1e-05}`, "{\n  \"torch_dtype\": \"bfloat16\",\n  \"b\": 1e-05,\n  \"dtype\": \"bfloat16\"\n}\n"},
+		{"both spellings", `{"a": 30.0, "dtype": "float32"}`,
+			"{\n  \"a\": 30.0,\n  \"dtype\": \"bfloat16\",\n  \"torch_dtype\": \"bfloat16\"\n}\n"},
+		{"old spelling", `{"torch_dtype":"float16","b":1e-05}`,
+			"{\n  \"torch_dtype\": \"bfloat16\",\n  \"b\": 1e-05,\n  \"dtype\": \"bfloat16\"\n}\n"},
 		{"as it is", `{"torch_dtype" :  "bfloat16"}`, `{"torch_dtype" :  "bfloat16"}`},
 		{"says nothing", `{}`, "{\n  \"dtype\": \"bfloat16\",\n  \"torch_dtype\": \"bfloat16\"\n}\n"},
-		{"contradicts", `{"dtype":"bfloat16","torch_dtype":"float32"}`, "{\n  \"dtype\": \"bfloat16\",\n  \"torch_dtype\": \"bfloat16\"\n}\n"},
+		{"contradicts", `{"dtype":"bfloat16","torch_dtype":"float32"}`,
+			"{\n  \"dtype\": \"bfloat16\",\n  \"torch_dtype\": \"bfloat16\"\n}\n"},
 	} {
-		src := format.FromTensors([]tensor.Tensor{vector("w", tensor.F32, 1)}, nil, map[string][]byte{"config.json": []byte(c.in), plan: []byte("{}"), "tokenizer.json": []byte("x")})
+		src := format.FromTensors([]tensor.Tensor{vector("w", tensor.F32, 1)}, nil,
+			map[string][]byte{"config.json": []byte(c.in), plan: []byte("{}"), "tokenizer.json": []byte("x")})
 		out, err := Cast(src, tensor.BF16)
 		if err != nil {
 			t.Fatal(err)
@@ -174,7 +181,8 @@ func TestCastBothSpellings(t *testing.T) {
 			t.Errorf("%s: config means\n%+v, wanted\n%+v", name, got, want)
 		}
 		text, _ := format.ReadFile(out, "config.json")
-		for _, key := range []string{`"rope_theta": `, `"rope_scaling": `, `"rope_parameters": `, `"dtype": "bfloat16"`, `"torch_dtype": "bfloat16"`} {
+		for _, key := range []string{`"rope_theta": `, `"rope_scaling": `, `"rope_parameters": `, `"dtype": "bfloat16"`,
+			`"torch_dtype": "bfloat16"`} {
 			if !bytes.Contains(text, []byte("\n  "+key)) {
 				t.Errorf("%s: config.json lacks %s:\n%s", name, key, text)
 			}
@@ -188,7 +196,8 @@ func TestCastBothSpellings(t *testing.T) {
 
 func TestCastRefusals(t *testing.T) {
 	one := func(v float64, config string) format.Source {
-		return format.FromTensors([]tensor.Tensor{vector("w", tensor.F64, 0.5, v)}, nil, map[string][]byte{"config.json": []byte(config)})
+		return format.FromTensors([]tensor.Tensor{vector("w", tensor.F64, 0.5, v)}, nil,
+			map[string][]byte{"config.json": []byte(config)})
 	}
 	for _, c := range []struct {
 		src  format.Source
@@ -205,7 +214,8 @@ func TestCastRefusals(t *testing.T) {
 			t.Errorf("%v, wanted %s", err, c.want)
 		}
 	}
-	for v, types := range map[float64][]tensor.DType{65520: {tensor.F16}, -1e39: {tensor.F16, tensor.BF16, tensor.F32}, 3.4e38: {tensor.F16}, 3.3996e38: {tensor.BF16, tensor.F16}} {
+	for v, types := range map[float64][]tensor.DType{65520: {tensor.F16}, -1e39: {tensor.F16, tensor.BF16, tensor.F32},
+		3.4e38: {tensor.F16}, 3.3996e38: {tensor.BF16, tensor.F16}} {
 		for _, from := range []tensor.DType{tensor.F64, tensor.F32} {
 			if from == tensor.F32 && math.Abs(v) > math.MaxFloat32 {
 				continue
@@ -219,18 +229,21 @@ func TestCastRefusals(t *testing.T) {
 				if from == to {
 					continue
 				}
-				if _, err = format.ReadAll(x); err == nil || !strings.Contains(err.Error(), `tensor "w": element 1, `) || !strings.Contains(err.Error(), "too large for "+to.String()) || fault.KindOf(err) != fault.Input {
+				if _, err = format.ReadAll(x); err == nil || !strings.Contains(err.Error(), `tensor "w": element 1, `) ||
+					!strings.Contains(err.Error(), "too large for "+to.String()) || fault.KindOf(err) != fault.Input {
 					t.Errorf("%v from %s to %s: %v", v, from, to, err)
 				}
 			}
 		}
 	}
-	inf, err := Cast(format.FromTensors([]tensor.Tensor{vector("w", tensor.F32, math.Inf(1), math.NaN())}, nil, nil), tensor.F16)
+	inf, err := Cast(format.FromTensors([]tensor.Tensor{vector("w", tensor.F32, math.Inf(1), math.NaN())}, nil, nil),
+		tensor.F16)
 	if err != nil {
 		t.Fatal(err)
 	}
 	x, _ := inf.Tensor("w")
-	if data, err := format.ReadAll(x); err != nil || binary.LittleEndian.Uint16(data) != 0x7c00 || binary.LittleEndian.Uint16(data[2:])&0x7fff <= 0x7c00 {
+	if data, err := format.ReadAll(x); err != nil || binary.LittleEndian.Uint16(data) != 0x7c00 ||
+		binary.LittleEndian.Uint16(data[2:])&0x7fff <= 0x7c00 {
 		t.Errorf("infinity and NaN give % x, %v", data, err)
 	}
 }
@@ -276,7 +289,8 @@ func TestNarrow(t *testing.T) {
 	le := binary.LittleEndian
 	var src []byte
 	for e := range 256 {
-		for _, man := range []uint32{0, 1, 0xfff, 0x1000, 0x1001, 0x1fff, 0x2000, 0x3000, 0x7fff, 0x8000, 0x8001, 0x18000, 0x3fffff, 0x7fdfff, 0x7fefff, 0x7ff000, 0x7fffff} {
+		for _, man := range []uint32{0, 1, 0xfff, 0x1000, 0x1001, 0x1fff, 0x2000, 0x3000, 0x7fff, 0x8000, 0x8001, 0x18000,
+			0x3fffff, 0x7fdfff, 0x7fefff, 0x7ff000, 0x7fffff} {
 			for _, sign := range []uint32{0, 1 << 31} {
 				src = le.AppendUint32(src, sign|uint32(e)<<23|man)
 			}
@@ -293,7 +307,8 @@ func TestNarrow(t *testing.T) {
 			refused := c.want&0x7fff == c.infinite && !math.IsInf(float64(v), 0)
 			at := c.narrow(one, src[i:i+4])
 			if refused != (at == 0) || !refused && le.Uint16(one) != c.want {
-				t.Errorf("%08x: %04x, refused at %d; wanted %04x, refused %t", math.Float32bits(v), le.Uint16(one), at, c.want, refused)
+				t.Errorf("%08x: %04x, refused at %d; wanted %04x, refused %t", math.Float32bits(v), le.Uint16(one), at, c.want,
+					refused)
 			}
 		}
 	}

@@ -70,7 +70,8 @@ func widened(tensors []tensor.Tensor, to tensor.DType) []tensor.Tensor {
 	return list
 }
 
-// commonType is the type that all tensors have, else float32, which holds all of them exactly (float64 if one needs it).
+// commonType is the type that all tensors have, else float32, which holds all of them exactly (float64 if one needs
+// it).
 func commonType(tensors []tensor.Tensor) tensor.DType {
 	all := tensors[0].Info().DType
 	for _, t := range tensors {
@@ -107,7 +108,8 @@ func ggufName(role arch.Role, layer int) string {
 }
 
 // ggufTensors binds every tensor that the model has to the file's, and reports all that does not fit in one error.
-func ggufTensors(h format.Handle, meta *format.GGUFMeta, m *arch.Model, stored map[string]format.GGUFTensor) ([]tensor.Tensor, error) {
+func ggufTensors(h format.Handle, meta *format.GGUFMeta, m *arch.Model,
+	stored map[string]format.GGUFTensor) ([]tensor.Tensor, error) {
 	var list []tensor.Tensor
 	var faults []string
 	used := map[string]bool{ropeFreqs: true}

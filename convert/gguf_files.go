@@ -55,8 +55,12 @@ func chatTemplates(files map[string][]byte, meta *format.GGUFMeta) error {
 			continue
 		case name != "":
 			file = "additional_chat_templates/" + name[1:] + ".jinja"
-			if strings.ContainsFunc(name[1:], func(r rune) bool { return r != '_' && r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }) || name == "." {
-				return fault.Inputf("%s: metadata key %q: wanted a name of letters, digits, - and _ for the template", meta.Path(), key)
+			if strings.ContainsFunc(name[1:], func(r rune) bool {
+				return r != '_' && r != '-' && !unicode.IsLetter(r) &&
+					!unicode.IsDigit(r)
+			}) || name == "." {
+				return fault.Inputf("%s: metadata key %q: wanted a name of letters, digits, - and _ for the template", meta.Path(),
+					key)
 			}
 		}
 		text, err := meta.Str(key)

@@ -84,7 +84,8 @@ func ggufModel(meta *format.GGUFMeta, stored map[string]format.GGUFTensor) (*arc
 		return nil, err
 	}
 	if n := r.intOr(r.key("expert_count"), 0); n > 0 {
-		return nil, fault.Inputf("%s: metadata key %q: wanted a dense %s model, found %d experts", meta.Path(), r.key("expert_count"), name, n)
+		return nil, fault.Inputf("%s: metadata key %q: wanted a dense %s model, found %d experts", meta.Path(),
+			r.key("expert_count"), name, n)
 	}
 	m := r.sizes(spec, stored)
 	m.Rope = r.rope()
@@ -93,7 +94,8 @@ func ggufModel(meta *format.GGUFMeta, stored map[string]format.GGUFTensor) (*arc
 		return nil, r.err
 	}
 	if m.Layers < 1 || m.Layers > len(stored) {
-		return nil, fault.Inputf("%s: metadata key %q: wanted 1 or more layers that the %d tensors can hold, found %d", meta.Path(), r.key("block_count"), len(stored), m.Layers)
+		return nil, fault.Inputf("%s: metadata key %q: wanted 1 or more layers that the %d tensors can hold, found %d",
+			meta.Path(), r.key("block_count"), len(stored), m.Layers)
 	}
 	m.Window = slices.Repeat([]int{window}, m.Layers)
 	m.LayerType = slices.Repeat([]string{"full_attention"}, m.Layers)
@@ -115,10 +117,12 @@ func ggufSpec(meta *format.GGUFMeta, name string, window int) (*arch.Spec, error
 		}
 	case "qwen2", "qwen3":
 		if window > 0 {
-			return nil, fault.Inputf("%s: wanted a %s model without a sliding window, found one of %d tokens in unknown layers", meta.Path(), name, window)
+			return nil, fault.Inputf("%s: wanted a %s model without a sliding window, found one of %d tokens in unknown layers",
+				meta.Path(), name, window)
 		}
 	default:
-		return nil, fault.Inputf("%s: metadata key %q: wanted llama, qwen2 or qwen3, found %q", meta.Path(), "general.architecture", name)
+		return nil, fault.Inputf("%s: metadata key %q: wanted llama, qwen2 or qwen3, found %q", meta.Path(),
+			"general.architecture", name)
 	}
 	return arch.Lookup(name)
 }
@@ -148,15 +152,18 @@ func (r *ggufReader) sizes(spec *arch.Spec, stored map[string]format.GGUFTensor)
 	}
 	m.RotaryDim = m.HeadDim
 	if n := r.intOr(r.key("attention.value_length"), m.HeadDim); r.err == nil && n != m.HeadDim {
-		r.err = fault.Inputf("%s: metadata key %q: wanted %d as attention.key_length, found %d", r.Path(), r.key("attention.value_length"), m.HeadDim, n)
+		r.err = fault.Inputf("%s: metadata key %q: wanted %d as attention.key_length, found %d", r.Path(),
+			r.key("attention.value_length"), m.HeadDim, n)
 	}
 	if n := r.intOr(r.key("rope.dimension_count"), m.HeadDim); r.err == nil && n != m.HeadDim {
-		r.err = fault.Inputf("%s: metadata key %q: wanted the whole head of %d rotated, found %d", r.Path(), r.key("rope.dimension_count"), m.HeadDim, n)
+		r.err = fault.Inputf("%s: metadata key %q: wanted the whole head of %d rotated, found %d", r.Path(),
+			r.key("rope.dimension_count"), m.HeadDim, n)
 	}
 	if shape := stored["token_embd.weight"].Shape; len(shape) == 2 {
 		m.Vocab = shape[0]
 	} else if r.err == nil {
-		r.err = fault.Inputf("%s: tensor \"token_embd.weight\": wanted shape [vocabulary, %d], found %v", r.Path(), m.Hidden, shape)
+		r.err = fault.Inputf("%s: tensor \"token_embd.weight\": wanted shape [vocabulary, %d], found %v", r.Path(), m.Hidden,
+			shape)
 	}
 	return m
 }
@@ -175,7 +182,8 @@ func (r *ggufReader) rope() arch.Rope {
 	case kind == "linear" && factor > 0:
 		rope.Type, rope.Factor = "linear", factor
 	default:
-		r.err = fault.Inputf("%s: metadata key %q: wanted none or linear with a factor, found %s with factor %v", r.Path(), r.key("rope.scaling.type"), kind, factor)
+		r.err = fault.Inputf("%s: metadata key %q: wanted none or linear with a factor, found %s with factor %v", r.Path(),
+			r.key("rope.scaling.type"), kind, factor)
 	}
 	return rope
 }
@@ -193,11 +201,13 @@ func (r *ggufReader) ids(name string) []int {
 func (r *ggufReader) checkVocab(m *arch.Model) error {
 	for _, name := range []string{"bos", "eos", "eot", "eom", "unknown", "padding"} {
 		if id := r.ids(name); r.err == nil && id != nil && id[0] >= m.Vocab {
-			r.err = fault.Inputf("%s: metadata key \"tokenizer.ggml.%s_token_id\": wanted an id below the vocabulary of %d, found %d", r.Path(), name, m.Vocab, id[0])
+			r.err = fault.Inputf("%s: metadata key \"tokenizer.ggml.%s_token_id\": wanted an id below the vocabulary of %d, "+
+				"found %d", r.Path(), name, m.Vocab, id[0])
 		}
 	}
 	if n := r.intOr(r.key("vocab_size"), m.Vocab); r.err == nil && n != m.Vocab {
-		r.err = fault.Inputf("%s: metadata key %q: wanted %d as token_embd.weight has rows, found %d", r.Path(), r.key("vocab_size"), m.Vocab, n)
+		r.err = fault.Inputf("%s: metadata key %q: wanted %d as token_embd.weight has rows, found %d", r.Path(),
+			r.key("vocab_size"), m.Vocab, n)
 	}
 	return r.err
 }

@@ -24,7 +24,8 @@ func ropeFromFreqs(h format.Handle, m *arch.Model) error {
 	}
 	info := t.Info()
 	if info.DType != tensor.F32 || len(info.Shape) != 1 || info.Shape[0] != m.HeadDim/2 {
-		return fault.Inputf("%s: tensor %q: wanted F32 [%d], found %s %v", h.Path(), ropeFreqs, m.HeadDim/2, info.DType, info.Shape)
+		return fault.Inputf("%s: tensor %q: wanted F32 [%d], found %s %v", h.Path(), ropeFreqs, m.HeadDim/2, info.DType,
+			info.Shape)
 	}
 	data, err := format.ReadAll(t)
 	if err != nil {
@@ -37,11 +38,13 @@ func ropeFromFreqs(h format.Handle, m *arch.Model) error {
 		LowFreqFactor: llama3Low, HighFreqFactor: llama3High, OriginalMaxPos: llama3Context,
 	}
 	if m.Rope.Type != "default" {
-		return fault.Inputf("%s: tensor %q stands beside rope scaling %q, wanted one of them", h.Path(), ropeFreqs, m.Rope.Type)
+		return fault.Inputf("%s: tensor %q stands beside rope scaling %q, wanted one of them", h.Path(), ropeFreqs,
+			m.Rope.Type)
 	}
 	for i, want := range llama3Factors(rope, m.HeadDim) {
 		if !(math.Abs(found[i]-want) <= 1e-4*want) {
-			return fault.Inputf("%s: tensor %q: wanted Llama 3's scaling by %v (element %d: %v), found %v", h.Path(), ropeFreqs, rope.Factor, i, want, found[i])
+			return fault.Inputf("%s: tensor %q: wanted Llama 3's scaling by %v (element %d: %v), found %v", h.Path(), ropeFreqs,
+				rope.Factor, i, want, found[i])
 		}
 	}
 	m.Rope = rope

@@ -22,9 +22,11 @@ import (
 
 // ggufNames are llama.cpp's names, written out by hand for two layers at most.
 var ggufNames = map[string]string{
-	"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight", "lm_head.weight": "output.weight",
+	"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight",
+	"lm_head.weight":  "output.weight",
 	"input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm",
-	"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
+	"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
+	"self_attn.o_proj": "attn_output",
 	"self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm",
 	"mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
 }
@@ -73,10 +75,12 @@ func modelGGUF(t *testing.T, src format.Source, m *arch.Model) *gguftest.File {
 	f := &gguftest.File{Pairs: []gguftest.Pair{
 		gguftest.KV("general.architecture", a),
 		kv("block_count", uint32(m.Layers)), kv("context_length", uint32(m.MaxPos)), kv("embedding_length", uint32(m.Hidden)),
-		kv("feed_forward_length", uint32(m.FFN)), kv("attention.head_count", uint32(m.Heads)), kv("attention.head_count_kv", uint32(m.KVHeads)),
+		kv("feed_forward_length", uint32(m.FFN)), kv("attention.head_count", uint32(m.Heads)),
+		kv("attention.head_count_kv", uint32(m.KVHeads)),
 		kv("attention.key_length", uint32(m.HeadDim)), kv("attention.value_length", uint32(m.HeadDim)),
 		kv("rope.freq_base", float32(m.Rope.Theta)), kv("attention.layer_norm_rms_epsilon", float32(m.Eps)),
-		gguftest.KV("tokenizer.ggml.bos_token_id", uint32(1)), gguftest.KV("tokenizer.ggml.eos_token_id", uint32(2)), gguftest.KV("tokenizer.ggml.padding_token_id", uint32(0)),
+		gguftest.KV("tokenizer.ggml.bos_token_id", uint32(1)), gguftest.KV("tokenizer.ggml.eos_token_id", uint32(2)),
+		gguftest.KV("tokenizer.ggml.padding_token_id", uint32(0)),
 	}}
 	for _, name := range src.Names() {
 		x, err := src.Tensor(name)
@@ -168,7 +172,8 @@ func sameTensors(t *testing.T, got, want format.Source) {
 	}
 }
 
-// TestFromGGUF writes models of transformers as GGUF and gets them back: the same tensors, the same meaning of config.json.
+// TestFromGGUF writes models of transformers as GGUF and gets them back: the same tensors, the same meaning of
+// config.json.
 func TestFromGGUF(t *testing.T) {
 	for _, name := range []string{"llama-untied", "llama-tied", "qwen2", "qwen3"} {
 		t.Run(name, func(t *testing.T) {
@@ -186,13 +191,15 @@ func TestFromGGUF(t *testing.T) {
 				t.Error(err)
 			}
 			config, _ := format.ReadFile(got, "config.json")
-			for _, want := range []string{`"rms_norm_eps": 1e-06`, `"rope_theta": `, `"rope_parameters": `, `"torch_dtype": "float32"`, `"dtype": "float32"`, `"pad_token_id": 0`} {
+			for _, want := range []string{`"rms_norm_eps": 1e-06`, `"rope_theta": `, `"rope_parameters": `,
+				`"torch_dtype": "float32"`, `"dtype": "float32"`, `"pad_token_id": 0`} {
 				if !bytes.Contains(config, []byte(want)) {
 					t.Errorf("config.json lacks %s:\n%s", want, config)
 				}
 			}
 			generation, _ := format.ReadFile(got, "generation_config.json")
-			if want := "{\n  \"_from_model_config\": true,\n  \"bos_token_id\": 1,\n  \"eos_token_id\": 2,\n  \"pad_token_id\": 0\n}\n"; string(generation) != want {
+			if want := "{\n  \"_from_model_config\": true,\n  \"bos_token_id\": 1,\n  \"eos_token_id\": 2,\n  " +
+				"\"pad_token_id\": 0\n}\n"; string(generation) != want {
 				t.Errorf("generation_config.json: %s", generation)
 			}
 			if got.Meta()["format"] != "pt" {
@@ -336,7 +343,8 @@ func TestFromGGUFRefusals(t *testing.T) {
 		name, want string
 		breaks     func(*gguftest.File)
 	}{
-		{"no architecture", `metadata key "general.architecture" is missing, wanted a string`, set("general.architecture", nil)},
+		{"no architecture", `metadata key "general.architecture" is missing, wanted a string`,
+			set("general.architecture", nil)},
 		{"unknown architecture", `wanted llama, qwen2 or qwen3, found "gemma2"`, set("general.architecture", "gemma2")},
 		{"experts", "wanted a dense llama model, found 8 experts", set("llama.expert_count", uint32(8))},
 		{"no layers", "found 0", set("llama.block_count", uint32(0))},
@@ -348,22 +356,33 @@ func TestFromGGUFRefusals(t *testing.T) {
 		{"partial rotation", "wanted the whole head of 12 rotated, found 6", set("llama.rope.dimension_count", uint32(6))},
 		{"yarn", "wanted none or linear with a factor, found yarn", set("llama.rope.scaling.type", "yarn")},
 		{"eps as integer", "wanted a float, found uint32", set("llama.attention.layer_norm_rms_epsilon", uint32(0))},
-		{"bos too large", "wanted an id below the vocabulary of 131, found 131", set("tokenizer.ggml.bos_token_id", uint32(131))},
+		{"bos too large", "wanted an id below the vocabulary of 131, found 131", set("tokenizer.ggml.bos_token_id",
+			uint32(131))},
 		{"vocabulary size", "wanted 131 as token_embd.weight has rows, found 132", set("llama.vocab_size", uint32(132))},
-		{"hidden size", `tensor "token_embd.weight": wanted shape [131 96], found [131 48]`, set("llama.embedding_length", uint32(96))},
-		{"missing tensor", `tensor "blk.1.ffn_up.weight" is missing, wanted [112 48]`, func(f *gguftest.File) { at(f, "blk.1.ffn_up.weight").Name = "blk.1.ffn_upp.weight" }},
-		{"unknown tensor", `tensor "blk.1.ffn_upp.weight" is not part of a llama model`, func(f *gguftest.File) { at(f, "blk.1.ffn_up.weight").Name = "blk.1.ffn_upp.weight" }},
-		{"misshapen tensor", `tensor "blk.0.attn_q.weight": wanted shape [48 48], found [24 96]`, func(f *gguftest.File) { at(f, "blk.0.attn_q.weight").Dims = []uint64{96, 24} }},
-		{"flat embedding", `tensor "token_embd.weight": wanted shape [vocabulary, 48], found [6288]`, func(f *gguftest.File) { at(f, "token_embd.weight").Dims = []uint64{131 * 48} }},
-		{"integers", `tensor "output_norm.weight": wanted floating point numbers, found I32`, func(f *gguftest.File) { at(f, "output_norm.weight").Type = 26 }},
-		{"unreadable type", `tensor "blk.0.extra": wanted F32, F16, BF16, Q8_0, Q4_0 or Q4_1, found Q6_K`, func(f *gguftest.File) {
-			f.Tensors = append(f.Tensors, gguftest.Tensor{Name: "blk.0.extra", Dims: []uint64{256}, Type: 14, Data: make([]byte, 210)})
-		}},
+		{"hidden size", `tensor "token_embd.weight": wanted shape [131 96], found [131 48]`,
+			set("llama.embedding_length", uint32(96))},
+		{"missing tensor", `tensor "blk.1.ffn_up.weight" is missing, wanted [112 48]`,
+			func(f *gguftest.File) { at(f, "blk.1.ffn_up.weight").Name = "blk.1.ffn_upp.weight" }},
+		{"unknown tensor", `tensor "blk.1.ffn_upp.weight" is not part of a llama model`,
+			func(f *gguftest.File) { at(f, "blk.1.ffn_up.weight").Name = "blk.1.ffn_upp.weight" }},
+		{"misshapen tensor", `tensor "blk.0.attn_q.weight": wanted shape [48 48], found [24 96]`,
+			func(f *gguftest.File) { at(f, "blk.0.attn_q.weight").Dims = []uint64{96, 24} }},
+		{"flat embedding", `tensor "token_embd.weight": wanted shape [vocabulary, 48], found [6288]`,
+			func(f *gguftest.File) { at(f, "token_embd.weight").Dims = []uint64{131 * 48} }},
+		{"integers", `tensor "output_norm.weight": wanted floating point numbers, found I32`,
+			func(f *gguftest.File) { at(f, "output_norm.weight").Type = 26 }},
+		{"unreadable type", `tensor "blk.0.extra": wanted F32, F16, BF16, Q8_0, Q4_0 or Q4_1, found Q6_K`,
+			func(f *gguftest.File) {
+				f.Tensors = append(f.Tensors, gguftest.Tensor{Name: "blk.0.extra", Dims: []uint64{256}, Type: 14,
+					Data: make([]byte, 210)})
+			}},
 		{"odd rope factors", `tensor "rope_freqs.weight": wanted Llama 3's scaling by 3`, func(f *gguftest.File) {
-			f.Tensors = append(f.Tensors, gguftest.Tensor{Name: "rope_freqs.weight", Dims: []uint64{6}, Data: gguftest.Floats(1, 2, 3, 3, 3, 3)})
+			f.Tensors = append(f.Tensors, gguftest.Tensor{Name: "rope_freqs.weight", Dims: []uint64{6},
+				Data: gguftest.Floats(1, 2, 3, 3, 3, 3)})
 		}},
 		{"rope factors of another head", `wanted F32 [6], found F32 [3]`, func(f *gguftest.File) {
-			f.Tensors = append(f.Tensors, gguftest.Tensor{Name: "rope_freqs.weight", Dims: []uint64{3}, Data: gguftest.Floats(1, 1, 1)})
+			f.Tensors = append(f.Tensors, gguftest.Tensor{Name: "rope_freqs.weight", Dims: []uint64{3},
+				Data: gguftest.Floats(1, 1, 1)})
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -371,7 +390,8 @@ func TestFromGGUFRefusals(t *testing.T) {
 			c.breaks(f)
 			h := openFile(t, f)
 			_, err := FromGGUF(h)
-			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), h.Path()+": ") || fault.KindOf(err) != fault.Input {
+			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), h.Path()+": ") ||
+				fault.KindOf(err) != fault.Input {
 				t.Errorf("%v, wanted %s", err, c.want)
 			}
 		})
@@ -425,7 +445,8 @@ func TestRopeFromFreqs(t *testing.T) {
 			f := &gguftest.File{Tensors: []gguftest.Tensor{{Name: ropeFreqs, Dims: []uint64{uint64(dim / 2)}, Data: data}}}
 			m := &arch.Model{HeadDim: dim, Rope: arch.Rope{Type: "default", Theta: theta}}
 			err = ropeFromFreqs(openFile(t, f), m)
-			want := arch.Rope{Type: "llama3", Theta: theta, Factor: factor, LowFreqFactor: 1, HighFreqFactor: 4, OriginalMaxPos: 8192}
+			want := arch.Rope{Type: "llama3", Theta: theta, Factor: factor, LowFreqFactor: 1, HighFreqFactor: 4,
+				OriginalMaxPos: 8192}
 			if !damage && (err != nil || !m.Rope.Equal(want)) {
 				t.Errorf("%s: %+v, error %v", name, m.Rope, err)
 			}

@@ -7,9 +7,9 @@ import (
 	"famkit/internal/tensor"
 )
 
-// cast rounds the elements of src, of type from, into dst, of type to. It returns the index of the first element that is
-// finite and would become infinite, -1 where there is none. spare takes 4 bytes an element; it is used where both types
-// have 16 bits.
+// cast rounds the elements of src, of type from, into dst, of type to. It returns the index of the first element that
+// is finite and would become infinite, -1 where there is none. spare takes 4 bytes an element; it is used where both
+// types have 16 bits.
 func cast(dst []byte, to tensor.DType, src []byte, from tensor.DType, spare []byte) int {
 	switch {
 	case from == tensor.F64: // straight to the target: going through float32 would round twice
@@ -111,8 +111,8 @@ func decodeOne(src []byte, d tensor.DType) float64 {
 	return v[0]
 }
 
-// changed counts the elements whose value a cast has changed: those of dst, of type to, that are other numbers than those of
-// src, of type from.
+// changed counts the elements whose value a cast has changed: those of dst, of type to, that are other numbers than
+// those of src, of type from.
 func changed(dst []byte, to tensor.DType, src []byte, from tensor.DType) (n int64) {
 	if from == tensor.F32 && to == tensor.BF16 {
 		for i := range len(src) / 4 {

@@ -52,7 +52,8 @@ var byteLevelSchemes = map[string]scheme{
 func (v *vocab) readByteLevel(meta *format.GGUFMeta) error {
 	known := slices.Sorted(mapKeys(byteLevelSchemes))
 	if !meta.Has(tokenizerPre) {
-		return fault.Inputf("%s: metadata key %q is missing, wanted one of %s", v.path, tokenizerPre, strings.Join(known, ", "))
+		return fault.Inputf("%s: metadata key %q is missing, wanted one of %s", v.path, tokenizerPre,
+			strings.Join(known, ", "))
 	}
 	pre, err := meta.Str(tokenizerPre)
 	if err != nil {
@@ -60,7 +61,8 @@ func (v *vocab) readByteLevel(meta *format.GGUFMeta) error {
 	}
 	s, ok := byteLevelSchemes[pre]
 	if !ok {
-		return fault.Inputf("%s: metadata key %q: wanted one of %s, found %q", v.path, tokenizerPre, strings.Join(known, ", "), pre)
+		return fault.Inputf("%s: metadata key %q: wanted one of %s, found %q", v.path, tokenizerPre,
+			strings.Join(known, ", "), pre)
 	}
 	s.byteLevel = true
 	s.decoder = part{"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true}
@@ -76,7 +78,8 @@ func (v *vocab) readSentencePiece(meta *format.GGUFMeta) error {
 		return err
 	}
 	blank := part{"type": "Replace", "pattern": part{"String": " "}, "content": "▁"}
-	back := []any{part{"type": "Replace", "pattern": part{"String": "▁"}, "content": " "}, part{"type": "ByteFallback"}, part{"type": "Fuse"}}
+	back := []any{part{"type": "Replace", "pattern": part{"String": "▁"}, "content": " "}, part{"type": "ByteFallback"},
+		part{"type": "Fuse"}}
 	v.scheme = scheme{addBOS: true, normalizer: blank}
 	if prefix {
 		v.scheme.normalizer = sequence("normalizers", part{"type": "Prepend", "prepend": "▁"}, blank)
@@ -91,7 +94,8 @@ func (v *vocab) readSentencePiece(meta *format.GGUFMeta) error {
 		return err
 	}
 	if len(scores) != len(v.tokens) {
-		return fault.Inputf("%s: metadata key %q: wanted %d entries as there are tokens, found %d", v.path, tokenizerScores, len(v.tokens), len(scores))
+		return fault.Inputf("%s: metadata key %q: wanted %d entries as there are tokens, found %d", v.path, tokenizerScores,
+			len(v.tokens), len(scores))
 	}
 	v.merges = v.mergesFromScores(scores)
 	return nil

@@ -78,7 +78,8 @@ func (f *libraryFile) pairs(kind, pre string) []gguftest.Pair {
 	for i, m := range f.Model.Merges {
 		merges[i] = m.(string)
 	}
-	p := []gguftest.Pair{gguftest.KV(tokenizerModel, kind), gguftest.KV(tokenizerTokens, tokens), gguftest.KV(tokenizerTypes, types), gguftest.KV(tokenizerMerges, merges)}
+	p := []gguftest.Pair{gguftest.KV(tokenizerModel, kind), gguftest.KV(tokenizerTokens, tokens),
+		gguftest.KV(tokenizerTypes, types), gguftest.KV(tokenizerMerges, merges)}
 	if pre != "" {
 		p = append(p, gguftest.KV(tokenizerPre, pre))
 	}
@@ -108,7 +109,8 @@ func TestTokenizerJSON(t *testing.T) {
 	for _, c := range []struct {
 		file, kind, pre string
 		bos             uint32
-	}{{"smollm2", "gpt2", "smollm", 0}, {"gpt2", "gpt2", "gpt-2", 0}, {"qwen2", "gpt2", "qwen2", 0}, {"llama3", "gpt2", "llama-bpe", 1}, {"sentencepiece", "llama", "", 1}} {
+	}{{"smollm2", "gpt2", "smollm", 0}, {"gpt2", "gpt2", "gpt-2", 0}, {"qwen2", "gpt2", "qwen2", 0},
+		{"llama3", "gpt2", "llama-bpe", 1}, {"sentencepiece", "llama", "", 1}} {
 		t.Run(c.file, func(t *testing.T) {
 			want, wantData := libraryTokenizer(t, c.file)
 			pairs := append(want.pairs(c.kind, c.pre), template, gguftest.KV("tokenizer.ggml.bos_token_id", c.bos),
@@ -120,7 +122,8 @@ func TestTokenizerJSON(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			names := []string{"chat_template.jinja", "config.json", "generation_config.json", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json"}
+			names := []string{"chat_template.jinja", "config.json", "generation_config.json", "special_tokens_map.json",
+				"tokenizer.json", "tokenizer_config.json"}
 			if got := fileNames(src); !slices.Equal(got, names) {
 				t.Fatalf("files %v, wanted %v", got, names)
 			}
@@ -135,7 +138,8 @@ func TestTokenizerJSON(t *testing.T) {
 				t.Errorf("chat template %q", text)
 			}
 			config, _ := format.ReadFile(src, "tokenizer_config.json")
-			if !strings.Contains(string(config), `"tokenizer_class": "PreTrainedTokenizerFast"`) || strings.Contains(string(config), "add_bos_token") {
+			if !strings.Contains(string(config), `"tokenizer_class": "PreTrainedTokenizerFast"`) ||
+				strings.Contains(string(config), "add_bos_token") {
 				t.Errorf("tokenizer_config.json: %s", config)
 			}
 		})
@@ -153,7 +157,8 @@ func sameIDs(t *testing.T, gotData, wantData []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{"", "a  1  22 333", "Don't <s>stop</s> <|endoftext|> now\r\n\t 你好 e\u0301 👍🏽 \x00", "   ", "x\n\n  y"} {
+	for _, text := range []string{"", "a  1  22 333", "Don't <s>stop</s> <|endoftext|> now\r\n\t 你好 e\u0301 👍🏽 \x00",
+		"   ", "x\n\n  y"} {
 		for _, special := range []bool{false, true} {
 			a, errA := got.Encode(text, special)
 			b, errB := want.Encode(text, special)
@@ -176,7 +181,8 @@ func TestTokenizerAround(t *testing.T) {
 		bos, eos bool
 		want     []int32
 	}{{false, false, nil}, {true, false, []int32{5}}, {false, true, []int32{7}}, {true, true, []int32{5, 7}}} {
-		src, err := tokenizerSource(t, 700, append(file.pairs("gpt2", "smollm"), gguftest.KV("tokenizer.ggml.bos_token_id", uint32(5)), gguftest.KV("tokenizer.ggml.eos_token_id", uint32(7)),
+		src, err := tokenizerSource(t, 700, append(file.pairs("gpt2", "smollm"), gguftest.KV("tokenizer.ggml.bos_token_id",
+			uint32(5)), gguftest.KV("tokenizer.ggml.eos_token_id", uint32(7)),
 			gguftest.KV("tokenizer.ggml.add_bos_token", c.bos), gguftest.KV("tokenizer.ggml.add_eos_token", c.eos)))
 		if err != nil {
 			t.Fatal(err)
@@ -200,7 +206,8 @@ func TestNamedTemplates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{"chat_template.jinja": "a", "additional_chat_templates/tool_use.jinja": "b"} {
+	for name, want := range map[string]string{"chat_template.jinja": "a",
+		"additional_chat_templates/tool_use.jinja": "b"} {
 		if got, _ := format.ReadFile(src, name); string(got) != want {
 			t.Errorf("%s: %q, wanted %q", name, got, want)
 		}
@@ -236,8 +243,10 @@ func TestMergesFromScores(t *testing.T) {
 // TestSentencePieceScores: without merges in the file they come from the scores; tokens that are not text take no part.
 func TestSentencePieceScores(t *testing.T) {
 	pairs := []gguftest.Pair{
-		gguftest.KV(tokenizerModel, "llama"), gguftest.KV(tokenizerTokens, []string{"<unk>", "<s>", "</s>", "a", "b", "ab", "aba", "<", "s>", "[PAD9]"}),
-		gguftest.KV(tokenizerTypes, []int32{2, 3, 3, 1, 1, 1, 1, 1, 1, 5}), gguftest.KV(tokenizerScores, []float32{0, 0, 0, -3, -4, -2, -1, -5, -6, 0}),
+		gguftest.KV(tokenizerModel, "llama"), gguftest.KV(tokenizerTokens, []string{"<unk>", "<s>", "</s>", "a", "b", "ab",
+			"aba", "<", "s>", "[PAD9]"}),
+		gguftest.KV(tokenizerTypes, []int32{2, 3, 3, 1, 1, 1, 1, 1, 1, 5}),
+		gguftest.KV(tokenizerScores, []float32{0, 0, 0, -3, -4, -2, -1, -5, -6, 0}),
 		gguftest.KV("tokenizer.ggml.unknown_token_id", uint32(0)), gguftest.KV("tokenizer.ggml.add_space_prefix", false),
 	}
 	src, err := tokenizerSource(t, 12, pairs)
@@ -249,7 +258,8 @@ func TestSentencePieceScores(t *testing.T) {
 	if !reflect.DeepEqual(f.Model.Merges, []any{"ab a", "a b"}) {
 		t.Errorf("merges %v", f.Model.Merges)
 	}
-	if _, there := f.Model.Vocab["[PAD9]"]; there || len(f.Model.Vocab) != 9 || f.Model.UnkToken != "<unk>" || !f.Model.ByteFallback {
+	if _, there := f.Model.Vocab["[PAD9]"]; there || len(f.Model.Vocab) != 9 || f.Model.UnkToken != "<unk>" ||
+		!f.Model.ByteFallback {
 		t.Errorf("%+v", f.Model)
 	}
 	if n := f.Normalizer.(map[string]any); n["type"] != "Replace" {
@@ -264,16 +274,23 @@ func TestTokenizerRefusals(t *testing.T) {
 		name, want string
 		pair       gguftest.Pair
 	}{
-		{"unknown kind", `wanted gpt2 (byte-level BPE) or llama (SentencePiece BPE), found "bert"`, gguftest.KV(tokenizerModel, "bert")},
-		{"unknown pre", `"tokenizer.ggml.pre": wanted one of gpt-2, llama-bpe, qwen2, smollm, found "tekken"`, gguftest.KV(tokenizerPre, "tekken")},
+		{"unknown kind", `wanted gpt2 (byte-level BPE) or llama (SentencePiece BPE), found "bert"`,
+			gguftest.KV(tokenizerModel, "bert")},
+		{"unknown pre", `"tokenizer.ggml.pre": wanted one of gpt-2, llama-bpe, qwen2, smollm, found "tekken"`,
+			gguftest.KV(tokenizerPre, "tekken")},
 		{"pre is no text", "wanted a string, found bool", gguftest.KV(tokenizerPre, true)},
 		{"too few types", "wanted 700 entries as there are tokens, found 2", gguftest.KV(tokenizerTypes, []int32{1, 1})},
 		{"no tokens", "wanted 1 to 700 tokens", gguftest.KV(tokenizerTokens, []string{})},
-		{"merge of one", `entry 0: wanted two tokens with a space between, found "ab"`, gguftest.KV(tokenizerMerges, []string{"ab"})},
-		{"merge to no token", `entry 0, "q" with "zzz": wanted tokens, found none called "zzz"`, gguftest.KV(tokenizerMerges, []string{"q zzz"})},
-		{"merges are numbers", "wanted an array of strings, found an array of 1 int32", gguftest.KV(tokenizerMerges, []int32{1})},
-		{"eos past the end", "wanted an id below the vocabulary of 700, found 700", gguftest.KV("tokenizer.ggml.eos_token_id", uint32(700))},
-		{"template leads out", "wanted a name of letters, digits, - and _", gguftest.KV("tokenizer.chat_template.../../x", "t")},
+		{"merge of one", `entry 0: wanted two tokens with a space between, found "ab"`,
+			gguftest.KV(tokenizerMerges, []string{"ab"})},
+		{"merge to no token", `entry 0, "q" with "zzz": wanted tokens, found none called "zzz"`,
+			gguftest.KV(tokenizerMerges, []string{"q zzz"})},
+		{"merges are numbers", "wanted an array of strings, found an array of 1 int32",
+			gguftest.KV(tokenizerMerges, []int32{1})},
+		{"eos past the end", "wanted an id below the vocabulary of 700, found 700",
+			gguftest.KV("tokenizer.ggml.eos_token_id", uint32(700))},
+		{"template leads out", "wanted a name of letters, digits, - and _", gguftest.KV("tokenizer.chat_template.../../x",
+			"t")},
 		{"template is a number", "wanted a string, found uint32", gguftest.KV("tokenizer.chat_template", uint32(1))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -285,12 +302,15 @@ func TestTokenizerRefusals(t *testing.T) {
 		})
 	}
 	t.Run("no pre", func(t *testing.T) {
-		if _, err := tokenizerSource(t, 700, file.pairs("gpt2", "")); err == nil || !strings.Contains(err.Error(), `"tokenizer.ggml.pre" is missing`) {
+		if _, err := tokenizerSource(t, 700, file.pairs("gpt2", "")); err == nil ||
+			!strings.Contains(err.Error(), `"tokenizer.ggml.pre" is missing`) {
 			t.Error(err)
 		}
 	})
-	for name, tokens := range map[string][]string{`token "a" is there twice, as 0 and 1`: {"a", "a"}, `token 1: wanted UTF-8, found "\xff"`: {"a", "\xff"}} {
-		_, err := tokenizerSource(t, 2, []gguftest.Pair{gguftest.KV(tokenizerModel, "gpt2"), gguftest.KV(tokenizerTokens, tokens),
+	for name, tokens := range map[string][]string{`token "a" is there twice, as 0 and 1`: {"a", "a"},
+		`token 1: wanted UTF-8, found "\xff"`: {"a", "\xff"}} {
+		_, err := tokenizerSource(t, 2, []gguftest.Pair{gguftest.KV(tokenizerModel, "gpt2"),
+			gguftest.KV(tokenizerTokens, tokens),
 			gguftest.KV("tokenizer.ggml.bos_token_id", uint32(1)), gguftest.KV("tokenizer.ggml.eos_token_id", uint32(1))})
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v, wanted %s", err, name)
@@ -315,7 +335,8 @@ func TestSentencePieceIDs(t *testing.T) {
 		t.Fatal(err)
 	}
 	src, err := tokenizerSource(t, len(golden.Tokens), []gguftest.Pair{
-		gguftest.KV(tokenizerModel, "llama"), gguftest.KV(tokenizerTokens, golden.Tokens), gguftest.KV(tokenizerScores, golden.Scores),
+		gguftest.KV(tokenizerModel, "llama"), gguftest.KV(tokenizerTokens, golden.Tokens),
+		gguftest.KV(tokenizerScores, golden.Scores),
 		gguftest.KV(tokenizerTypes, golden.Types), gguftest.KV("tokenizer.ggml.unknown_token_id", uint32(0)),
 	})
 	if err != nil {

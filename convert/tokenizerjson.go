@@ -109,7 +109,8 @@ func (v *vocab) template() part {
 		return list
 	}
 	single := around("A", 0)
-	return part{"type": "TemplateProcessing", "single": single, "pair": append(single[:len(single):len(single)], around("B", 1)...), "special_tokens": special}
+	return part{"type": "TemplateProcessing", "single": single, "pair": append(single[:len(single):len(single)],
+		around("B", 1)...), "special_tokens": special}
 }
 
 // writeModel writes the vocabulary by id and the merges by rank. encoding/json would sort the vocabulary by token.

@@ -48,7 +48,8 @@ func readVocab(meta *format.GGUFMeta, size int) (*vocab, error) {
 		return nil, err
 	}
 	if n := len(v.tokens); n == 0 || n > size {
-		return nil, fault.Inputf("%s: metadata key %q: wanted 1 to %d tokens, as token_embd.weight has rows, found %d", v.path, tokenizerTokens, size, n)
+		return nil, fault.Inputf("%s: metadata key %q: wanted 1 to %d tokens, as token_embd.weight has rows, found %d",
+			v.path, tokenizerTokens, size, n)
 	}
 	if err := v.readTypes(meta); err != nil {
 		return nil, err
@@ -74,7 +75,8 @@ func (v *vocab) readTypes(meta *format.GGUFMeta) (err error) {
 		return err
 	}
 	if len(v.types) != len(v.tokens) {
-		return fault.Inputf("%s: metadata key %q: wanted %d entries as there are tokens, found %d", v.path, tokenizerTypes, len(v.tokens), len(v.types))
+		return fault.Inputf("%s: metadata key %q: wanted %d entries as there are tokens, found %d", v.path, tokenizerTypes,
+			len(v.tokens), len(v.types))
 	}
 	return nil
 }
@@ -90,7 +92,8 @@ func (v *vocab) index() error {
 			return fault.Inputf("%s: metadata key %q: token %d: wanted UTF-8, found %q", v.path, tokenizerTokens, id, t)
 		}
 		if other, dup := v.ids[t]; dup {
-			return fault.Inputf("%s: metadata key %q: token %q is there twice, as %d and %d", v.path, tokenizerTokens, t, other, id)
+			return fault.Inputf("%s: metadata key %q: token %q is there twice, as %d and %d", v.path, tokenizerTokens, t, other,
+				id)
 		}
 		v.ids[t] = id
 	}
@@ -115,7 +118,8 @@ func (v *vocab) readSpecial(meta *format.GGUFMeta) error {
 			return r.err
 		}
 		if *s.id >= len(v.tokens) {
-			return fault.Inputf("%s: metadata key \"tokenizer.ggml.%s_token_id\": wanted an id below %d, found %d", v.path, s.name, len(v.tokens), *s.id)
+			return fault.Inputf("%s: metadata key \"tokenizer.ggml.%s_token_id\": wanted an id below %d, found %d", v.path,
+				s.name, len(v.tokens), *s.id)
 		}
 		if *s.id >= 0 && v.padding(*s.id) {
 			delete(v.ids, v.tokens[*s.id])
@@ -138,7 +142,8 @@ func (v *vocab) readScheme(meta *format.GGUFMeta) (err error) {
 	case "llama":
 		err = v.readSentencePiece(meta)
 	default:
-		err = fault.Inputf("%s: metadata key %q: wanted gpt2 (byte-level BPE) or llama (SentencePiece BPE), found %q", v.path, tokenizerModel, kind)
+		err = fault.Inputf("%s: metadata key %q: wanted gpt2 (byte-level BPE) or llama (SentencePiece BPE), found %q", v.path,
+			tokenizerModel, kind)
 	}
 	if err != nil {
 		return err
@@ -151,7 +156,8 @@ func (v *vocab) readScheme(meta *format.GGUFMeta) (err error) {
 		return err
 	}
 	if v.addBOS && v.bos < 0 || v.addEOS && v.eos < 0 {
-		return fault.Inputf("%s: the tokenizer is to add a token at the beginning (%t) or end (%t) of a text, but bos_token_id is %d and eos_token_id %d",
+		return fault.Inputf("%s: the tokenizer is to add a token at the beginning (%t) or end (%t) of a text, but "+
+			"bos_token_id is %d and eos_token_id %d",
 			v.path, v.addBOS, v.addEOS, v.bos, v.eos)
 	}
 	return nil
@@ -174,7 +180,8 @@ func (v *vocab) readMerges(meta *format.GGUFMeta) error {
 	for i, line := range lines {
 		a, b, ok := strings.Cut(line, " ")
 		if !ok || a == "" || b == "" {
-			return fault.Inputf("%s: metadata key %q: entry %d: wanted two tokens with a space between, found %q", v.path, tokenizerMerges, i, line)
+			return fault.Inputf("%s: metadata key %q: entry %d: wanted two tokens with a space between, found %q", v.path,
+				tokenizerMerges, i, line)
 		}
 		v.merges[i] = [2]string{a, b}
 	}
@@ -186,7 +193,8 @@ func (v *vocab) checkMerges() error {
 	for i, m := range v.merges {
 		for _, t := range []string{m[0], m[1], m[0] + m[1]} {
 			if _, ok := v.ids[t]; !ok {
-				return fault.Inputf("%s: metadata key %q: entry %d, %q with %q: wanted tokens, found none called %q", v.path, tokenizerMerges, i, m[0], m[1], t)
+				return fault.Inputf("%s: metadata key %q: entry %d, %q with %q: wanted tokens, found none called %q", v.path,
+					tokenizerMerges, i, m[0], m[1], t)
 			}
 		}
 	}
@@ -195,5 +203,6 @@ func (v *vocab) checkMerges() error {
 
 // special reports whether a token never stands for text: decoding may skip it.
 func (v *vocab) special(id int) bool {
-	return v.types[id] == tokenControl || v.types[id] == tokenUnknown || id == v.bos || id == v.eos || id == v.unk || id == v.pad
+	return v.types[id] == tokenControl || v.types[id] == tokenUnknown || id == v.bos || id == v.eos || id == v.unk ||
+		id == v.pad
 }

@@ -22,7 +22,8 @@ func newBuilder(ck *arch.Checkpoint, r Request, to growth.Sizes) *builder {
 	if r.Split == "" {
 		r.Split = growth.SplitChoice
 	}
-	p := &growth.Plan{Schema: growth.PlanSchema, Arch: m.Spec.Name, From: growth.SizesOf(m), To: to, Tied: m.Tied, Split: r.Split, Seed: r.Seed,
+	p := &growth.Plan{Schema: growth.PlanSchema, Arch: m.Spec.Name, From: growth.SizesOf(m), To: to, Tied: m.Tied,
+		Split: r.Split, Seed: r.Seed,
 		InitRange: m.InitRange, Maps: map[arch.Axis]growth.AxisMap{}, Methods: map[arch.Axis]string{}}
 	if p.InitRange == 0 {
 		p.InitRange = 0.02
@@ -71,7 +72,8 @@ func (b *builder) unusedMethod(name string) error {
 	for _, m := range methods {
 		for _, a := range m.Axes() {
 			if by := b.p.Methods[a]; m.Name() == name && by != "" {
-				return fault.Hint(fault.Usagef("method %q: axis %s is grown by %q already, which stands before it", name, a, by), "grow one axis after the other")
+				return fault.Hint(fault.Usagef("method %q: axis %s is grown by %q already, which stands before it", name, a, by),
+					"grow one axis after the other")
 			}
 		}
 	}

@@ -19,7 +19,8 @@ type RoleExpr struct {
 // newCompiler makes the compiler of a growth.
 func newCompiler(g *Growth) *compiler {
 	ck := g.parent
-	return &compiler{plan: g.Plan, source: ck, parent: ck.Model, child: g.child, dtype: ck.DType(), gathers: map[gatherKey]*gather{}}
+	return &compiler{plan: g.Plan, source: ck, parent: ck.Model, child: g.child, dtype: ck.DType(),
+		gathers: map[gatherKey]*gather{}}
 }
 
 func (c *compiler) exprs() ([]RoleExpr, error) {
@@ -52,7 +53,8 @@ type compiler struct {
 	gathers       map[gatherKey]*gather // layers and experts that grow alike share them
 }
 
-// gatherKey is what a gather depends on: dimension dim, of size elements, of what a spec names, and how the rules differ.
+// gatherKey is what a gather depends on: dimension dim, of size elements, of what a spec names, and how the rules
+// differ.
 type gatherKey struct {
 	spec          *arch.TensorSpec
 	dim, size     int
@@ -133,7 +135,8 @@ func (c *compiler) sourceOf(s slot) (b, next arch.Bound, ok bool) {
 func (c *compiler) expr(s slot) (*Expr, error) {
 	b, next, ok := c.sourceOf(s)
 	name := s.spec.FullName(s.layer, s.expert)
-	e := &Expr{rows: &gather{from: 1, to: 1}, factor: 1, split: c.plan.Split, sigma: c.plan.InitRange, choice: newChoice(c.plan.Seed, name),
+	e := &Expr{rows: &gather{from: 1, to: 1}, factor: 1, split: c.plan.Split, sigma: c.plan.InitRange,
+		choice:     newChoice(c.plan.Seed, name),
 		shareAlike: s.spec.Role == arch.Router}
 	e.Info = tensor.Info{Shape: s.shape, DType: c.dtype}
 	switch {
@@ -151,14 +154,16 @@ func (c *compiler) expr(s slot) (*Expr, error) {
 	c.dimensions(e, s)
 	c.special(e, s, next)
 	if !e.simple() && !e.Zero && !e.Info.DType.Real() {
-		return nil, fault.Inputf("tensor %q is %s: its numbers must be computed, which needs F16, BF16, F32 or F64", e.From, e.Info.DType)
+		return nil, fault.Inputf("tensor %q is %s: its numbers must be computed, which needs F16, BF16, F32 or F64", e.From,
+			e.Info.DType)
 	}
 	return e, nil
 }
 
 // dimensions makes the gathers of rows and columns.
 func (c *compiler) dimensions(e *Expr, s slot) {
-	r := &rules{plan: c.plan, parent: c.parent, child: c.child, layer: s.layer >= 0, pairs: s.from.Pairs, shard: -1, grad: c.grad, copies: 1}
+	r := &rules{plan: c.plan, parent: c.parent, child: c.child, layer: s.layer >= 0, pairs: s.from.Pairs, shard: -1,
+		grad: c.grad, copies: 1}
 	if c.plan.Upcycle != nil && s.expert >= 0 {
 		r.shard = s.expert % c.plan.Upcycle.Shards
 	}

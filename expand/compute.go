@@ -5,8 +5,8 @@ import (
 	"famkit/internal/tensor"
 )
 
-// compute makes one row in float64 and rounds once. in is the parent's row, nil where the row has none; next is the same
-// row of Expr.Next.
+// compute makes one row in float64 and rounds once. in is the parent's row, nil where the row has none; next is the
+// same row of Expr.Next.
 func (g *grown) compute(out, in, next []byte, r int) {
 	e, n := g.e, g.e.cols.from
 	c := rowMaker{grown: g, r: r, scale: e.factor * e.rows.scaleAt(r), fresh: e.rows.freshAt(r), key: e.shareKey(r),
@@ -135,7 +135,8 @@ func (c *rowMaker) shared(w float64, s int32, t int) float64 {
 		return w * (c.scale * colScale)
 	}
 	if e.rows.shared { // the scales of what shares come after the shares, those of the output before
-		return share(e.split, quantize(w*(e.factor*colScale), e.Info.DType), nth, n, key, of, e.Info.DType) * e.rows.scaleAt(c.r)
+		return share(e.split, quantize(w*(e.factor*colScale), e.Info.DType), nth, n, key, of,
+			e.Info.DType) * e.rows.scaleAt(c.r)
 	}
 	return share(e.split, quantize(w*c.scale, e.Info.DType), nth, n, key, of, e.Info.DType) * colScale
 }

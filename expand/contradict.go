@@ -27,13 +27,17 @@ func (b *builder) unused() error {
 	placed := b.r.Place != "" && b.r.Place != Interleave
 	switch {
 	case !deeper && (b.r.Pairs || b.r.Fresh || placed):
-		return fault.Usagef("%v, %v and %v are for new layers: give %v", fault.Arg("silent"), fault.Arg("new"), fault.Arg("place"), fault.Arg("depth"))
+		return fault.Usagef("%v, %v and %v are for new layers: give %v", fault.Arg("silent"), fault.Arg("new"),
+			fault.Arg("place"), fault.Arg("depth"))
 	case deeper && (b.r.Pairs || b.r.Fresh || placed) && !b.identityLayers():
-		return fault.Usagef("%v, %v and %v are for new layers that add nothing: leave out the %v for layers", fault.Arg("silent"), fault.Arg("new"), fault.Arg("place"), fault.Arg("method"))
+		return fault.Usagef("%v, %v and %v are for new layers that add nothing: leave out the %v for layers",
+			fault.Arg("silent"), fault.Arg("new"), fault.Arg("place"), fault.Arg("method"))
 	case b.r.VocabFill != "" && to.Vocab == from.Vocab:
-		return fault.Usagef("%v is for new rows of the vocabulary: give %v or %v", fault.Arg("vocab-zero"), fault.Arg("vocab"), fault.Arg("vocab-multiple"))
+		return fault.Usagef("%v is for new rows of the vocabulary: give %v or %v", fault.Arg("vocab-zero"),
+			fault.Arg("vocab"), fault.Arg("vocab-multiple"))
 	case b.r.Shards > 1 && (from.Experts > 0 || to.Experts == 0):
-		return fault.Usagef("%v cuts a dense MLP into experts: give %v and %v for a dense model", fault.Arg("mlp-parts"), fault.Arg("experts"), fault.Arg("top-k"))
+		return fault.Usagef("%v cuts a dense MLP into experts: give %v and %v for a dense model", fault.Arg("mlp-parts"),
+			fault.Arg("experts"), fault.Arg("top-k"))
 	}
 	return nil
 }
@@ -51,14 +55,16 @@ func (b *builder) checkLike() error {
 	}
 	was, like := b.m.Spec, b.r.Like.Spec
 	mixture := b.m.MoE == nil && b.r.Like.MoE != nil
-	if was.HeadsAreHidden != like.HeadsAreHidden || mixture && mixtures[was.Name] != like.Name || b.m.MoE != nil && b.r.Like.MoE == nil {
+	if was.HeadsAreHidden != like.HeadsAreHidden || mixture && mixtures[was.Name] != like.Name || b.m.MoE != nil &&
+		b.r.Like.MoE == nil {
 		var can []string
 		for _, s := range arch.Specs() {
 			if s == was || mixtures[was.Name] == s.Name {
 				can = append(can, s.Name)
 			}
 		}
-		return fault.Inputf("%v: a %s model cannot take the sizes of a %s model; wanted %s", fault.Arg("like"), was.Name, like.Name, either(can))
+		return fault.Inputf("%v: a %s model cannot take the sizes of a %s model; wanted %s", fault.Arg("like"), was.Name,
+			like.Name, either(can))
 	}
 	return nil
 }

@@ -16,8 +16,8 @@ func (c choice) unit(col, i int) float64 { return unitOf(c.word(col, i, 0)) }
 
 func unitOf(x uint64) float64 { return (float64(x>>11) + 0.5) / (1 << 53) }
 
-// normal draws number i of a row's column: standard normal, by the ziggurat of Marsaglia and Tsang (2000), as Doornik (2005)
-// has it. Of a hundred draws 99 take one look into a table.
+// normal draws number i of a row's column: standard normal, by the ziggurat of Marsaglia and Tsang (2000), as Doornik
+// (2005) has it. Of a hundred draws 99 take one look into a table.
 func (c choice) normal(col, i int) float64 {
 	for k := 0; ; k += 2 {
 		x := c.word(col, i, k)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestNormal: what is drawn is distributed as it should be, tails included: the largest distance of the distribution functions
-// (Kolmogorov and Smirnov) and the moments are within what a million draws may show by chance.
+// TestNormal: what is drawn is distributed as it should be, tails included: the largest distance of the distribution
+// functions (Kolmogorov and Smirnov) and the moments are within what a million draws may show by chance.
 func TestNormal(t *testing.T) {
 	const n = 1 << 20
 	v := make([]float64, n)
@@ -40,7 +40,8 @@ func TestNormal(t *testing.T) {
 	if math.Abs(float64(tail)-want) > 4*math.Sqrt(want) {
 		t.Errorf("%d beyond %v, want about %.0f", tail, tailFrom, want)
 	}
-	if key.normal(3, 0) == key.normal(3, 1) || key.normal(3, 0) == key.normal(4, 0) || key.normal(3, 0) != key.normal(3, 0) {
+	if key.normal(3, 0) == key.normal(3, 1) || key.normal(3, 0) == key.normal(4, 0) ||
+		key.normal(3, 0) != key.normal(3, 0) {
 		t.Error("draws are not functions of row, column and number")
 	}
 }

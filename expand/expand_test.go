@@ -52,7 +52,8 @@ func TestParseChange(t *testing.T) {
 		in   string
 		n    int
 		want int
-	}{{"", 7, 7}, {"9", 7, 9}, {"2x", 7, 14}, {"x2", 7, 14}, {"x1.5", 7, 11}, {"x1.37", 112, 153}, {"+3", 7, 10}, {"1.25x", 576, 720}} {
+	}{{"", 7, 7}, {"9", 7, 9}, {"2x", 7, 14}, {"x2", 7, 14}, {"x1.5", 7, 11}, {"x1.37", 112, 153}, {"+3", 7, 10},
+		{"1.25x", 576, 720}} {
 		if got, err := change(t, c.in).Of("ffn", c.n); err != nil || got != c.want {
 			t.Errorf("%q of %d: %d (%v), want %d", c.in, c.n, got, err, c.want)
 		}
@@ -100,14 +101,16 @@ func TestGrowLayers(t *testing.T) {
 	if _, err := growLayers(2, 4, "sideways"); err == nil {
 		t.Error("an unknown place is accepted")
 	}
-	for _, bad := range [][]growth.LayerFrom{{{Src: 1}, {Src: 0}}, {{Src: 0}, {Src: 0}}, {{Src: 0}}, {{Src: 0}, {Src: 2}}} {
+	for _, bad := range [][]growth.LayerFrom{{{Src: 1}, {Src: 0}}, {{Src: 0}, {Src: 0}}, {{Src: 0}},
+		{{Src: 0}, {Src: 2}}} {
 		if growth.CheckLayers(bad, 2, false) == nil {
 			t.Errorf("%v is accepted as a growth of 2 layers", bad)
 		}
 	}
 }
 
-// TestChoiceSharesSumToOne: of the copies of a column each row takes exactly one, every copy gets some, and rows differ.
+// TestChoiceSharesSumToOne: of the copies of a column each row takes exactly one, every copy gets some, and rows
+// differ.
 func TestChoiceSharesSumToOne(t *testing.T) {
 	for _, n := range []int32{2, 3, 5} {
 		taken := make([]int, n)
@@ -200,8 +203,10 @@ func TestRefusals(t *testing.T) {
 		hint  string
 	}{
 		{"llama", Request{Hidden: change(t, "+1")}, "hidden size 13 is not a multiple of 6 heads", "hidden 18"},
-		{"llama", Request{Heads: change(t, "+1")}, "7 query heads do not form whole groups over 2 kv heads", "heads 6 or heads 8"},
-		{"llama", Request{KV: change(t, "3"), Heads: change(t, "6")}, "are groups of 2; the parent's are 3", "heads 9 keeps the groups"},
+		{"llama", Request{Heads: change(t, "+1")}, "7 query heads do not form whole groups over 2 kv heads",
+			"heads 6 or heads 8"},
+		{"llama", Request{KV: change(t, "3"), Heads: change(t, "6")}, "are groups of 2; the parent's are 3",
+			"heads 9 keeps the groups"},
 		{"llama", Request{Depth: change(t, "1")}, "a growth cannot shrink it to 1", ""},
 		{"qwen2", Request{Depth: change(t, "2")}, "nothing to grow", "famkit help axes"},
 	} {

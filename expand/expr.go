@@ -14,8 +14,8 @@ import (
 //
 //	child[r,c] = (parent[rows.src[r], cols.src[c]] + offset) * rows.scale[r] * cols.scale[c] * factor * share(r,c) - offset
 //
-// rounded once to the stored type; rows and columns without a source hold what their fill says. A one-dimensional tensor
-// is a matrix of one row. offset is what the architecture adds to stored gains (1 in Gemma).
+// rounded once to the stored type; rows and columns without a source hold what their fill says. A one-dimensional
+// tensor is a matrix of one row. offset is what the architecture adds to stored gains (1 in Gemma).
 type Expr struct {
 	Info tensor.Info // the child's tensor
 	From string      // the parent's, "" where nothing of the parent is in it
@@ -43,7 +43,8 @@ func (e *Expr) shareKey(r int) choice {
 
 // plainCopy reports whether the bytes are the parent's as they stand.
 func (e *Expr) plainCopy() bool {
-	return !e.Zero && !e.random && e.Next == "" && e.redraw == nil && e.rows.identity() && e.cols.identity() && e.factor == 1
+	return !e.Zero && !e.random && e.Next == "" && e.redraw == nil && e.rows.identity() && e.cols.identity() &&
+		e.factor == 1
 }
 
 // reads lists the tensors of the parent whose numbers are in it.
@@ -60,7 +61,8 @@ func (e *Expr) reads() []string {
 // moves reports whether every element with a source is an unchanged element of the parent or zero, so that nothing is
 // computed.
 func (e *Expr) moves() bool {
-	return e.rows.scale == nil && e.cols.scale == nil && e.factor == 1 && (e.split == growth.SplitChoice || !e.shares()) && e.redraw == nil
+	return e.rows.scale == nil && e.cols.scale == nil && e.factor == 1 && (e.split == growth.SplitChoice || !e.shares()) &&
+		e.redraw == nil
 }
 
 // simple reports whether rows can be moved as bytes: no fresh index, nothing shared along the rows.
@@ -86,8 +88,8 @@ func (e *Expr) rounds() bool {
 	return !powers(e.factor) || e.offset != 0 && !e.moves() || e.shrinksHalves()
 }
 
-// shrinksHalves reports whether numbers of F16 get smaller: many of a model's are so small that a power of two below 1 takes
-// bits of them. Those of the other types would have to be below 2^-125.
+// shrinksHalves reports whether numbers of F16 get smaller: many of a model's are so small that a power of two below
+// 1 takes bits of them. Those of the other types would have to be below 2^-125.
 func (e *Expr) shrinksHalves() bool {
 	least := math.Abs(e.factor)
 	for _, g := range []*gather{e.rows, e.cols} {

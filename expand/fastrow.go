@@ -5,7 +5,8 @@ import "famkit/internal/growth"
 // plain reports whether the row is only moved, scaled and shared by choice, so that it can be made in straight loops.
 func (c *rowMaker) plain() bool {
 	e := c.e
-	return c.fresh == sourced && e.cols.stretches() != nil && e.offset == 0 && !e.Zero && !e.random && e.redraw == nil && e.Next == "" &&
+	return c.fresh == sourced && e.cols.stretches() != nil && e.offset == 0 && !e.Zero && !e.random && e.redraw == nil &&
+		e.Next == "" &&
 		!(e.rows.shared && e.rows.nth != nil) && (e.split == growth.SplitChoice || !e.cols.shared || e.cols.nth == nil)
 }
 

@@ -35,8 +35,8 @@ type gather struct {
 	runs     []run     // src as runs of consecutive indices, where all have sources or are zero
 }
 
-// run is a stretch of grown indices [to, to+n) that come from source indices [from, from+n): copy number nth of count, all of one
-// scale. From growth.Fresh: zeros.
+// run is a stretch of grown indices [to, to+n) that come from source indices [from, from+n): copy number nth of
+// count, all of one scale. From growth.Fresh: zeros.
 type run struct {
 	to, from, n int
 	nth, count  int32
@@ -247,8 +247,8 @@ func (g *gather) number() {
 	}
 }
 
-// runsOf cuts the dimension where sources do not follow one another, or the number of copies, the copy's own or the scale
-// changes.
+// runsOf cuts the dimension where sources do not follow one another, or the number of copies, the copy's own or the
+// scale changes.
 func (g *gather) runsOf() []run {
 	var out []run
 	for i := 0; i < len(g.src); {

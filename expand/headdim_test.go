@@ -11,8 +11,8 @@ import (
 	"famkit/internal/tensor"
 )
 
-// TestHeadDimKeepsFrequencies: every turned pair of every model stays a pair and keeps its frequency; sizes and scalings under
-// which it would not are refused.
+// TestHeadDimKeepsFrequencies: every turned pair of every model stays a pair and keeps its frequency; sizes and
+// scalings under which it would not are refused.
 func TestHeadDimKeepsFrequencies(t *testing.T) {
 	done, refused := 0, 0
 	for name := range archtest.Configs {
@@ -59,8 +59,8 @@ func TestHeadDimKeepsFrequencies(t *testing.T) {
 	}
 }
 
-// TestScalingsThatDependOnSizes: yarn and dynamic scaling change with head_dim, dynamic scaling with the positions, too; linear
-// scaling with neither. GPT-NeoX's rotated part may be odd.
+// TestScalingsThatDependOnSizes: yarn and dynamic scaling change with head_dim, dynamic scaling with the positions,
+// too; linear scaling with neither. GPT-NeoX's rotated part may be odd.
 func TestScalingsThatDependOnSizes(t *testing.T) {
 	const config = `{"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":32,"num_hidden_layers":1,"num_attention_heads":2,
  "num_key_value_heads":1,"head_dim":16,"intermediate_size":20,"vocab_size":31,"max_position_embeddings":64,"tie_word_embeddings":true,

@@ -23,7 +23,8 @@ func keeps(p *growth.Plan, m *arch.Model) error {
 	case p.Upcycle != nil && p.Upcycle.Redraw > 0:
 		return fmt.Errorf("it draws neurons anew")
 	case p.From.Experts > 0 && p.To.TopK*p.From.Experts != p.To.Experts*p.From.TopK:
-		return fmt.Errorf("%d of %d experts are used, in the parent %d of %d", p.To.TopK, p.To.Experts, p.From.TopK, p.From.Experts)
+		return fmt.Errorf("%d of %d experts are used, in the parent %d of %d", p.To.TopK, p.To.Experts, p.From.TopK,
+			p.From.Experts)
 	}
 	for _, a := range growth.Axes {
 		axis, ok := p.Maps[a]
@@ -93,7 +94,8 @@ func keepsStream(axis growth.AxisMap, from int, m *arch.Model) error {
 	want := float64(len(axis.Src)) / float64(from)
 	for s, q := range squares {
 		if !(math.Abs(q-want) <= 1e-12*want) {
-			return fmt.Errorf("the squares of the scales of channel %d's copies add up to %v, which must be %v for the norms' sake", s, q, want)
+			return fmt.Errorf("the squares of the scales of channel %d's copies add up to %v, which must be %v for the "+
+				"norms' sake", s, q, want)
 		}
 	}
 	if !m.LayerNorm {

@@ -35,35 +35,46 @@ func TestLiars(t *testing.T) {
 		r     Request
 		grow  func(b *builder, a arch.Axis) error
 	}{
-		"unscaled copies":      {"qwen3", arch.Hidden, Request{Hidden: change(t, "x1.5")}, set(copyMap)},
-		"scaled copies":        {"llama", arch.Hidden, Request{Hidden: change(t, "2x")}, set(func(f, n int) growth.AxisMap { return scaled(copyMap(f, n), 2) })},
-		"unlike copies":        {"gpt2", arch.Hidden, Request{Hidden: change(t, "16")}, set(streamMap)},
-		"padding unscaled":     {"llama", arch.Hidden, Request{Hidden: change(t, "x1.5")}, set(func(f, n int) growth.AxisMap { return freshMap(f, n, growth.FillZero) })},
-		"zeros and LayerNorm":  {"gpt2", arch.Hidden, Request{Hidden: change(t, "2x")}, set(func(f, n int) growth.AxisMap { return paddedMap(f, n, 1, growth.FillZero) })},
-		"mean and RMSNorm":     {"llama", arch.Hidden, Request{Hidden: change(t, "x1.5")}, set(func(f, n int) growth.AxisMap { return paddedMap(f, n, 1, growth.FillMean) })},
-		"scaled neurons":       {"llama", arch.FFN, Request{FFN: change(t, "2x")}, set(func(f, n int) growth.AxisMap { return scaled(copyMap(f, n), 2) })},
-		"neurons of the mean":  {"llama", arch.FFN, Request{FFN: change(t, "2x")}, set(func(f, n int) growth.AxisMap { return freshMap(f, n, growth.FillMean) })},
-		"elements twice":       {"llama", arch.HeadDim, Request{HeadDim: change(t, "2x")}, set(copyMap)},
-		"tokens renumbered":    {"llama", arch.Vocab, Request{Vocab: change(t, "+3")}, set(func(f, n int) growth.AxisMap { m := copyMap(f, n); slices.Reverse(m.Src); return m })},
-		"heads under one norm": {"olmo2", arch.KV, Request{KV: change(t, "2x")}, set(func(f, n int) growth.AxisMap { return freshMap(f, n, growth.FillRandom) })},
-		"experts unlike":       {"mixtral", arch.Experts, Request{Experts: change(t, "2x"), TopK: change(t, "2x")}, set(func(f, n int) growth.AxisMap { m := copyMap(f, n); m.Src[f] = 1; return m })},
+		"unscaled copies": {"qwen3", arch.Hidden, Request{Hidden: change(t, "x1.5")}, set(copyMap)},
+		"scaled copies": {"llama", arch.Hidden, Request{Hidden: change(t, "2x")},
+			set(func(f, n int) growth.AxisMap { return scaled(copyMap(f, n), 2) })},
+		"unlike copies": {"gpt2", arch.Hidden, Request{Hidden: change(t, "16")}, set(streamMap)},
+		"padding unscaled": {"llama", arch.Hidden, Request{Hidden: change(t, "x1.5")},
+			set(func(f, n int) growth.AxisMap { return freshMap(f, n, growth.FillZero) })},
+		"zeros and LayerNorm": {"gpt2", arch.Hidden, Request{Hidden: change(t, "2x")},
+			set(func(f, n int) growth.AxisMap { return paddedMap(f, n, 1, growth.FillZero) })},
+		"mean and RMSNorm": {"llama", arch.Hidden, Request{Hidden: change(t, "x1.5")},
+			set(func(f, n int) growth.AxisMap { return paddedMap(f, n, 1, growth.FillMean) })},
+		"scaled neurons": {"llama", arch.FFN, Request{FFN: change(t, "2x")},
+			set(func(f, n int) growth.AxisMap { return scaled(copyMap(f, n), 2) })},
+		"neurons of the mean": {"llama", arch.FFN, Request{FFN: change(t, "2x")},
+			set(func(f, n int) growth.AxisMap { return freshMap(f, n, growth.FillMean) })},
+		"elements twice": {"llama", arch.HeadDim, Request{HeadDim: change(t, "2x")}, set(copyMap)},
+		"tokens renumbered": {"llama", arch.Vocab, Request{Vocab: change(t, "+3")},
+			set(func(f, n int) growth.AxisMap { m := copyMap(f, n); slices.Reverse(m.Src); return m })},
+		"heads under one norm": {"olmo2", arch.KV, Request{KV: change(t, "2x")},
+			set(func(f, n int) growth.AxisMap { return freshMap(f, n, growth.FillRandom) })},
+		"experts unlike": {"mixtral", arch.Experts, Request{Experts: change(t, "2x"), TopK: change(t, "2x")},
+			set(func(f, n int) growth.AxisMap { m := copyMap(f, n); m.Src[f] = 1; return m })},
 		"layers repeated": {"llama", arch.Layers, Request{Depth: change(t, "2x")}, func(b *builder, a arch.Axis) error {
 			b.p.Layers = interpolate(b.sizes(a))
 			return nil
 		}},
 		"inexact after all": {"llama", arch.Layers, Request{Depth: change(t, "2x")}, stacked.grow},
-		"unlike pairs": {"llama", arch.Layers, Request{Depth: change(t, "2x"), Pairs: true}, func(b *builder, a arch.Axis) error {
-			err := identity.grow(b, a)
-			b.p.Pairs[arch.FFN].Read[1] = -0.5
-			return err
-		}},
+		"unlike pairs": {"llama", arch.Layers, Request{Depth: change(t, "2x"), Pairs: true},
+			func(b *builder, a arch.Axis) error {
+				err := identity.grow(b, a)
+				b.p.Pairs[arch.FFN].Read[1] = -0.5
+				return err
+			}},
 		"from the next block": {"llama", arch.FFN, Request{FFN: change(t, "2x")}, func(b *builder, a arch.Axis) error {
 			b.p.NextLayer = true
 			return copies.grow(b, a)
 		}},
-		"neurons drawn anew": {"llama", arch.Experts, Request{Experts: change(t, "4"), TopK: change(t, "2")}, func(b *builder, a arch.Axis) error {
-			return b.upcycle(0.5)
-		}},
+		"neurons drawn anew": {"llama", arch.Experts, Request{Experts: change(t, "4"), TopK: change(t, "2")},
+			func(b *builder, a arch.Axis) error {
+				return b.upcycle(0.5)
+			}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			register(t, method{"bogus", "a lie", []arch.Axis{c.axis}, true, c.grow})
@@ -80,7 +91,8 @@ func TestLiars(t *testing.T) {
 			if err == nil {
 				t.Fatalf("accepted: exact %v, %v", g.Exact(), g.Methods)
 			}
-			if msg := err.Error(); !strings.Contains(msg, "says that it keeps the function") && !strings.Contains(msg, "is declared exact") &&
+			if msg := err.Error(); !strings.Contains(msg, "says that it keeps the function") &&
+				!strings.Contains(msg, "is declared exact") &&
 				!strings.Contains(msg, "the plan: layer") {
 				t.Error(err)
 			}

@@ -60,8 +60,9 @@ func paddedMap(from, to, q int, fill growth.Fill) growth.AxisMap {
 	return m
 }
 
-// headDimMap grows the elements of a head, of which the first turned are turned in pairs (j, j + turned/2), and toTurned
-// in the child. Pair j moves to pair r j, whose frequency in the larger head is the same; the pairs between are fresh.
+// headDimMap grows the elements of a head, of which the first turned are turned in pairs (j, j + turned/2), and
+// toTurned in the child. Pair j moves to pair r j, whose frequency in the larger head is the same; the pairs between
+// are fresh.
 func headDimMap(from, to, turned, toTurned int) growth.AxisMap {
 	if turned == 0 {
 		return freshMap(from, to, growth.FillRotary)

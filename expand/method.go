@@ -21,7 +21,8 @@ type Method interface {
 }
 
 // methods lists all methods.
-var methods = []Method{copies, identity, padding, lemon, freshUnits, headDim, rows, expertCopies, upcycling, dropUpcycling,
+var methods = []Method{copies, identity, padding, lemon, freshUnits, headDim, rows, expertCopies, upcycling,
+	dropUpcycling,
 	halved, stacked, solar, interpolated, randomCopies, nextLayer, nextLayerPro}
 
 // Methods lists all methods.

@@ -8,7 +8,8 @@ import (
 
 // dropUpcycling is upcycling that draws half of each expert's neurons anew from the weights' own mean and deviation, so
 // that experts differ from the start.
-var dropUpcycling = method{"drop-upcycle", "experts: each is a copy of the MLP with half of its neurons drawn at random; inexact", []arch.Axis{arch.Experts}, false,
+var dropUpcycling = method{"drop-upcycle", "experts: each is a copy of the MLP with half of its neurons drawn at " +
+	"random; inexact", []arch.Axis{arch.Experts}, false,
 	func(b *builder, _ arch.Axis) error {
 		b.inexact("half of each expert's neurons are drawn anew")
 		return b.upcycle(0.5)

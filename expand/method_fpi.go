@@ -7,7 +7,8 @@ import (
 
 // randomCopies takes each new index from a source drawn at random (Net2Net, bert2BERT's FPI). Norms of the residual
 // stream are not kept, because the numbers of copies differ.
-var randomCopies = method{"fpi", "hidden, ffn, heads: copies of sources drawn at random (Net2Net, bert2BERT's FPI); inexact for hidden", and(inner, arch.Hidden), false,
+var randomCopies = method{"fpi", "hidden, ffn, heads: copies of sources drawn at random (Net2Net, bert2BERT's FPI); " +
+	"inexact for hidden", and(inner, arch.Hidden), false,
 	func(b *builder, a arch.Axis) error {
 		b.p.Maps[a] = b.drawnMap(a)
 		return nil

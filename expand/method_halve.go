@@ -24,6 +24,7 @@ var halved = method{"halve", "layers: each is copied, and both add half; inexact
 			}
 		}
 		b.p.Layers = layers
-		b.inexact("copied blocks each add a part of what the block added, and the later ones read what the earlier have added")
+		b.inexact("copied blocks each add a part of what the block added, and the later ones read what the earlier have " +
+			"added")
 		return nil
 	}}

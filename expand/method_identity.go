@@ -6,7 +6,8 @@ import (
 )
 
 // identity inserts blocks that add nothing.
-var identity = method{"identity", "layers: new layers are copies that add nothing at first; exact", []arch.Axis{arch.Layers}, true,
+var identity = method{"identity", "layers: new layers are copies that add nothing at first; exact",
+	[]arch.Axis{arch.Layers}, true,
 	func(b *builder, a arch.Axis) error {
 		from, to := b.sizes(a)
 		layers, err := growLayers(from, to, b.r.Place)

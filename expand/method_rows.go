@@ -6,7 +6,8 @@ import (
 )
 
 // rows appends rows to the vocabulary or to a table of positions. The old tokens' logits stay.
-var rows = method{"rows", "vocab: new rows are the mean of the old rows, or zero; positions: the table is repeated; exact for the old tokens", []arch.Axis{arch.Vocab, arch.Pos}, true,
+var rows = method{"rows", "vocab: new rows are the mean of the old rows, or zero; positions: the table is repeated; " +
+	"exact for the old tokens", []arch.Axis{arch.Vocab, arch.Pos}, true,
 	func(b *builder, a arch.Axis) error {
 		from, to := b.sizes(a)
 		fill := b.r.VocabFill

@@ -6,7 +6,8 @@ import (
 )
 
 // stacked repeats the whole stack of blocks (StackBERT, G_stack).
-var stacked = method{"stack", "layers: the whole stack again and again (StackBERT, G_stack); inexact", []arch.Axis{arch.Layers}, false,
+var stacked = method{"stack", "layers: the whole stack again and again (StackBERT, G_stack); inexact",
+	[]arch.Axis{arch.Layers}, false,
 	func(b *builder, a arch.Axis) error {
 		b.p.Layers = nil
 		from, to := b.sizes(a)
@@ -18,7 +19,8 @@ var stacked = method{"stack", "layers: the whole stack again and again (StackBER
 	}}
 
 // interpolated repeats each block in its place.
-var interpolated = method{"interpolate", "layers: each layer again right after itself; inexact", []arch.Axis{arch.Layers}, false,
+var interpolated = method{"interpolate", "layers: each layer again right after itself; inexact",
+	[]arch.Axis{arch.Layers}, false,
 	func(b *builder, a arch.Axis) error {
 		b.p.Layers = interpolate(b.sizes(a))
 		b.inexact("blocks are repeated as they are")

@@ -10,8 +10,8 @@ import (
 	"famkit/internal/tensor"
 )
 
-// TestEveryMethodOnEveryAxis: a method that is declared exact never makes a growth that says that it is not, and one that
-// is not declared so sometimes does. That exact growths keep the function is shown by TestEveryMethodIsProved.
+// TestEveryMethodOnEveryAxis: a method that is declared exact never makes a growth that says that it is not, and one
+// that is not declared so sometimes does. That exact growths keep the function is shown by TestEveryMethodIsProved.
 func TestEveryMethodOnEveryAxis(t *testing.T) {
 	grown, inexact := map[string]int{}, map[string]int{}
 	for name, config := range archtest.Configs {

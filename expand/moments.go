@@ -5,8 +5,9 @@ import (
 	"famkit/internal/growth"
 )
 
-// gradient is the rule of an axis for the gradient of the loss by a tensor, instead of for the tensor. Where weights share
-// a column, each copy is taken to read its mean share, 1/c of c copies: exactly right with even shares, on average else.
+// gradient is the rule of an axis for the gradient of the loss by a tensor, instead of for the tensor. Where weights
+// share a column, each copy is taken to read its mean share, 1/c of c copies: exactly right with even shares, on
+// average else.
 //
 // What a copy of an activation gets back is the share that is read of it: 1/c inside a block, 1/(c a) for the residual
 // stream written with a. So rows of writers take that part of the parent's gradient, and columns of readers all of it,

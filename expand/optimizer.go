@@ -27,9 +27,9 @@ const (
 	DropState OptimizerState = "drop"
 )
 
-// Optimizer grows the optimizer state of a training of g's parent. Master weights grow as the weights do. Experts made of a
-// dense MLP, and their router, begin without moments: what an expert's gradient is depends on which tokens the router
-// gives it, so it is no fixed part of the MLP's.
+// Optimizer grows the optimizer state of a training of g's parent. Master weights grow as the weights do. Experts
+// made of a dense MLP, and their router, begin without moments: what an expert's gradient is depends on which tokens
+// the router gives it, so it is no fixed part of the MLP's.
 func (g *Growth) Optimizer(state format.Source, how OptimizerState) (format.Source, error) {
 	c := newCompiler(g)
 	c.grad = true
@@ -85,24 +85,27 @@ func stateTypes(state format.Source) (map[string]tensor.DType, error) {
 	return out, nil
 }
 
-// grownState is one tensor of the grown state, of the expression e in the tensor that prefix and e's source name. One of
-// which the parent has nothing, a new router, gets the type d.
+// grownState is one tensor of the grown state, of the expression e in the tensor that prefix and e's source name. One
+// of which the parent has nothing, a new router, gets the type d.
 func grownState(e *Expr, state format.Source, prefix string, d tensor.DType) (tensor.Tensor, error) {
 	f := *e
 	if e.From == "" {
 		if !d.Real() {
-			return nil, fault.Hint(fault.Inputf("optimizer state: no tensor %s* of real numbers", prefix), "%v grows the weights alone", fault.Arg("optimizer", "drop"))
+			return nil, fault.Hint(fault.Inputf("optimizer state: no tensor %s* of real numbers", prefix),
+				"%v grows the weights alone", fault.Arg("optimizer", "drop"))
 		}
 		f.Info.DType, f.Info.Name = d, prefix+e.Info.Name
 		return newGrown(&f, nil), nil
 	}
 	from, err := state.Tensor(prefix + e.From)
 	if err != nil {
-		return nil, fault.Hint(fault.Inputf("optimizer state: %w", err), "%v grows the weights alone", fault.Arg("optimizer", "drop"))
+		return nil, fault.Hint(fault.Inputf("optimizer state: %w", err), "%v grows the weights alone",
+			fault.Arg("optimizer", "drop"))
 	}
 	info := from.Info()
 	if !slices.Equal(info.Shape, parentShape(e)) || !info.DType.Real() {
-		return nil, fault.Inputf("optimizer state: tensor %q: wanted shape %v, found %s %v", info.Name, parentShape(e), info.DType, info.Shape)
+		return nil, fault.Inputf("optimizer state: tensor %q: wanted shape %v, found %s %v", info.Name, parentShape(e),
+			info.DType, info.Shape)
 	}
 	f.Info.DType, f.Info.Name = info.DType, prefix+e.Info.Name
 	parents := map[string]tensor.Tensor{e.From: from}

@@ -91,7 +91,8 @@ func oracleElement(e *RoleExpr, src []float64, seed uint64, r, c int) float64 {
 		sum, n := 0.0, 0
 		for i := range e.rows.from {
 			for j := range e.cols.from {
-				if (kind(e.rows, r) == freshMean || i == index(e.rows, r)) && (kind(e.cols, c) == freshMean || j == index(e.cols, c)) {
+				if (kind(e.rows, r) == freshMean || i == index(e.rows, r)) &&
+					(kind(e.cols, c) == freshMean || j == index(e.cols, c)) {
 					sum, n = sum+src[i*e.cols.from+j], n+1
 				}
 			}

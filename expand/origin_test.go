@@ -36,12 +36,13 @@ func layouts(t *testing.T, ck *arch.Checkpoint) []format.Source {
 	return append(out, stacked)
 }
 
-// TestParentDigestOnTheWay: the digest that is taken of the parent while the child is written is the parent's, however the
-// parent is stored; the child is the same.
+// TestParentDigestOnTheWay: the digest that is taken of the parent while the child is written is the parent's,
+// however the parent is stored; the child is the same.
 func TestParentDigestOnTheWay(t *testing.T) {
 	whole := 0
 	for name := range archtest.Configs {
-		for i, r := range []Request{{Depth: change(t, "2x")}, {Hidden: change(t, "2x"), Seed: 5}, {FFN: change(t, "2x"), Depth: change(t, "+1")}} {
+		for i, r := range []Request{{Depth: change(t, "2x")}, {Hidden: change(t, "2x"), Seed: 5},
+			{FFN: change(t, "2x"), Depth: change(t, "+1")}} {
 			child := ""
 			for _, src := range layouts(t, random(t, name, tensor.BF16)) {
 				ck, err := arch.Bind(src)
@@ -63,10 +64,11 @@ func TestParentDigestOnTheWay(t *testing.T) {
 					child = digest
 				}
 				told := ""
-				o := format.WriteOptions{Origin: &format.Origin{Source: src, Of: out.From, Done: func(digest string) (map[string][]byte, error) {
-					told = digest
-					return nil, nil
-				}}}
+				o := format.WriteOptions{Origin: &format.Origin{Source: src, Of: out.From,
+					Done: func(digest string) (map[string][]byte, error) {
+						told = digest
+						return nil, nil
+					}}}
 				if _, err := format.Write(context.Background(), filepath.Join(t.TempDir(), "out"), out, o); err != nil {
 					t.Fatal(err)
 				}

@@ -28,8 +28,8 @@ func (b *builder) pairs() map[arch.Axis]growth.AxisMap {
 	return out
 }
 
-// pairsOf are n indices of a map of pairs, from about at on: whole pairs, so that they cancel by themselves. One that is left
-// over is written with zero.
+// pairsOf are n indices of a map of pairs, from about at on: whole pairs, so that they cancel by themselves. One that
+// is left over is written with zero.
 func pairsOf(m growth.AxisMap, at, n int) growth.AxisMap {
 	at -= at % 2
 	out := growth.AxisMap{Src: slices.Clone(m.Src[at : at+n]), Read: slices.Clone(m.Read[at : at+n])}

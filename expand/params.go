@@ -53,15 +53,16 @@ func (r *Request) propose(ck *arch.Checkpoint) error {
 		return fault.Inputf("%v: no sizes can be proposed for this model and these flags", fault.Arg("params", r.Params))
 	}
 	if missed := math.Abs(math.Log(has / float64(want))); missed > math.Log(farthest) {
-		return fault.Hint(fault.Inputf("%v: of the shapes up to %d times as wide and deep that of %.4g parameters is nearest to %d", fault.Arg("params", r.Params), most, has, want),
+		return fault.Hint(fault.Inputf("%v: of the shapes up to %d times as wide and deep that of %.4g parameters is "+
+			"nearest to %d", fault.Arg("params", r.Params), most, has, want),
 			"give the sizes by their own flags")
 	}
 	*r = r.with(best)
 	return nil
 }
 
-// farthest is by what factor a proposal may miss the number that was asked for: small models grow in large steps. most is
-// how many times as wide or as deep it may be.
+// farthest is by what factor a proposal may miss the number that was asked for: small models grow in large steps.
+// most is how many times as wide or as deep it may be.
 const (
 	farthest = 1.25
 	most     = 8
@@ -172,7 +173,8 @@ func (r *Request) with(to growth.Sizes) Request {
 	for _, a := range []struct {
 		c *Change
 		n int
-	}{{&q.Depth, to.Layers}, {&q.Hidden, to.Hidden}, {&q.FFN, to.FFN}, {&q.KV, to.KVHeads}, {&q.Heads, to.Heads}, {&q.ExpertFFN, to.ExpertFFN}} {
+	}{{&q.Depth, to.Layers}, {&q.Hidden, to.Hidden}, {&q.FFN, to.FFN}, {&q.KV, to.KVHeads}, {&q.Heads, to.Heads},
+		{&q.ExpertFFN, to.ExpertFFN}} {
 		if !a.c.Given() && a.n > 0 {
 			*a.c = Change{text: itoa(a.n), size: a.n}
 		}

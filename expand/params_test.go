@@ -48,7 +48,8 @@ func TestParams(t *testing.T) {
 // TestLike: the sizes of another model, which cannot be smaller.
 func TestLike(t *testing.T) {
 	ck := random(t, "llama", tensor.F32)
-	big := compile(t, ck, Request{Depth: change(t, "2x"), Hidden: change(t, "3x"), KV: change(t, "2x"), FFN: change(t, "x1.5")})
+	big := compile(t, ck, Request{Depth: change(t, "2x"), Hidden: change(t, "3x"), KV: change(t, "2x"),
+		FFN: change(t, "x1.5")})
 	like := big.child
 	p := compile(t, ck, Request{Like: like})
 	if p.To != big.To {

@@ -5,8 +5,8 @@ import (
 	"famkit/internal/growth"
 )
 
-// dimension composes one dimension of a tensor. size is its size in the parent: where no axis changes it is kept, so that
-// axes of unknown size do no harm.
+// dimension composes one dimension of a tensor. size is its size in the parent: where no axis changes it is kept, so
+// that axes of unknown size do no harm.
 func (r *rules) dimension(role arch.Role, d arch.Dim, size int) *gather {
 	parts := d.Parts
 	if parts == nil {

@@ -31,12 +31,14 @@ func (b *builder) check() error {
 		wider := to
 		wider.Layers = from.Layers
 		if wider != from || b.r.Pairs {
-			return fault.Hint(fault.Inputf("growing the width needs config.json beside the weights: the number of heads is not in the tensors"),
+			return fault.Hint(fault.Inputf("growing the width needs config.json beside the weights: the number of heads is "+
+				"not in the tensors"),
 				"only %v works on a lone file", fault.Arg("depth"))
 		}
 		return nil
 	}
-	for _, f := range []func() error{b.checkAxes, b.checkHeads, b.checkHidden, b.checkHeadDim, b.checkExperts, b.checkSilent} {
+	for _, f := range []func() error{b.checkAxes, b.checkHeads, b.checkHidden, b.checkHeadDim, b.checkExperts,
+		b.checkSilent} {
 		if err := f(); err != nil {
 			return err
 		}
@@ -87,7 +89,8 @@ func (b *builder) checkAxes() error {
 		for _, h := range has {
 			names = append(names, string(h))
 		}
-		return NoAxis.because(fault.Inputf("a %s model has no axis %s; it has %s", b.m.Spec.Name, a, strings.Join(names, ", ")))
+		return NoAxis.because(fault.Inputf("a %s model has no axis %s; it has %s", b.m.Spec.Name, a,
+			strings.Join(names, ", ")))
 	}
 	return nil
 }
@@ -97,20 +100,24 @@ func (b *builder) checkHeads() error {
 	group := from.Heads / from.KVHeads
 	if to.Heads%to.KVHeads != 0 {
 		n := to.Heads / to.KVHeads * to.KVHeads
-		return fault.Hint(fault.Inputf("%d query heads do not form whole groups over %d kv heads, so no head could keep its kv head",
+		return fault.Hint(fault.Inputf("%d query heads do not form whole groups over %d kv heads, so no head could keep "+
+			"its kv head",
 			to.Heads, to.KVHeads), "%v or %v", fault.Arg("heads", max(n, to.KVHeads)), fault.Arg("heads", n+to.KVHeads))
 	}
 	if to.Heads/to.KVHeads < group {
-		return fault.Hint(fault.Inputf("%d query heads over %d kv heads are groups of %d; the parent's are %d and cannot be split",
+		return fault.Hint(fault.Inputf("%d query heads over %d kv heads are groups of %d; the parent's are %d and cannot "+
+			"be split",
 			to.Heads, to.KVHeads, to.Heads/to.KVHeads, group), "%v keeps the groups", fault.Arg("heads", to.KVHeads*group))
 	}
-	if b.m.QKNormFull && (to.KVHeads%from.KVHeads != 0 || (to.Heads/to.KVHeads)%group != 0 || slices.Contains(b.r.Methods, "fresh") && to.Heads != from.Heads) {
+	if b.m.QKNormFull && (to.KVHeads%from.KVHeads != 0 || (to.Heads/to.KVHeads)%group != 0 ||
+		slices.Contains(b.r.Methods, "fresh") && to.Heads != from.Heads) {
 		k := max(2, (to.Heads+from.Heads/2)/from.Heads)
 		hint := fault.Say("%v", fault.Arg("kv", itoa(k)+"x"))
 		if to.Heads == k*from.Heads && to.KVHeads == k*from.KVHeads {
 			hint = fault.Say("without %v", fault.Arg("method", "fresh"))
 		}
-		return NormAllHeads.because(fault.HintSay(fault.Inputf("a %s model norms q and k over all heads, whose mean only equal "+
+		return NormAllHeads.because(fault.HintSay(fault.Inputf("a %s model norms q and k over all heads, whose mean only "+
+			"equal "+
 			"numbers of copies keep: %d heads over %d kv heads to %d over %d are not",
 			b.m.Spec.Name, from.Heads, from.KVHeads, to.Heads, to.KVHeads), hint))
 	}
@@ -125,15 +132,18 @@ func (b *builder) checkHidden() error {
 			to.Hidden, to.Heads, b.m.Spec.Name), b.otherHidden(to.Heads)))
 	}
 	if b.m.Spec.HeadsAreHidden && to.KVHeads != to.Heads {
-		return fault.Hint(fault.Inputf("a %s model has no groups: %d query heads need as many kv heads, not %d", b.m.Spec.Name, to.Heads, to.KVHeads),
+		return fault.Hint(fault.Inputf("a %s model has no groups: %d query heads need as many kv heads, not %d",
+			b.m.Spec.Name, to.Heads, to.KVHeads),
 			"%v without %v", fault.Arg("heads", to.Heads), fault.Arg("kv"))
 	}
 	if b.m.Spec.HeadsAreHidden && to.Hidden != to.Heads*to.HeadDim {
-		return fault.HintSay(fault.Inputf("a %s model's heads fill its hidden size: %d heads of %d are not %d", b.m.Spec.Name, to.Heads, to.HeadDim, to.Hidden),
+		return fault.HintSay(fault.Inputf("a %s model's heads fill its hidden size: %d heads of %d are not %d", b.m.Spec.Name,
+			to.Heads, to.HeadDim, to.Hidden),
 			b.filled())
 	}
 	if b.m.LayerNorm && to.Hidden%from.Hidden != 0 && slices.Contains(b.r.Methods, "copies") {
-		return fault.Hint(fault.Inputf("LayerNorm subtracts the mean over the hidden size, which uneven copies change: %d is no multiple of %d", to.Hidden, from.Hidden),
+		return fault.Hint(fault.Inputf("LayerNorm subtracts the mean over the hidden size, which uneven copies change: %d "+
+			"is no multiple of %d", to.Hidden, from.Hidden),
 			"%v pads with the mean", fault.Arg("method", "lemon"))
 	}
 	return nil
@@ -147,8 +157,8 @@ func (b *builder) filled() fault.Message {
 	return b.otherHidden(b.p.To.HeadDim)
 }
 
-// otherHidden proposes hidden sizes near the one that was asked for: whole heads of the parent's size where the width as a
-// whole was to grow, else the multiples of n around it.
+// otherHidden proposes hidden sizes near the one that was asked for: whole heads of the parent's size where the width
+// as a whole was to grow, else the multiples of n around it.
 func (b *builder) otherHidden(n int) fault.Message {
 	if hint, ok := b.otherWidths(); ok {
 		return hint
@@ -200,14 +210,18 @@ func (b *builder) checkHeadDim() error {
 	r := max(2, (to+from/2)/from)
 	switch {
 	case b.m.QKNormFull:
-		return NormAllHeads.because(fault.Inputf("a %s model norms q and k over all heads, whose mean a larger head_dim changes",
+		return NormAllHeads.because(fault.Inputf("a %s model norms q and k over all heads, whose mean a larger head_dim "+
+			"changes",
 			b.m.Spec.Name))
 	case b.m.RotaryDim > 0 && to%from != 0:
-		return fault.Hint(fault.Inputf("head_dim %d: rotary pairs keep their frequency only in a whole multiple of %d", to, from), "%v", fault.Arg("head-dim", r*from))
+		return fault.Hint(fault.Inputf("head_dim %d: rotary pairs keep their frequency only in a whole multiple of %d", to,
+			from), "%v", fault.Arg("head-dim", r*from))
 	case b.m.QKNorm && !b.r.AllowInexact:
-		return NormEachHead.because(fault.Hint(fault.Inputf("head_dim: each head's q and k are normed with the epsilon %g that "+
+		return NormEachHead.because(fault.Hint(fault.Inputf("head_dim: each head's q and k are normed with the epsilon %g "+
+			"that "+
 			"all norms share; over %d elements instead of %d it would have to be %g",
-			b.m.Eps, to, from, b.m.Eps*float64(from)/float64(to)), "%v grows it with that difference", fault.Arg("allow-inexact")))
+			b.m.Eps, to, from, b.m.Eps*float64(from)/float64(to)), "%v grows it with that difference",
+			fault.Arg("allow-inexact")))
 	}
 	return nil
 }
@@ -218,19 +232,24 @@ func (b *builder) checkExperts() error {
 	case from.Experts == 0 && to.Experts == 0 && to.TopK > 0:
 		return fault.Usagef("%v needs %v", fault.Arg("top-k"), fault.Arg("experts"))
 	case from.Experts == 0 && to.Experts > 0 && to.TopK == 0:
-		return fault.Hint(fault.Usagef("%v needs %v, the number of experts that a token uses", fault.Arg("experts"), fault.Arg("top-k")), "%v", fault.Arg("top-k", 2))
+		return fault.Hint(fault.Usagef("%v needs %v, the number of experts that a token uses", fault.Arg("experts"),
+			fault.Arg("top-k")), "%v", fault.Arg("top-k", 2))
 	case from.Experts == 0 && to.Experts > 0 && (b.m.QKVBias || b.m.MLPBias) && mixtures[b.m.Spec.Name] == "mixtral":
 		return fault.Inputf("a mixtral model has no biases, this %s model has", b.m.Spec.Name)
 	case from.Experts > 0 && slices.Contains(b.r.Methods, "drop-upcycle"):
-		return fault.Hint(fault.Inputf("%v makes experts of a dense MLP, and this %s model has experts", fault.Arg("method", "drop-upcycle"), b.m.Spec.Name), "leave it out: experts are copied")
+		return fault.Hint(fault.Inputf("%v makes experts of a dense MLP, and this %s model has experts",
+			fault.Arg("method", "drop-upcycle"), b.m.Spec.Name), "leave it out: experts are copied")
 	case from.Experts == 0 && to.ExpertFFN > 0:
-		return fault.Hint(fault.Inputf("%v: experts that are made of a dense MLP are as wide as it, or as a part of it", fault.Arg("expert-ffn")), "%v for a wider MLP, %v for its parts", fault.Arg("ffn"), fault.Arg("mlp-parts"))
+		return fault.Hint(fault.Inputf("%v: experts that are made of a dense MLP are as wide as it, or as a part of it",
+			fault.Arg("expert-ffn")), "%v for a wider MLP, %v for its parts", fault.Arg("ffn"), fault.Arg("mlp-parts"))
 	case from.Experts == 0 || from.Experts == to.Experts && from.TopK == to.TopK:
 		return nil
 	case to.Experts%from.Experts != 0 || to.TopK != from.TopK*(to.Experts/from.Experts):
 		k := max(2, to.Experts/from.Experts)
-		return fault.Hint(fault.Inputf("%d experts of which %d are used: the function is kept where both grow by the same whole factor from %d and %d",
-			to.Experts, to.TopK, from.Experts, from.TopK), "%v %v", fault.Arg("experts", k*from.Experts), fault.Arg("top-k", k*from.TopK))
+		return fault.Hint(fault.Inputf("%d experts of which %d are used: the function is kept where both grow by the same "+
+			"whole factor from %d and %d",
+			to.Experts, to.TopK, from.Experts, from.TopK), "%v %v", fault.Arg("experts", k*from.Experts),
+			fault.Arg("top-k", k*from.TopK))
 	}
 	return nil
 }

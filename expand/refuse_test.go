@@ -18,7 +18,8 @@ func headless(t *testing.T) *arch.Checkpoint {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for key, v := range map[string]any{"hidden_size": 576, "num_attention_heads": 9, "num_key_value_heads": 3, "head_dim": 64,
+	for key, v := range map[string]any{"hidden_size": 576, "num_attention_heads": 9, "num_key_value_heads": 3,
+		"head_dim":          64,
 		"intermediate_size": 1536, "num_hidden_layers": 2} {
 		ck.Config.Set(key, v)
 	}
@@ -48,8 +49,9 @@ func TestWidthHintsKeepTheHead(t *testing.T) {
 }
 
 func TestSizesAreReadAlike(t *testing.T) {
-	for ask, want := range map[string]int{"768": 768, "2x": 200, "2X": 200, "x1.5": 150, "X1.5": 150, "150%": 150, "112.5%": 113,
-		"+2": 102} {
+	for ask, want := range map[string]int{"768": 768, "2x": 200, "2X": 200, "x1.5": 150, "X1.5": 150, "150%": 150,
+		"112.5%": 113,
+		"+2":     102} {
 		c, err := ParseChange(ask)
 		if err != nil {
 			t.Fatal(err)
@@ -58,7 +60,8 @@ func TestSizesAreReadAlike(t *testing.T) {
 			t.Errorf("%s of 100: %d, %v; want %d", ask, got, err, want)
 		}
 	}
-	for _, ask := range []string{"x", "%", "-2x", "2xx", "x2x", "1e3", "1e3x", "1/2x", "0x", "0%", "+0", "+-1", "2 x", "1_0x", "--", "٣"} {
+	for _, ask := range []string{"x", "%", "-2x", "2xx", "x2x", "1e3", "1e3x", "1/2x", "0x", "0%", "+0", "+-1", "2 x",
+		"1_0x", "--", "٣"} {
 		if c, err := ParseChange(ask); err == nil {
 			t.Errorf("%q is taken as %+v", ask, c)
 		}

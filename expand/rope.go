@@ -80,7 +80,8 @@ func compareFrequencies(m, child *arch.Model, of func(*arch.Model) ([]float64, e
 	r := child.RotaryDim / m.RotaryDim
 	for j, w := range was {
 		if n := now[j*r]; math.Abs(n-w) > 1e-12*w {
-			return fault.Inputf("the %s scaling of the rotary embedding gives pair %d the frequency %.6g in a head of %d with %d positions, %.6g in one of %d with %d",
+			return fault.Inputf("the %s scaling of the rotary embedding gives pair %d the frequency %.6g in a head of %d "+
+				"with %d positions, %.6g in one of %d with %d",
 				m.Rope.Type, j, w, m.HeadDim, m.MaxPos, n, child.HeadDim, child.MaxPos)
 		}
 	}

@@ -39,8 +39,8 @@ func (t *roundTable) scale(out, in []byte) {
 	}
 }
 
-// roundTables are the tables of a child, whose growth multiplies by few factors. A table takes 128 KiB and as long to make as
-// some 100,000 products, so there are not many, and none for small tensors.
+// roundTables are the tables of a child, whose growth multiplies by few factors. A table takes 128 KiB and as long to
+// make as some 100,000 products, so there are not many, and none for small tensors.
 type roundTables struct {
 	mu   sync.RWMutex
 	made map[tableKey]*roundTable

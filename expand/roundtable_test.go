@@ -55,7 +55,8 @@ func TestTablesAgainstOracle(t *testing.T) {
 		grown := 0
 		for name := range archtest.Configs {
 			ck := random(t, name, tensor.BF16)
-			for _, r := range []Request{{Hidden: change(t, "+60"), Seed: 5}, {Hidden: change(t, "+60"), Methods: []string{"pad"}}, {Hidden: change(t, "2x"), Methods: []string{"lemon"}}} {
+			for _, r := range []Request{{Hidden: change(t, "+60"), Seed: 5}, {Hidden: change(t, "+60"),
+				Methods: []string{"pad"}}, {Hidden: change(t, "2x"), Methods: []string{"lemon"}}} {
 				p, err := Compile(ck, r)
 				if err != nil {
 					continue

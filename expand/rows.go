@@ -9,8 +9,8 @@ import (
 	"famkit/internal/tensor"
 )
 
-// grown is a lazy tensor of the child: it computes the rows that are asked for and keeps nothing but the mean row of its
-// parent, where it needs that.
+// grown is a lazy tensor of the child: it computes the rows that are asked for and keeps nothing but the mean row of
+// its parent, where it needs that.
 type grown struct {
 	e      *Expr
 	parent tensor.Tensor // nil where the tensor holds nothing of the parent
@@ -128,7 +128,8 @@ func (g *grown) prepare() error {
 	return nil
 }
 
-// block computes k rows from r, whose sources are the parent's rows from, from+1, ...; growth.Fresh means one row without any.
+// block computes k rows from r, whose sources are the parent's rows from, from+1, ...; growth.Fresh means one row
+// without any.
 func (g *grown) block(out []byte, r, from, k int) error {
 	if from == growth.Fresh || g.parent == nil || g.e.Zero || g.e.random {
 		width := g.e.cols.to * g.esize

@@ -88,9 +88,10 @@ func (r *rules) stream(ax *axisRule, role arch.Role, use arch.Use) {
 	}
 }
 
-// tiedHead: with a tied head the embedding is writer and reader at once, and its columns cannot be shared among the copies.
-// Of c copies written with a the head reads c a^2 times the parent's value, times what the embedding was divided by; the
-// final norm's gain takes that back, and its bias, which the norm does not scale by a, takes back c a.
+// tiedHead: with a tied head the embedding is writer and reader at once, and its columns cannot be shared among the
+// copies. Of c copies written with a the head reads c a^2 times the parent's value, times what the embedding was
+// divided by; the final norm's gain takes that back, and its bias, which the norm does not scale by a, takes back c
+// a.
 func (r *rules) tiedHead(m *growth.AxisMap, use arch.Use, write func(int) float64) func(int) float64 {
 	count := m.Counts(r.plan.From.Hidden)
 	embed := r.embedFactor()
@@ -156,7 +157,8 @@ func (r *rules) scoreFactor() float64 {
 	return math.Sqrt(float64(r.plan.To.HeadDim) / float64(r.plan.From.HeadDim))
 }
 
-// headNormFactor undoes in the gain of a norm of each head that its mean is taken over more elements, the new ones zero.
+// headNormFactor undoes in the gain of a norm of each head that its mean is taken over more elements, the new ones
+// zero.
 func (r *rules) headNormFactor() float64 {
 	if !r.parent.QKNorm || r.plan.From.HeadDim == r.plan.To.HeadDim {
 		return 1

@@ -8,9 +8,9 @@ import (
 	"famkit/internal/tensor"
 )
 
-// scaled makes a plain row straight from the stored bytes, but for the choice of copies: each element times the row's scale
-// and the column's, in float64, rounded once. It equals decode, fill and encode, in one pass; false where the type has
-// no such pass.
+// scaled makes a plain row straight from the stored bytes, but for the choice of copies: each element times the row's
+// scale and the column's, in float64, rounded once. It equals decode, fill and encode, in one pass; false where the
+// type has no such pass.
 func (c *rowMaker) scaled(out, in []byte) bool {
 	d := c.e.Info.DType
 	if d != tensor.F32 && d != tensor.BF16 {

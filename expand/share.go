@@ -40,8 +40,8 @@ func share(s growth.Split, w float64, nth, n int32, c choice, col int32, d tenso
 const noiseLevel = 0.31622776601683794
 
 // noisyPart is about w/n with noise, such that it and w minus it are both numbers of the type: both are kept whole
-// multiples of w's last place and short enough to be held. Neither gets another sign than w: where copies are rounded, shares
-// beyond w would magnify what they differ by.
+// multiples of w's last place and short enough to be held. Neither gets another sign than w: where copies are
+// rounded, shares beyond w would magnify what they differ by.
 func noisyPart(w, n, z float64, d tensor.DType) float64 {
 	if w == 0 {
 		return 0

@@ -18,8 +18,8 @@ func stored(v float64, d tensor.DType) float64 {
 	return out[0]
 }
 
-// TestSharesAddUp: every share is a number of the stored type, and all add up to the whole, exactly; equal shares of three do
-// not, so that the test can fail.
+// TestSharesAddUp: every share is a number of the stored type, and all add up to the whole, exactly; equal shares of
+// three do not, so that the test can fail.
 func TestSharesAddUp(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, d := range []tensor.DType{tensor.BF16, tensor.F16, tensor.F32, tensor.F64} {
@@ -32,7 +32,8 @@ func TestSharesAddUp(t *testing.T) {
 			case 1:
 				w = math.Ldexp(1, smallest(d))
 			case 2:
-				w = map[tensor.DType]float64{tensor.BF16: 0x1.fep127, tensor.F16: 65504, tensor.F32: math.MaxFloat32, tensor.F64: math.MaxFloat64 / 4}[d]
+				w = map[tensor.DType]float64{tensor.BF16: 0x1.fep127, tensor.F16: 65504, tensor.F32: math.MaxFloat32,
+					tensor.F64: math.MaxFloat64 / 4}[d]
 			}
 			if math.IsInf(w, 0) {
 				continue

@@ -9,7 +9,8 @@ import (
 // straight loops.
 func (c *rowMaker) sharesInRuns() bool {
 	e := c.e
-	return c.fresh == sourced && e.cols.shared && e.cols.nth != nil && e.split != growth.SplitChoice && e.cols.stretches() != nil && e.offset == 0 &&
+	return c.fresh == sourced && e.cols.shared && e.cols.nth != nil && e.split != growth.SplitChoice &&
+		e.cols.stretches() != nil && e.offset == 0 &&
 		!e.Zero && !e.random && e.redraw == nil && e.Next == "" && !(e.rows.shared && e.rows.nth != nil)
 }
 
@@ -53,8 +54,8 @@ func (c *rowMaker) shareRuns(dst []float64) {
 	}
 }
 
-// cutInTwo is Split.share between two copies, in every column that has two: w keeps the share of the first, other gets that
-// of the second.
+// cutInTwo is Split.share between two copies, in every column that has two: w keeps the share of the first, other
+// gets that of the second.
 func (c choice) cutInTwo(w, other []float64, count []int32, s growth.Split, d tensor.DType) {
 	var bits uint64 // those of c.of
 	for col, n := range count {

@@ -27,15 +27,16 @@ func (g *grown) slowly(in []byte, r int) []byte {
 	return out
 }
 
-// TestSharedRowsEqualElements: rows that are shared in straight loops are what their elements are one by one, whatever the
-// way, the type, the scales and the number of copies.
+// TestSharedRowsEqualElements: rows that are shared in straight loops are what their elements are one by one,
+// whatever the way, the type, the scales and the number of copies.
 func TestSharedRowsEqualElements(t *testing.T) {
 	seen := map[growth.Split]int{}
 	for name := range archtest.Configs {
 		for i, d := range []tensor.DType{tensor.BF16, tensor.F16, tensor.F32, tensor.F64} {
 			ck := random(t, name, d)
 			for k, split := range growth.Splits {
-				for _, r := range []Request{{Width: change(t, "2x")}, {Hidden: change(t, "x1.5"), FFN: change(t, "x2.7")}, {Hidden: change(t, "3x")},
+				for _, r := range []Request{{Width: change(t, "2x")}, {Hidden: change(t, "x1.5"), FFN: change(t, "x2.7")},
+					{Hidden: change(t, "3x")},
 					{KV: change(t, "2x"), FFN: change(t, "3x")}} {
 					r.Split, r.Seed = split, uint64(4*i+k)
 					p, err := Compile(ck, r)

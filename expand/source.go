@@ -42,7 +42,8 @@ type Grown interface {
 // file is the parent's, byte for byte.
 func (g *Growth) Apply() Grown {
 	ck := g.parent
-	c := &child{tensors: map[string]*grown{}, source: sourceName(ck), meta: maps.Clone(ck.Source.Meta()), files: map[string][]byte{}}
+	c := &child{tensors: map[string]*grown{}, source: sourceName(ck), meta: maps.Clone(ck.Source.Meta()),
+		files: map[string][]byte{}}
 	parents := map[string]tensor.Tensor{}
 	for _, b := range ck.Tensors {
 		parents[b.Info().Name] = b.Tensor

@@ -32,7 +32,10 @@ var columns = []column{
 	{"hidden, uneven", func(m *arch.Model) Request { return Request{Hidden: to(m.Hidden + m.Heads*m.HeadDim/2)} }},
 	{"ffn", func(*arch.Model) Request { return Request{FFN: Change{text: "x1.5", factor: big.NewRat(3, 2)}} }},
 	{"kv heads x2", func(m *arch.Model) Request { return withHidden(m, Request{KV: times(2)}, 2*m.Hidden) }},
-	{"kv heads, uneven", func(m *arch.Model) Request { return withHidden(m, Request{KV: to(m.KVHeads + 1)}, m.Hidden+m.HeadDim) }},
+	{"kv heads, uneven", func(m *arch.Model) Request {
+		return withHidden(m, Request{KV: to(m.KVHeads + 1)},
+			m.Hidden+m.HeadDim)
+	}},
 	{"query heads", func(m *arch.Model) Request { return Request{Heads: times(2), KV: to(m.KVHeads)} }},
 	{"head_dim x4", func(m *arch.Model) Request { return withHidden(m, Request{HeadDim: times(4)}, 4*m.Hidden) }},
 	{"head_dim x2", func(m *arch.Model) Request { return withHidden(m, Request{HeadDim: times(2)}, 2*m.Hidden) }},
@@ -101,7 +104,8 @@ func (t *Table) Markdown() string {
 	return b.String()
 }
 
-// Text is the table for a terminal, a paragraph for each growth: the answers, and for each the architectures that get it.
+// Text is the table for a terminal, a paragraph for each growth: the answers, and for each the architectures that get
+// it.
 func (t *Table) Text() string {
 	var b strings.Builder
 	for _, r := range t.Rows {

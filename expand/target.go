@@ -13,8 +13,8 @@ type Request struct {
 	Depth, Hidden, FFN, Heads, KV, HeadDim, Vocab, Positions, Experts, TopK, ExpertFFN Change
 	// Width grows hidden, ffn, heads and kv heads together; an axis with a request of its own keeps that one.
 	Width Change
-	// VocabMultiple rounds the vocabulary up to a multiple, 0 for as it is; VocabFill says what new rows hold: growth.FillMean
-	// (the default) or FillZero.
+	// VocabMultiple rounds the vocabulary up to a multiple, 0 for as it is; VocabFill says what new rows hold:
+	// growth.FillMean (the default) or FillZero.
 	VocabMultiple int
 	VocabFill     growth.Fill
 	// Shards cuts the MLP into that many experts before it is copied, 0 or 1 for whole ones.
@@ -104,10 +104,13 @@ func (r *Request) sizes(to *growth.Sizes, m *arch.Model) error {
 		size *int
 		was  int
 	}{
-		{"depth", place, &to.Layers, was.Layers}, {"hidden", pick(r.Hidden), &to.Hidden, was.Hidden}, {"ffn", ffn, &to.FFN, was.FFN},
-		{"kv", kv, &to.KVHeads, was.KVHeads}, {"heads", r.Heads, &to.Heads, was.Heads}, {"head-dim", r.HeadDim, &to.HeadDim, was.HeadDim},
+		{"depth", place, &to.Layers, was.Layers}, {"hidden", pick(r.Hidden), &to.Hidden, was.Hidden},
+		{"ffn", ffn, &to.FFN, was.FFN},
+		{"kv", kv, &to.KVHeads, was.KVHeads}, {"heads", r.Heads, &to.Heads, was.Heads},
+		{"head-dim", r.HeadDim, &to.HeadDim, was.HeadDim},
 		{"vocab", r.Vocab, &to.Vocab, was.Vocab}, {"positions", r.Positions, &to.Positions, was.Positions},
-		{"expert-ffn", expertFFN, &to.ExpertFFN, was.ExpertFFN}, {"experts", r.Experts, &to.Experts, was.Experts}, {"top-k", r.TopK, &to.TopK, was.TopK},
+		{"expert-ffn", expertFFN, &to.ExpertFFN, was.ExpertFFN}, {"experts", r.Experts, &to.Experts, was.Experts},
+		{"top-k", r.TopK, &to.TopK, was.TopK},
 	} {
 		if !a.by.Given() {
 			continue

@@ -11,7 +11,8 @@ import (
 // mixtures names the architecture that a dense one becomes.
 var mixtures = map[string]string{"llama": "mixtral", "mistral": "mixtral", "qwen3": "qwen3_moe"}
 
-var upcycling = method{"upcycle", "experts: each is a copy of the MLP, or of a part of it, and the router random; exact", []arch.Axis{arch.Experts}, true,
+var upcycling = method{"upcycle", "experts: each is a copy of the MLP, or of a part of it, and the router random; " +
+	"exact", []arch.Axis{arch.Experts}, true,
 	func(b *builder, _ arch.Axis) error { return b.upcycle(0) }}
 
 func (b *builder) upcycle(redraw float64) error {

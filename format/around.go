@@ -13,8 +13,8 @@ import (
 
 // Around is what loaders find beside the tensors in the directory of a checkpoint, apart from its side files.
 type Around struct {
-	// Weights are the files that the tensors come from, sorted, as loaders open them; First are the names of the tensors in
-	// the first of them, sorted.
+	// Weights are the files that the tensors come from, sorted, as loaders open them; First are the names of the tensors
+	// in the first of them, sorted.
 	Weights, First []string
 	// Meta are the header metadata of each of them, nil for a file without any.
 	Meta []map[string]string
@@ -34,7 +34,8 @@ func AroundOf(src Source) (Around, bool) {
 	return *b.around, true
 }
 
-// lookAround fills b.around, after the weights were opened, with what else is in dir. index is the metadata of the index.
+// lookAround fills b.around, after the weights were opened, with what else is in dir. index is the metadata of the
+// index.
 func (b *bundle) lookAround(dir string, index map[string]json.RawMessage) error {
 	a := &Around{Index: index}
 	metas := map[string]map[string]string{}

@@ -122,7 +122,8 @@ func (b *bundle) add(s *shardFile) error {
 			return fault.Inputf("tensor %q is in two files: %s and %s", e.name, old.path, s.path)
 		}
 		b.names = append(b.names, e.name)
-		b.tensors[e.name] = &section{info: e.info(), r: s.f, path: s.path, off: s.hdr.start + int64(e.begin), n: int64(e.end - e.begin)}
+		b.tensors[e.name] = &section{info: e.info(), r: s.f, path: s.path, off: s.hdr.start + int64(e.begin),
+			n: int64(e.end - e.begin)}
 	}
 	s.hdr.entries = nil
 	for k, v := range s.hdr.meta {

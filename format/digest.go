@@ -34,7 +34,8 @@ func Digests(ctx context.Context, src Source) (map[string]string, error) {
 	}
 	p := pump{}
 	workers, _ := p.pool()
-	if err := p.run(ctx, slices.Collect(slices.Chunk(jobs, workers))); err != nil { // one tensor's digest is one worker's work
+	// one tensor's digest is one worker's work
+	if err := p.run(ctx, slices.Collect(slices.Chunk(jobs, workers))); err != nil {
 		return nil, err
 	}
 	return sums(jobs), nil

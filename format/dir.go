@@ -78,8 +78,8 @@ func openIndexFile(path string) (Handle, error) {
 	return openIn(path, filepath.Clean(dir), name)
 }
 
-// openModelFile opens one safetensors file. When it is the model file of a directory that has a config.json, the result is
-// that of opening the directory.
+// openModelFile opens one safetensors file. When it is the model file of a directory that has a config.json, the
+// result is that of opening the directory.
 func openModelFile(path string) (Handle, error) {
 	dir, name := filepath.Split(path)
 	dir = filepath.Clean(dir)
@@ -118,8 +118,8 @@ func shardName(name string) bool {
 	return strings.HasSuffix(name, suffix) && strings.Contains(name, "-of-")
 }
 
-// snapshot resolves a model directory of the hub cache (blobs, refs, snapshots) to the snapshot of its main revision, or to
-// its only one. Other directories are returned as they are.
+// snapshot resolves a model directory of the hub cache (blobs, refs, snapshots) to the snapshot of its main revision,
+// or to its only one. Other directories are returned as they are.
 func snapshot(path string) (string, error) {
 	snapshots := filepath.Join(path, "snapshots")
 	if !strings.HasPrefix(filepath.Base(path), "models--") {
@@ -193,7 +193,8 @@ func explicitWeights(dir string) (string, error) {
 		return "", fault.Inputf("config.json: transformers_weights: %w", err)
 	}
 	if !isIndexName(name) && !strings.HasSuffix(name, suffix) {
-		return "", fault.Inputf("%s: config.json: transformers_weights: wanted a safetensors file or index, found %q", dir, name)
+		return "", fault.Inputf("%s: config.json: transformers_weights: wanted a safetensors file or index, found %q", dir,
+			name)
 	}
 	return name, nil
 }
@@ -218,7 +219,8 @@ func noWeights(dir string) error {
 	case len(other) > 0:
 		return fault.Hint(err, "name the file itself, one of: %s", strings.Join(other[:min(len(other), 5)], ", "))
 	case len(pickles) > 0:
-		return fault.Hint(fault.Inputf("%w; %s is a PyTorch pickle, which can run code when it is read", err, pickles[0]), pickleHint, dir)
+		return fault.Hint(fault.Inputf("%w; %s is a PyTorch pickle, which can run code when it is read", err, pickles[0]),
+			pickleHint, dir)
 	}
 	return err
 }

@@ -77,25 +77,39 @@ func TestFileChoice(t *testing.T) {
 		want  string // tensors, side files, part of the warning
 	}{
 		{"single file", map[string]string{"model.safetensors": st(t, "a"), "config.json": "{}"}, "", "[a] [config.json] "},
-		{"no config", map[string]string{"model.safetensors": st(t, "a"), "tokenizer.json": "{}"}, "", "[a] [tokenizer.json] "},
-		{"index", map[string]string{"s1.safetensors": st(t, "b"), "s2.safetensors": st(t, "a"), indexFile: ix("a", "s2.safetensors", "b", "s1.safetensors")}, "", "[b a] [] "},
-		{"by index name", map[string]string{"s1.safetensors": st(t, "b"), "my.safetensors.index.json": ix("b", "s1.safetensors")}, "my.safetensors.index.json", "[b] [] "},
-		{"stale file", map[string]string{"model.safetensors": st(t, "old"), "s1.safetensors": st(t, "b"), indexFile: ix("b", "s1.safetensors")}, "", "[old] [] stale"},
-		{"named by config", map[string]string{"model.safetensors": st(t, "old"), "ema.safetensors": st(t, "e"), "config.json": `{"transformers_weights":"ema.safetensors"}`}, "", "[e] [config.json] "},
-		{"index named by config", map[string]string{"x/s1.safetensors": st(t, "b"), "x/w.safetensors.index.json": ix("b", "s1.safetensors"), "config.json": `{"transformers_weights":"x/w.safetensors.index.json"}`}, "", "[b] [config.json] "},
-		{"the model file", map[string]string{"model.safetensors": st(t, "a"), "config.json": "{}"}, "model.safetensors", "[a] [config.json] "},
-		{"another file", map[string]string{"model.safetensors": st(t, "a"), "other.safetensors": st(t, "o"), "config.json": "{}"}, "other.safetensors", "[o] [] "},
-		{"lone file", map[string]string{"model.safetensors": st(t, "a"), "tokenizer.json": "{}"}, "model.safetensors", "[a] [] "},
-		{"one shard", map[string]string{"model-00001-of-00002.safetensors": st(t, "a"), indexFile: ix("a", "x"), "config.json": "{}"}, "model-00001-of-00002.safetensors", "[a] [] is one shard"},
-		{"no index metadata", map[string]string{"s.safetensors": st(t, "a"), indexFile: `{"weight_map":{"a":"s.safetensors"}}`}, "", "[a] [] has no metadata"},
-		{"wrong total", map[string]string{"s.safetensors": st(t, "a"), indexFile: `{"metadata":{"total_size":7},"weight_map":{"a":"s.safetensors"}}`}, "", "[a] [] total_size is 7"},
+		{"no config", map[string]string{"model.safetensors": st(t, "a"), "tokenizer.json": "{}"}, "",
+			"[a] [tokenizer.json] "},
+		{"index", map[string]string{"s1.safetensors": st(t, "b"), "s2.safetensors": st(t, "a"),
+			indexFile: ix("a", "s2.safetensors", "b", "s1.safetensors")}, "", "[b a] [] "},
+		{"by index name", map[string]string{"s1.safetensors": st(t, "b"), "my.safetensors.index.json": ix("b",
+			"s1.safetensors")}, "my.safetensors.index.json", "[b] [] "},
+		{"stale file", map[string]string{"model.safetensors": st(t, "old"), "s1.safetensors": st(t, "b"),
+			indexFile: ix("b", "s1.safetensors")}, "", "[old] [] stale"},
+		{"named by config", map[string]string{"model.safetensors": st(t, "old"), "ema.safetensors": st(t, "e"),
+			"config.json": `{"transformers_weights":"ema.safetensors"}`}, "", "[e] [config.json] "},
+		{"index named by config", map[string]string{"x/s1.safetensors": st(t, "b"),
+			"x/w.safetensors.index.json": ix("b", "s1.safetensors"),
+			"config.json":                `{"transformers_weights":"x/w.safetensors.index.json"}`}, "", "[b] [config.json] "},
+		{"the model file", map[string]string{"model.safetensors": st(t, "a"), "config.json": "{}"}, "model.safetensors",
+			"[a] [config.json] "},
+		{"another file", map[string]string{"model.safetensors": st(t, "a"), "other.safetensors": st(t, "o"),
+			"config.json": "{}"}, "other.safetensors", "[o] [] "},
+		{"lone file", map[string]string{"model.safetensors": st(t, "a"), "tokenizer.json": "{}"}, "model.safetensors",
+			"[a] [] "},
+		{"one shard", map[string]string{"model-00001-of-00002.safetensors": st(t, "a"), indexFile: ix("a", "x"),
+			"config.json": "{}"}, "model-00001-of-00002.safetensors", "[a] [] is one shard"},
+		{"no index metadata", map[string]string{"s.safetensors": st(t, "a"),
+			indexFile: `{"weight_map":{"a":"s.safetensors"}}`}, "", "[a] [] has no metadata"},
+		{"wrong total", map[string]string{"s.safetensors": st(t, "a"),
+			indexFile: `{"metadata":{"total_size":7},"weight_map":{"a":"s.safetensors"}}`}, "", "[a] [] total_size is 7"},
 	} {
 		path := filepath.Join(put(t, c.files), c.open)
 		names, files, warnings := openNames(t, path)
 		got := fmt.Sprint(names, " ", files, " ")
 		want, warning, _ := strings.Cut(c.want, "] [")
 		wantFiles, warning, _ := strings.Cut(warning, "] ")
-		if got != want+"] ["+wantFiles+"] " || (warning == "") != (len(warnings) == 0) || !strings.Contains(strings.Join(warnings, ";"), warning) {
+		if got != want+"] ["+wantFiles+"] " || (warning == "") != (len(warnings) == 0) ||
+			!strings.Contains(strings.Join(warnings, ";"), warning) {
 			t.Errorf("%s: %s, warnings %q, want %s", c.name, got, warnings, c.want)
 		}
 	}
@@ -107,36 +121,47 @@ func TestDirectoryRefusals(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"empty":                {map[string]string{}, "found neither"},
-		"only pytorch":         {map[string]string{"pytorch_model.bin": "x"}, "found neither"},
-		"missing shard":        {map[string]string{indexFile: ix("a", s)}, "no such file"},
-		"missing tensor":       {map[string]string{s: st(t, "a"), indexFile: ix("a", s, "b", s)}, `names tensor "b", which no shard holds`},
-		"tensor not in map":    {map[string]string{s: st(t, "a", "c"), indexFile: ix("a", s)}, `holds tensor "c", which`},
-		"tensor elsewhere":     {map[string]string{s: st(t, "a", "b"), "r.safetensors": st(t, "c"), indexFile: ix("a", s, "b", "r.safetensors", "c", "r.safetensors")}, "puts into r.safetensors"},
-		"tensor twice":         {map[string]string{s: st(t, "a", "b"), "r.safetensors": st(t, "a"), indexFile: ix("a", "r.safetensors", "b", s)}, "is in two files"},
-		"duplicate in map":     {map[string]string{s: st(t, "a"), indexFile: `{"metadata":{},"weight_map":{"a":"s.safetensors","a":"s.safetensors"}}`}, `duplicate key "a" in "weight_map"`},
-		"traversal":            {map[string]string{indexFile: ix("a", "../s.safetensors")}, "leads out of the checkpoint"},
-		"absolute":             {map[string]string{indexFile: ix("a", "/etc/passwd")}, "leads out of the checkpoint"},
-		"hidden traversal":     {map[string]string{indexFile: ix("a", "x/../../s.safetensors")}, "leads out of the checkpoint"},
-		"backslash":            {map[string]string{indexFile: ix("a", `..\s.safetensors`)}, "leads out of the checkpoint"},
-		"shard is a page":      {map[string]string{s: "<html>", indexFile: ix("a", s)}, "HTML"},
-		"shard is cut":         {map[string]string{s: st(t, "a")[:96], indexFile: ix("a", s)}, "truncated"},
-		"index is a page":      {map[string]string{indexFile: "<html>"}, "not valid JSON"},
-		"index is a list":      {map[string]string{indexFile: "[]"}, "wanted an object"},
-		"index without map":    {map[string]string{indexFile: `{"metadata":{}}`}, "no weight_map"},
-		"another case":         {map[string]string{indexFile: `{"Weight_Map":{}}`}, `wanted "weight_map"`},
-		"weights case":         {map[string]string{"config.json": `{"Transformers_Weights":"s.safetensors"}`}, `wanted "transformers_weights"`},
-		"map of numbers":       {map[string]string{indexFile: `{"weight_map":{"a":1}}`}, `wanted a string in "weight_map.a"`},
-		"config leads out":     {map[string]string{"config.json": `{"transformers_weights":"../x.safetensors"}`}, "leads out of the checkpoint"},
-		"config names a bin":   {map[string]string{"x.bin": "", "config.json": `{"transformers_weights":"x.bin"}`}, "wanted a safetensors file or index"},
-		"config names nothing": {map[string]string{"model.safetensors": st(t, "a"), "config.json": `{"transformers_weights":"x.safetensors"}`}, "no such file"},
+		"empty":         {map[string]string{}, "found neither"},
+		"only pytorch":  {map[string]string{"pytorch_model.bin": "x"}, "found neither"},
+		"missing shard": {map[string]string{indexFile: ix("a", s)}, "no such file"},
+		"missing tensor": {map[string]string{s: st(t, "a"), indexFile: ix("a", s, "b", s)},
+			`names tensor "b", which no shard holds`},
+		"tensor not in map": {map[string]string{s: st(t, "a", "c"), indexFile: ix("a", s)}, `holds tensor "c", which`},
+		"tensor elsewhere": {map[string]string{s: st(t, "a", "b"), "r.safetensors": st(t, "c"),
+			indexFile: ix("a", s, "b", "r.safetensors", "c", "r.safetensors")}, "puts into r.safetensors"},
+		"tensor twice": {map[string]string{s: st(t, "a", "b"), "r.safetensors": st(t, "a"),
+			indexFile: ix("a", "r.safetensors", "b", s)}, "is in two files"},
+		"duplicate in map": {map[string]string{s: st(t, "a"),
+			indexFile: `{"metadata":{},"weight_map":{"a":"s.safetensors","a":"s.safetensors"}}`},
+			`duplicate key "a" in "weight_map"`},
+		"traversal": {map[string]string{indexFile: ix("a", "../s.safetensors")}, "leads out of the checkpoint"},
+		"absolute":  {map[string]string{indexFile: ix("a", "/etc/passwd")}, "leads out of the checkpoint"},
+		"hidden traversal": {map[string]string{indexFile: ix("a", "x/../../s.safetensors")},
+			"leads out of the checkpoint"},
+		"backslash":         {map[string]string{indexFile: ix("a", `..\s.safetensors`)}, "leads out of the checkpoint"},
+		"shard is a page":   {map[string]string{s: "<html>", indexFile: ix("a", s)}, "HTML"},
+		"shard is cut":      {map[string]string{s: st(t, "a")[:96], indexFile: ix("a", s)}, "truncated"},
+		"index is a page":   {map[string]string{indexFile: "<html>"}, "not valid JSON"},
+		"index is a list":   {map[string]string{indexFile: "[]"}, "wanted an object"},
+		"index without map": {map[string]string{indexFile: `{"metadata":{}}`}, "no weight_map"},
+		"another case":      {map[string]string{indexFile: `{"Weight_Map":{}}`}, `wanted "weight_map"`},
+		"weights case": {map[string]string{"config.json": `{"Transformers_Weights":"s.safetensors"}`},
+			`wanted "transformers_weights"`},
+		"map of numbers": {map[string]string{indexFile: `{"weight_map":{"a":1}}`}, `wanted a string in "weight_map.a"`},
+		"config leads out": {map[string]string{"config.json": `{"transformers_weights":"../x.safetensors"}`},
+			"leads out of the checkpoint"},
+		"config names a bin": {map[string]string{"x.bin": "", "config.json": `{"transformers_weights":"x.bin"}`},
+			"wanted a safetensors file or index"},
+		"config names nothing": {map[string]string{"model.safetensors": st(t, "a"),
+			"config.json": `{"transformers_weights":"x.safetensors"}`}, "no such file"},
 	} {
 		dir := put(t, c.files)
 		h, err := Open(dir)
 		if err == nil {
 			_ = h.Close()
 		}
-		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), dir) || fault.KindOf(err) != fault.Input {
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), dir) ||
+			fault.KindOf(err) != fault.Input {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
@@ -168,7 +193,8 @@ func TestLinksThatLeadOut(t *testing.T) {
 
 func TestHubCache(t *testing.T) {
 	dir := filepath.Join(put(t, map[string]string{
-		"models--o--n/blobs/w1": st(t, "a"), "models--o--n/blobs/c1": "{}", "models--o--n/refs/main": "abc", "models--o--n/snapshots/other/x": "",
+		"models--o--n/blobs/w1": st(t, "a"), "models--o--n/blobs/c1": "{}", "models--o--n/refs/main": "abc",
+		"models--o--n/snapshots/other/x": "",
 	}), "models--o--n")
 	snap := filepath.Join(dir, "snapshots", "abc")
 	if err := os.MkdirAll(snap, 0o700); err != nil {
@@ -198,9 +224,12 @@ func TestHubCache(t *testing.T) {
 
 func TestSideFilesThatTravel(t *testing.T) {
 	files := map[string]string{"model.safetensors": st(t, "a")}
-	yes := []string{"LICENSE", "README.md", "added_tokens.json", "chat_template.jinja", "chat_templates/tool.jinja", "config.json", "generation_config.json",
-		"merges.txt", "plan.json", "proof.json", "special_tokens_map.json", "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json"}
-	no := []string{"optimizer.safetensors", "optimizer.pt", "trainer_state.json", "training_args.bin", "model-00001-of-00009.safetensors", "pytorch_model.bin",
+	yes := []string{"LICENSE", "README.md", "added_tokens.json", "chat_template.jinja", "chat_templates/tool.jinja",
+		"config.json", "generation_config.json",
+		"merges.txt", "plan.json", "proof.json", "special_tokens_map.json", "tokenizer.json", "tokenizer.model",
+		"tokenizer_config.json", "vocab.json"}
+	no := []string{"optimizer.safetensors", "optimizer.pt", "trainer_state.json", "training_args.bin",
+		"model-00001-of-00009.safetensors", "pytorch_model.bin",
 		"pytorch_model.bin.index.json", ".gitattributes", "notes/x.json", "log.jsonl", "m.gguf", "rng_state.json"}
 	for _, name := range append(slices.Clone(yes), no...) {
 		files[name] = name

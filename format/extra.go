@@ -13,7 +13,8 @@ func (w *writer) planExtra() error {
 	var names []string
 	for name := range w.o.Extra {
 		if w.lone || filepath.Base(name) != name || !strings.HasSuffix(name, suffix) || strings.HasPrefix(name, "model") {
-			return fault.Inputf("%s: an extra file needs a destination directory and a name of its own in it that ends in %s", name, suffix)
+			return fault.Inputf("%s: an extra file needs a destination directory and a name of its own in it that ends in %s",
+				name, suffix)
 		}
 		names = append(names, name)
 	}

@@ -51,7 +51,8 @@ func TestWriteExtra(t *testing.T) {
 }
 
 func TestWriteExtraRefusals(t *testing.T) {
-	for name, dst := range map[string]string{"model-2.safetensors": "out", "../x.safetensors": "out", "x.bin": "out", "x.safetensors": "out.safetensors"} {
+	for name, dst := range map[string]string{"model-2.safetensors": "out", "../x.safetensors": "out", "x.bin": "out",
+		"x.safetensors": "out.safetensors"} {
 		o := WriteOptions{Extra: map[string]Source{name: one("m", 4)}}
 		if _, err := Write(context.Background(), filepath.Join(t.TempDir(), dst), one("w", 1), o); err == nil {
 			t.Errorf("%s beside %s: accepted", name, dst)

@@ -29,7 +29,8 @@ const (
 	ggufF64
 )
 
-var ggufKindNames = [...]string{"uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "bool", "string", "array", "uint64", "int64", "float64"}
+var ggufKindNames = [...]string{"uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "bool", "string",
+	"array", "uint64", "int64", "float64"}
 
 // ggufKindSizes are the bytes of one value; 0 where the length varies.
 var ggufKindSizes = [...]int64{1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8}

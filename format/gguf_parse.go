@@ -111,7 +111,8 @@ func parseGGUF(path string, r io.Reader, size int64) (m *GGUFMeta, data int64, e
 		return nil, 0, err
 	}
 	if left := size - g.pos; nTensors > uint64(left/ggufMinTensor) {
-		return nil, 0, g.fail("header promises %d tensors, but the %d bytes left hold at most %d", nTensors, left, left/ggufMinTensor)
+		return nil, 0, g.fail("header promises %d tensors, but the %d bytes left hold at most %d", nTensors, left,
+			left/ggufMinTensor)
 	}
 	for range nPairs {
 		if err := g.pair(m); err != nil {
@@ -309,7 +310,8 @@ func (g *ggufReader) dataBytes(t GGUFTensor) (int64, error) {
 		row = int64(t.Shape[len(t.Shape)-1])
 	}
 	if row%f.block != 0 {
-		return 0, g.fail("tensor %q of shape %v: wanted rows of a multiple of %d elements for %s, found %d", t.Name, t.Shape, f.block, f.name, row)
+		return 0, g.fail("tensor %q of shape %v: wanted rows of a multiple of %d elements for %s, found %d", t.Name, t.Shape,
+			f.block, f.name, row)
 	}
 	// Eight bytes an element are more than any type takes, stored or dequantised.
 	widest := tensor.Info{Name: t.Name, DType: tensor.F64, Shape: t.Shape}
@@ -358,13 +360,16 @@ func (m *GGUFMeta) checkData(data, size, align int64) error {
 	next := int64(0)
 	for _, t := range m.tensors {
 		if t.Offset%align != 0 {
-			return fault.Inputf("%s: gguf: tensor %q: wanted a data offset that is a multiple of %d, found %d", m.path, t.Name, align, t.Offset)
+			return fault.Inputf("%s: gguf: tensor %q: wanted a data offset that is a multiple of %d, found %d", m.path, t.Name,
+				align, t.Offset)
 		}
 		if t.Offset != next {
-			return fault.Inputf("%s: gguf: tensor %q: wanted data offset %d, right after the tensor before, found %d", m.path, t.Name, next, t.Offset)
+			return fault.Inputf("%s: gguf: tensor %q: wanted data offset %d, right after the tensor before, found %d", m.path,
+				t.Name, next, t.Offset)
 		}
 		if left := size - data - t.Offset; t.Bytes > left {
-			return fault.Inputf("%s: gguf: tensor %q: wanted %d bytes of data at offset %d, found %d before the end of the file: cut short",
+			return fault.Inputf("%s: gguf: tensor %q: wanted %d bytes of data at offset %d, found %d before the end of the "+
+				"file: cut short",
 				m.path, t.Name, t.Bytes, data+t.Offset, max(left, 0))
 		}
 		end, ok := padTo(t.Offset+t.Bytes, align)

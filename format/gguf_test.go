@@ -93,7 +93,8 @@ func TestGGUFReadAnywhere(t *testing.T) {
 				if !bytes.Equal(p[:n], want) {
 					t.Errorf("%s: %d bytes at %d differ", name, len(p), off)
 				}
-				if short := n < len(p) || len(p) == 0 && off >= len(all); short && err != io.EOF && len(p) > 0 || !short && err != nil && err != io.EOF {
+				if short := n < len(p) || len(p) == 0 && off >= len(all); short && err != io.EOF && len(p) > 0 || !short &&
+					err != nil && err != io.EOF {
 					t.Errorf("%s: %d bytes at %d: %d read, error %v", name, len(p), off, n, err)
 				}
 			}
@@ -115,7 +116,8 @@ func TestGGUFLarge(t *testing.T) {
 	for i := 0; i < len(data); i += 18 {
 		data[i+1] &= 0x3f // finite scales
 	}
-	f := gguftest.File{Tensors: []gguftest.Tensor{{Name: "t", Dims: []uint64{32 * (2*ggufChunk + 7)}, Type: 2, Data: data}}}
+	f := gguftest.File{Tensors: []gguftest.Tensor{{Name: "t", Dims: []uint64{32 * (2*ggufChunk + 7)}, Type: 2,
+		Data: data}}}
 	x, err := openTest(t, writeTest(t, f.Bytes())).Tensor("t")
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +165,8 @@ func TestGGUFMeta(t *testing.T) {
 	if v, err := m.Ints("test.ints"); !slices.Equal(v, []int64{1, -2, 3}) || err != nil {
 		t.Error(v, err)
 	}
-	for key, want := range map[string]string{"test.uint32": "4000000000", "test.eps": "1e-05", "test.yes": "true", "test.strings": "an array of 3 string",
+	for key, want := range map[string]string{"test.uint32": "4000000000", "test.eps": "1e-05", "test.yes": "true",
+		"test.strings":         "an array of 3 string",
 		"general.architecture": "test", "none": ""} {
 		if got := h.Meta()[key]; got != want {
 			t.Errorf("%s: %q, wanted %q", key, got, want)
@@ -179,7 +182,9 @@ func TestGGUFMeta(t *testing.T) {
 
 // TestGGUFMetaRefusals asks for values of other types than the file has.
 func TestGGUFMetaRefusals(t *testing.T) {
-	f := gguftest.File{Pairs: []gguftest.Pair{gguftest.KV("huge", uint64(1<<63)), gguftest.KV("s", "text"), gguftest.KV("list", []int32{1}), gguftest.KV("f", float32(1)), gguftest.KV("u8", uint8(7)), gguftest.KV("i16", int16(-7))}}
+	f := gguftest.File{Pairs: []gguftest.Pair{gguftest.KV("huge", uint64(1<<63)), gguftest.KV("s", "text"),
+		gguftest.KV("list", []int32{1}), gguftest.KV("f", float32(1)), gguftest.KV("u8", uint8(7)),
+		gguftest.KV("i16", int16(-7))}}
 	m, _ := GGUF(openTest(t, writeTest(t, f.Bytes())))
 	for _, c := range []struct {
 		ask  func() error
@@ -225,7 +230,8 @@ func TestGGUFUnreadable(t *testing.T) {
 		t.Error(got)
 	}
 	_, err = x.ReadAt(make([]byte, 4), 0)
-	if err == nil || err.Error() != path+`: tensor "k": wanted F32, F16, BF16, Q8_0, Q4_0 or Q4_1, found Q4_K` || fault.KindOf(err) != fault.Input || fault.HintOf(err) == "" {
+	if err == nil || err.Error() != path+`: tensor "k": wanted F32, F16, BF16, Q8_0, Q4_0 or Q4_1, found Q4_K` ||
+		fault.KindOf(err) != fault.Input || fault.HintOf(err) == "" {
 		t.Error(err)
 	}
 	if x, err = h.Tensor("plain"); err != nil || !bytes.Equal(mustReadAll(t, x), gguftest.Floats(1, 2)) {
@@ -237,13 +243,15 @@ func TestGGUFUnreadable(t *testing.T) {
 }
 
 func TestGGUFVersion2AndAlignment(t *testing.T) {
-	f := gguftest.File{Version: 2, Align: 64, Pairs: []gguftest.Pair{gguftest.KV("general.alignment", uint32(64))}, Tensors: []gguftest.Tensor{
-		{Name: "a", Dims: []uint64{3, 1}, Type: 0, Data: gguftest.Floats(1, 2, 3)},
-		{Name: "b", Dims: []uint64{}, Type: 0, Data: gguftest.Floats(4)},
-		{Name: "empty", Dims: []uint64{0, 1 << 60}, Type: 0},
-	}}
+	f := gguftest.File{Version: 2, Align: 64, Pairs: []gguftest.Pair{gguftest.KV("general.alignment", uint32(64))},
+		Tensors: []gguftest.Tensor{
+			{Name: "a", Dims: []uint64{3, 1}, Type: 0, Data: gguftest.Floats(1, 2, 3)},
+			{Name: "b", Dims: []uint64{}, Type: 0, Data: gguftest.Floats(4)},
+			{Name: "empty", Dims: []uint64{0, 1 << 60}, Type: 0},
+		}}
 	h := openTest(t, writeTest(t, f.Bytes()))
-	for name, want := range map[string]string{"a": "a F32 [1 3]", "b": "b F32 []", "empty": "empty F32 [1152921504606846976 0]"} {
+	for name, want := range map[string]string{"a": "a F32 [1 3]", "b": "b F32 []",
+		"empty": "empty F32 [1152921504606846976 0]"} {
 		x, err := h.Tensor(name)
 		if err != nil {
 			t.Fatal(err)

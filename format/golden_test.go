@@ -12,11 +12,12 @@ import (
 
 // stricter names the files that the Rust crate reads and famkit refuses, with the reason.
 var stricter = map[string]string{
-	"duplicate-name-same-entry.safetensors": "the format forbids duplicate names; the crate notices them only by their offsets",
-	"duplicate-metadata-key.safetensors":    "the same, and the crate keeps the last value",
-	"entry-as-list.safetensors":             "an entry spelled as a list is an accident of serde",
-	"dtype-as-object.safetensors":           "a dtype spelled as an object is an accident of serde",
-	"empty-of-2-to-64.safetensors":          "a dimension that no signed integer holds",
+	"duplicate-name-same-entry.safetensors": "the format forbids duplicate names; the crate notices them only by their " +
+		"offsets",
+	"duplicate-metadata-key.safetensors": "the same, and the crate keeps the last value",
+	"entry-as-list.safetensors":          "an entry spelled as a list is an accident of serde",
+	"dtype-as-object.safetensors":        "a dtype spelled as an object is an accident of serde",
+	"empty-of-2-to-64.safetensors":       "a dimension that no signed integer holds",
 }
 
 // The crate's own verdict on every case, taken by testdata/golden.py, is famkit's, but for what stricter names.

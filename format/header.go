@@ -44,8 +44,8 @@ func (e *entry) info() tensor.Info {
 	return tensor.Info{Name: e.name, DType: e.dtype, Shape: shape}
 }
 
-// readHeader reads and checks the header of a file of size bytes: the checks of the Rust crate, in its order. The length
-// prefix is compared with the file's size before anything is allocated by it. path is for messages only.
+// readHeader reads and checks the header of a file of size bytes: the checks of the Rust crate, in its order. The
+// length prefix is compared with the file's size before anything is allocated by it. path is for messages only.
 func readHeader(r io.ReaderAt, size int64, path string) (*header, error) {
 	var prefix [8]byte
 	if size < 8 {
@@ -59,7 +59,8 @@ func readHeader(r io.ReaderAt, size int64, path string) (*header, error) {
 		return nil, fault.Inputf("%s: header too large: wanted at most %d bytes, found a length of %d", path, headerCap, n)
 	}
 	if int64(n) > size-8 {
-		return nil, truncatedHint(fault.Inputf("%s: invalid header length: wanted %d bytes of header, found %d bytes after the length", path, n, size-8))
+		return nil, truncatedHint(fault.Inputf("%s: invalid header length: wanted %d bytes of header, found %d bytes "+
+			"after the length", path, n, size-8))
 	}
 	text := make([]byte, n)
 	if _, err := io.ReadFull(io.NewSectionReader(r, 8, int64(n)), text); err != nil {
@@ -90,8 +91,8 @@ func firstInvalid(text []byte) int {
 	return len(text)
 }
 
-// check walks the entries in the order of their data: no hole, no overlap, sizes that fit shape and dtype, and an end that
-// is the end of the file. The first entry that is wrong decides the message.
+// check walks the entries in the order of their data: no hole, no overlap, sizes that fit shape and dtype, and an end
+// that is the end of the file. The first entry that is wrong decides the message.
 func (h *header) check(size int64, path string) error {
 	byOffset := func(a, b entry) int {
 		switch {
@@ -108,14 +109,16 @@ func (h *header) check(size int64, path string) error {
 	for i := range h.entries {
 		e := &h.entries[i]
 		if e.begin != at || e.end < e.begin {
-			return fault.Inputf("%s: invalid offset for tensor %q: wanted a beginning at %d, found data_offsets [%d,%d]", path, e.name, at, e.begin, e.end)
+			return fault.Inputf("%s: invalid offset for tensor %q: wanted a beginning at %d, found data_offsets [%d,%d]", path,
+				e.name, at, e.begin, e.end)
 		}
 		want, err := e.bytes()
 		if err != nil {
 			return fault.Inputf("%s: tensor %q: %w", path, e.name, err)
 		}
 		if e.end-e.begin != want {
-			return fault.Inputf("%s: tensor %q: invalid shape, dtype or offsets: %s %v wants %d bytes, found data_offsets [%d,%d] of %d bytes",
+			return fault.Inputf("%s: tensor %q: invalid shape, dtype or offsets: %s %v wants %d bytes, found data_offsets "+
+				"[%d,%d] of %d bytes",
 				path, e.name, e.dtype, e.shape, want, e.begin, e.end, e.end-e.begin)
 		}
 		at = e.end

@@ -40,8 +40,8 @@ type headerCase struct {
 
 const oneF32 = `{"dtype":"F32","shape":[1],"data_offsets":[0,4]}`
 
-// headerCases are the Rust crate's own unit cases, its attacks, and what its README forbids. fixtures/malformed holds the
-// small ones as files.
+// headerCases are the Rust crate's own unit cases, its attacks, and what its README forbids. fixtures/malformed holds
+// the small ones as files.
 func headerCases() []headerCase {
 	return []headerCase{
 		// The crate's unit tests.
@@ -66,8 +66,10 @@ func headerCases() []headerCase {
 		{"non-utf8", []byte("\x01\x00\x00\x00\x00\x00\x00\x00\xff"), "invalid UTF-8"},
 		{"not-json", []byte("\x01\x00\x00\x00\x00\x00\x00\x00{"), "invalid header"},
 		{"invalid-info", raw(`{"test":{"dtype":"I32","shape":[2,2],"data_offsets":[0,4]}}`, 4), "wants 16 bytes"},
-		{"overflow-elements", raw(`{"test":{"dtype":"I32","shape":[2,18446744073709551614],"data_offsets":[0,16]}}`, 16), "overflow"},
-		{"overflow-bytes", raw(`{"test":{"dtype":"I32","shape":[2,9223372036854775807],"data_offsets":[0,16]}}`, 16), "overflow"},
+		{"overflow-elements", raw(`{"test":{"dtype":"I32","shape":[2,18446744073709551614],"data_offsets":[0,16]}}`, 16),
+			"overflow"},
+		{"overflow-bytes", raw(`{"test":{"dtype":"I32","shape":[2,9223372036854775807],"data_offsets":[0,16]}}`, 16),
+			"overflow"},
 		{"truncated-header", prefixed(200, `{"a":`), "invalid header length"},
 		{"data-offset-overflow", raw(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[18446744073709551612,18446744073709551615]}}`, 4), "invalid offset"},
 		// Attacks.
@@ -77,7 +79,8 @@ func headerCases() []headerCase {
 		{"length-cap", prefixed(headerCap, "{}"), "invalid header length"},
 		{"length-0", prefixed(0, ""), "wanted an object"},
 		// Offsets.
-		{"hole", raw(`{"a":`+oneF32+`,"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}`, 12), `invalid offset for tensor "b": wanted a beginning at 4`},
+		{"hole", raw(`{"a":`+oneF32+`,"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}`, 12),
+			`invalid offset for tensor "b": wanted a beginning at 4`},
 		{"overlap", raw(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}`, 12), `tensor "b"`},
 		{"not-at-0", raw(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8), "wanted a beginning at 0"},
 		{"end-before-begin", raw(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[0],"data_offsets":[4,0]}}`, 4), `tensor "b"`},
@@ -95,10 +98,13 @@ func headerCases() []headerCase {
 		{"one-offset", raw(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}}`, 4), "wanted 2 numbers"},
 		{"three-offsets", raw(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,8]}}`, 4), "wanted 2 numbers"},
 		// Names and keys.
-		{"duplicate-name", raw(`{"a":`+oneF32+`,"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8), `duplicate tensor name "a"`},
+		{"duplicate-name", raw(`{"a":`+oneF32+`,"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8),
+			`duplicate tensor name "a"`},
 		{"duplicate-name-same-entry", raw(`{"a":`+oneF32+`,"a":`+oneF32+`}`, 4), `duplicate tensor name "a"`},
-		{"duplicate-name-escaped", raw(`{"a":`+oneF32+`,"\u0061":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8), `duplicate tensor name "a"`},
-		{"duplicate-key", raw(`{"a":{"dtype":"F32","dtype":"I32","shape":[1],"data_offsets":[0,4]}}`, 4), `duplicate key "dtype"`},
+		{"duplicate-name-escaped", raw(`{"a":`+oneF32+`,"\u0061":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, 8),
+			`duplicate tensor name "a"`},
+		{"duplicate-key", raw(`{"a":{"dtype":"F32","dtype":"I32","shape":[1],"data_offsets":[0,4]}}`, 4),
+			`duplicate key "dtype"`},
 		{"duplicate-metadata-key", raw(`{"__metadata__":{"a":"1","a":"2"}}`, 0), `duplicate key "a"`},
 		{"duplicate-metadata", raw(`{"__metadata__":{},"__metadata__":{}}`, 0), `duplicate tensor name "__metadata__"`},
 		{"bad-utf8-name", raw("{\"a\xff\":"+oneF32+"}", 4), "invalid UTF-8"},
@@ -108,13 +114,18 @@ func headerCases() []headerCase {
 		{"control-in-name", raw("{\"a\x01\":"+oneF32+"}", 4), "control character"},
 		{"bad-escape", raw(`{"\x":`+oneF32+`}`, 4), "invalid escape"},
 		{"unknown-key", raw(`{"a":{"dtype":"F32","extra":[1,{"x":null},"s",-1.5e3,true,false],"shape":[1],"data_offsets":[0,4]}}`, 4), ""},
-		{"unknown-key-deep", raw(`{"a":{"dtype":"F32","x":`+strings.Repeat("[", 200)+strings.Repeat("]", 200)+`,"shape":[1],"data_offsets":[0,4]}}`, 4), "nest deeper"},
-		{"unknown-key-125-deep", raw(`{"a":{"dtype":"F32","x":`+strings.Repeat("[", 125)+strings.Repeat("]", 125)+`,"shape":[1],"data_offsets":[0,4]}}`, 4), ""},
-		{"unknown-key-126-deep", raw(`{"a":{"dtype":"F32","x":`+strings.Repeat("[", 126)+strings.Repeat("]", 126)+`,"shape":[1],"data_offsets":[0,4]}}`, 4), "nest deeper"},
-		{"unknown-key-huge-number", raw(`{"a":{"dtype":"F32","x":1e999,"shape":[1],"data_offsets":[0,4]}}`, 4), "out of range"},
+		{"unknown-key-deep", raw(`{"a":{"dtype":"F32","x":`+strings.Repeat("[", 200)+strings.Repeat("]",
+			200)+`,"shape":[1],"data_offsets":[0,4]}}`, 4), "nest deeper"},
+		{"unknown-key-125-deep", raw(`{"a":{"dtype":"F32","x":`+strings.Repeat("[", 125)+strings.Repeat("]",
+			125)+`,"shape":[1],"data_offsets":[0,4]}}`, 4), ""},
+		{"unknown-key-126-deep", raw(`{"a":{"dtype":"F32","x":`+strings.Repeat("[", 126)+strings.Repeat("]",
+			126)+`,"shape":[1],"data_offsets":[0,4]}}`, 4), "nest deeper"},
+		{"unknown-key-huge-number", raw(`{"a":{"dtype":"F32","x":1e999,"shape":[1],"data_offsets":[0,4]}}`, 4),
+			"out of range"},
 		{"entry-as-list", raw(`{"a":["F32",[1],[0,4]]}`, 4), "wanted an object"},
 		{"dtype-as-object", raw(`{"a":{"dtype":{"F32":null},"shape":[1],"data_offsets":[0,4]}}`, 4), "wanted a string"},
-		{"empty-of-2-to-64", raw(`{"a":{"dtype":"F32","shape":[0,18446744073709551615],"data_offsets":[0,0]}}`, 0), "overflow"},
+		{"empty-of-2-to-64", raw(`{"a":{"dtype":"F32","shape":[0,18446744073709551615],"data_offsets":[0,0]}}`, 0),
+			"overflow"},
 		{"unknown-dtype", raw(`{"a":{"dtype":"F128","shape":[1],"data_offsets":[0,16]}}`, 16), `unknown dtype "F128"`},
 		{"lower-case-dtype", raw(`{"a":{"dtype":"f32","shape":[1],"data_offsets":[0,4]}}`, 4), `unknown dtype "f32"`},
 		{"missing-dtype", raw(`{"a":{"shape":[1],"data_offsets":[0,4]}}`, 4), `missing key "dtype"`},
@@ -227,19 +238,22 @@ func TestMalformedFixtures(t *testing.T) {
 }
 
 var foreignFiles = map[string]string{
-	"zero-length":     "",
-	"git-lfs-pointer": "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n",
-	"html-page":       "<!DOCTYPE html>\n<html><head><title>503</title></head><body>Service unavailable</body></html>\n",
-	"html-bare":       "\n<html>\n<h1>404</h1></html>",
-	"json-error":      `{"error":"Repository not found"}`,
-	"json-pretty":     "{\n  \"error\": \"Invalid credentials in Authorization header\"\n}\n",
-	"not-found":       "Entry not found",
+	"zero-length": "",
+	"git-lfs-pointer": "version https://git-lfs.github.com/spec/v1\noid " +
+		"sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n",
+	"html-page":   "<!DOCTYPE html>\n<html><head><title>503</title></head><body>Service unavailable</body></html>\n",
+	"html-bare":   "\n<html>\n<h1>404</h1></html>",
+	"json-error":  `{"error":"Repository not found"}`,
+	"json-pretty": "{\n  \"error\": \"Invalid credentials in Authorization header\"\n}\n",
+	"not-found":   "Entry not found",
 }
 
 func TestForeignFilesAreNamed(t *testing.T) {
 	for name, want := range map[string]string{
-		"zero-length": "the file is empty", "git-lfs-pointer": "found a git-lfs pointer", "html-page": "found an HTML or XML page",
-		"html-bare": "found an HTML or XML page", "json-error": "found JSON text", "json-pretty": "found JSON text", "not-found": "found a download error message",
+		"zero-length": "the file is empty", "git-lfs-pointer": "found a git-lfs pointer",
+		"html-page": "found an HTML or XML page",
+		"html-bare": "found an HTML or XML page", "json-error": "found JSON text", "json-pretty": "found JSON text",
+		"not-found": "found a download error message",
 	} {
 		path := filepath.Join(t.TempDir(), "model.safetensors")
 		if err := os.WriteFile(path, []byte(foreignFiles[name]), 0o644); err != nil {
@@ -260,7 +274,8 @@ func TestLargeHeaders(t *testing.T) {
 	var b bytes.Buffer
 	const n = 200_000
 	for i := range n {
-		fmt.Fprintf(&b, `,"model.layers.%d.mlp.experts.w":{"dtype":"BF16","shape":[2,1],"data_offsets":[%d,%d]}`, i, 4*i, 4*i+4)
+		fmt.Fprintf(&b, `,"model.layers.%d.mlp.experts.w":{"dtype":"BF16","shape":[2,1],"data_offsets":[%d,%d]}`, i, 4*i,
+			4*i+4)
 	}
 	text := "{" + b.String()[1:] + "}"
 	file := raw(text, 4*n)
@@ -269,7 +284,8 @@ func TestLargeHeaders(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := h.entries[n-1]
-	if e.name != fmt.Sprintf("model.layers.%d.mlp.experts.w", n-1) || e.begin != 4*(n-1) || len(e.shape) != 2 || e.shape[0] != 2 {
+	if e.name != fmt.Sprintf("model.layers.%d.mlp.experts.w", n-1) || e.begin != 4*(n-1) || len(e.shape) != 2 ||
+		e.shape[0] != 2 {
 		t.Errorf("last entry %+v", e)
 	}
 	allocs := testing.AllocsPerRun(1, func() { _, _ = readHeader(bytes.NewReader(file), int64(len(file)), "f") })
@@ -277,7 +293,8 @@ func TestLargeHeaders(t *testing.T) {
 		t.Errorf("%.0f allocations for %d tensors", allocs, n)
 	}
 	file = raw(manyOnOneRange(100_000, "[200,200]", 160_000), 160_000)
-	if _, err := readHeader(bytes.NewReader(file), int64(len(file)), "f"); err == nil || !strings.Contains(err.Error(), `invalid offset for tensor "w1"`) {
+	if _, err := readHeader(bytes.NewReader(file), int64(len(file)), "f"); err == nil ||
+		!strings.Contains(err.Error(), `invalid offset for tensor "w1"`) {
 		t.Errorf("100,000 tensors on one range: %v", err)
 	}
 }

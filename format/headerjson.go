@@ -14,7 +14,8 @@ type walker struct {
 // headerDepth is how many values stand around what is ignored in a tensor's entry.
 const headerDepth = 3
 
-// parseHeader reads {"__metadata__": {...}, NAME: {"dtype":, "shape":, "data_offsets":}, ...}. text must be valid UTF-8.
+// parseHeader reads {"__metadata__": {...}, NAME: {"dtype":, "shape":, "data_offsets":}, ...}. text must be valid
+// UTF-8.
 func parseHeader(text []byte) (*header, error) {
 	w := &walker{Walker: strictjson.NewWalker(text)}
 	h := &header{entries: make([]entry, 0, len(text)/80)}

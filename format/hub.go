@@ -14,8 +14,9 @@ import (
 var hubID = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$`)
 
 // Locate gives the folder of a checkpoint that is named as on the Hugging Face hub, ORG/NAME, when it is in the hub's
-// cache on this machine: the snapshot of its main revision, or its only one. A path that exists is given back as it is, and so is whatever cannot be such a name. Nothing
-// is fetched: a name that the cache does not have is refused with the command that fetches it.
+// cache on this machine: the snapshot of its main revision, or its only one. A path that exists is given back as it
+// is, and so is whatever cannot be such a name. Nothing is fetched: a name that the cache does not have is refused
+// with the command that fetches it.
 func Locate(path string) (string, error) {
 	if _, err := disk.LstatOf(path); !disk.Absent(err) || !hubID.MatchString(path) || strings.Contains(path, "--") {
 		return path, nil

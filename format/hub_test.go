@@ -27,7 +27,8 @@ func TestLocate(t *testing.T) {
 		}
 	}
 	_, err := Locate("org/absent")
-	if err == nil || !strings.Contains(err.Error(), cache) || !strings.Contains(fault.HintOf(err), "hf download org/absent") {
+	if err == nil || !strings.Contains(err.Error(), cache) || !strings.Contains(fault.HintOf(err),
+		"hf download org/absent") {
 		t.Errorf("a model that is not in the cache: %v, hint %q", err, fault.HintOf(err))
 	}
 }

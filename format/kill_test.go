@@ -73,7 +73,8 @@ func TestKilledWriter(t *testing.T) {
 	}
 }
 
-// wholeGeneration fails unless dst is absent or one generation through and through. It gives 1 when there are leftovers.
+// wholeGeneration fails unless dst is absent or one generation through and through. It gives 1 when there are
+// leftovers.
 func wholeGeneration(t *testing.T, dir, dst string) int {
 	t.Helper()
 	list, err := os.ReadDir(dir)
@@ -108,7 +109,8 @@ func wholeGeneration(t *testing.T, dir, dst string) int {
 	return left
 }
 
-// Where two paths cannot be swapped, a kill between the two renames leaves the old checkpoint aside; the next run puts it back.
+// Where two paths cannot be swapped, a kill between the two renames leaves the old checkpoint aside; the next run
+// puts it back.
 func TestReplacementCutOffIsRepaired(t *testing.T) {
 	dir := t.TempDir()
 	dst := filepath.Join(dir, "out")

@@ -21,7 +21,8 @@ type placed struct {
 	begin, end int64
 }
 
-// layout orders tensors as the Rust crate does, by dtype (its enum, descending) and then by name, and gives them their offsets.
+// layout orders tensors as the Rust crate does, by dtype (its enum, descending) and then by name, and gives them
+// their offsets.
 func layout(list []placed) {
 	slices.SortFunc(list, func(a, b placed) int {
 		if c := cmp.Compare(b.info.DType, a.info.DType); c != 0 {
@@ -37,8 +38,8 @@ func layout(list []placed) {
 	}
 }
 
-// appendHeader appends the length prefix and the header of tensors that are laid out: compact JSON, __metadata__ first, then
-// the tensors in the order of their data, padded with spaces to a multiple of 8. A nil meta is left out.
+// appendHeader appends the length prefix and the header of tensors that are laid out: compact JSON, __metadata__
+// first, then the tensors in the order of their data, padded with spaces to a multiple of 8. A nil meta is left out.
 func appendHeader(dst []byte, list []placed, meta map[string]string) ([]byte, error) {
 	start := len(dst)
 	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0, '{')
@@ -59,7 +60,8 @@ func appendHeader(dst []byte, list []placed, meta map[string]string) ([]byte, er
 	}
 	n := len(dst) - start - 8
 	if n > headerCap {
-		return nil, fault.Inputf("header too large: %d tensors need %d bytes of header, readers accept %d", len(list), n, headerCap)
+		return nil, fault.Inputf("header too large: %d tensors need %d bytes of header, readers accept %d", len(list), n,
+			headerCap)
 	}
 	binary.LittleEndian.PutUint64(dst[start:], uint64(n))
 	return dst, nil
@@ -97,8 +99,8 @@ func appendStringMap(dst []byte, m map[string]string) []byte {
 	return append(dst, '}')
 }
 
-// appendString writes a JSON string with the escapes of serde_json: what must be escaped and nothing else. encoding/json
-// escapes <, >, & and U+2028 too.
+// appendString writes a JSON string with the escapes of serde_json: what must be escaped and nothing else.
+// encoding/json escapes <, >, & and U+2028 too.
 func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	for i := range len(s) {
@@ -124,8 +126,8 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// checkTensors gives the tensors of src in its order with what can be refused before any byte is written refused: a name
-// twice or one that no header can hold, a shape that overflows or does not fill whole bytes.
+// checkTensors gives the tensors of src in its order with what can be refused before any byte is written refused: a
+// name twice or one that no header can hold, a shape that overflows or does not fill whole bytes.
 func checkTensors(src Source) ([]placed, error) {
 	names := src.Names()
 	list := make([]placed, 0, len(names))
@@ -147,7 +149,8 @@ func checkTensors(src Source) ([]placed, error) {
 			return nil, fault.Inputf("tensor %q calls itself %q", name, info.Name)
 		}
 		if _, err := info.Bytes(); err != nil || info.DType == tensor.Invalid {
-			return nil, fault.Inputf("tensor %q: cannot be written as %s %v: %w", name, info.DType, info.Shape, cmp.Or(err, errNoDType))
+			return nil, fault.Inputf("tensor %q: cannot be written as %s %v: %w", name, info.DType, info.Shape,
+				cmp.Or(err, errNoDType))
 		}
 		list = append(list, placed{Tensor: t, info: info})
 	}

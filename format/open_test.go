@@ -15,7 +15,8 @@ import (
 // FuzzOpen opens arbitrary bytes as a file: an error of kind Input that names the file, or tensors that can be read or
 // refused one by one.
 func FuzzOpen(f *testing.F) {
-	for _, pattern := range []string{malformedDir + "/*", acceptedDir + "/*", "../fixtures/gguf/types.gguf", "testdata/crate.safetensors"} {
+	for _, pattern := range []string{malformedDir + "/*", acceptedDir + "/*", "../fixtures/gguf/types.gguf",
+		"testdata/crate.safetensors"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil || len(paths) == 0 {
 			f.Fatal(pattern, paths, err)
@@ -58,7 +59,8 @@ func FuzzOpen(f *testing.F) {
 }
 
 func TestUnknownFiles(t *testing.T) {
-	for name, want := range map[string]string{"\x80\x02}q": "pickle", "PK\x03\x04": "zip", "\x89HDF\r\n": "HDF5", "%PDF-1.7 and what follows": "begins with"} {
+	for name, want := range map[string]string{"\x80\x02}q": "pickle", "PK\x03\x04": "zip", "\x89HDF\r\n": "HDF5",
+		"%PDF-1.7 and what follows": "begins with"} {
 		path := filepath.Join(t.TempDir(), "weights.bin")
 		if err := os.WriteFile(path, []byte(name), 0o600); err != nil {
 			t.Fatal(err)
@@ -72,7 +74,8 @@ func TestUnknownFiles(t *testing.T) {
 // TestEveryHeaderLength: a header's length may begin with the bytes that other kinds of files begin with.
 func TestEveryHeaderLength(t *testing.T) {
 	const bare = `{"__metadata__":{"format":"pt"}}`
-	lengths := map[int]string{0x280: "pickle", 0x480: "pickle", 0x8b1f: "compressed", 0x7b: "JSON", 0x17b: "JSON", 0x4b50: "zip", 0x207b: "JSON"}
+	lengths := map[int]string{0x280: "pickle", 0x480: "pickle", 0x8b1f: "compressed", 0x7b: "JSON", 0x17b: "JSON",
+		0x4b50: "zip", 0x207b: "JSON"}
 	for n := len(bare); n < 1200; n++ {
 		lengths[n] += " "
 	}

@@ -2,8 +2,9 @@ package format
 
 import "maps"
 
-// Origin is the checkpoint that a source is made from. Write takes its digest on the way: each of its tensors is hashed beside
-// the first one that is made from it, or with it where the bytes are the same, so that the origin is read from disk once.
+// Origin is the checkpoint that a source is made from. Write takes its digest on the way: each of its tensors is
+// hashed beside the first one that is made from it, or with it where the bytes are the same, so that the origin is
+// read from disk once.
 type Origin struct {
 	Source Source
 	// Of names the tensors of Source that a written tensor is made from. same: its bytes are those of the only one as they
@@ -31,8 +32,8 @@ func newOrigin(o *Origin) (*origin, error) {
 	return &origin{o, list, map[string]*job{}}, nil
 }
 
-// weave puts the jobs that hash the origin's tensors beside those that write what is made from them. What nothing is made
-// from comes last.
+// weave puts the jobs that hash the origin's tensors beside those that write what is made from them. What nothing is
+// made from comes last.
 func (o *origin) weave(jobs []*job) [][]*job {
 	groups := make([][]*job, 0, len(jobs))
 	if o == nil {

@@ -23,7 +23,8 @@ func (r reading) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// originCase is an origin of a copied, a changed and an unused tensor, and what is written from it. The copied one is written twice.
+// originCase is an origin of a copied, a changed and an unused tensor, and what is written from it. The copied one is
+// written twice.
 func originCase(t *testing.T) (parent, child *Memory, of func(string) ([]string, bool), read *atomic.Int64) {
 	t.Helper()
 	parent, child, read = &Memory{}, &Memory{}, new(atomic.Int64)
@@ -59,7 +60,8 @@ func originCase(t *testing.T) (parent, child *Memory, of func(string) ([]string,
 	}, read
 }
 
-// The digest told is Digest of the origin; what is copied as it stands is not read again; the files that come of it are there.
+// The digest told is Digest of the origin; what is copied as it stands is not read again; the files that come of it
+// are there.
 func TestWriteOrigin(t *testing.T) {
 	for _, workers := range []int{1, 2, 7} {
 		parent, child, of, read := originCase(t)
@@ -133,9 +135,10 @@ func TestOriginFalseClaim(t *testing.T) {
 	data := bytes.Repeat([]byte{1}, 15_000_000)
 	child.AddBytes(tensor.Info{Name: "other", DType: tensor.U8, Shape: []int{len(data)}}, data)
 	told := ""
-	_, err = Write(context.Background(), filepath.Join(t.TempDir(), "out"), child, WriteOptions{Origin: &Origin{Source: parent,
-		Of:   func(name string) ([]string, bool) { return []string{"copied"}, name == "other" },
-		Done: func(digest string) (map[string][]byte, error) { told = digest; return nil, nil }}})
+	_, err = Write(context.Background(), filepath.Join(t.TempDir(), "out"), child,
+		WriteOptions{Origin: &Origin{Source: parent,
+			Of:   func(name string) ([]string, bool) { return []string{"copied"}, name == "other" },
+			Done: func(digest string) (map[string][]byte, error) { told = digest; return nil, nil }}})
 	if err != nil || told == want || told == "" {
 		t.Errorf("told %q, %v; the digest of the origin is %s", told, err, want)
 	}
@@ -147,8 +150,9 @@ func TestOriginFails(t *testing.T) {
 	for _, name := range []string{"out", "out.safetensors"} {
 		parent, child, of, _ := originCase(t)
 		dir := t.TempDir()
-		_, err := Write(context.Background(), filepath.Join(dir, name), child, WriteOptions{Origin: &Origin{Source: parent, Of: of,
-			Done: func(string) (map[string][]byte, error) { return nil, broken }}})
+		_, err := Write(context.Background(), filepath.Join(dir, name), child,
+			WriteOptions{Origin: &Origin{Source: parent, Of: of,
+				Done: func(string) (map[string][]byte, error) { return nil, broken }}})
 		if !errors.Is(err, broken) {
 			t.Errorf("%s: %v, want broken", name, err)
 		}

@@ -26,9 +26,9 @@ const (
 	writebackBytes = 1 << 20
 )
 
-// pump moves tensors to their places, chunk by chunk: each worker takes the next chunk, asks the tensor for its bytes, writes
-// them and adds them to the tensor's digest. Digests need the chunks of a tensor in order, so a worker waits for its turn
-// there; since chunks are handed out in order the one that others wait for never waits itself.
+// pump moves tensors to their places, chunk by chunk: each worker takes the next chunk, asks the tensor for its
+// bytes, writes them and adds them to the tensor's digest. Digests need the chunks of a tensor in order, so a worker
+// waits for its turn there; since chunks are handed out in order the one that others wait for never waits itself.
 type pump struct {
 	workers  int
 	progress func(done int64)
@@ -104,8 +104,8 @@ func (p *pump) run(ctx context.Context, groups [][]*job) error {
 	return context.Cause(ctx)
 }
 
-// chunks cuts the jobs into pieces of at most size bytes. The jobs of a group advance side by side, each in proportion to
-// its length. An empty tensor is one empty piece.
+// chunks cuts the jobs into pieces of at most size bytes. The jobs of a group advance side by side, each in
+// proportion to its length. An empty tensor is one empty piece.
 func chunks(groups [][]*job, size int64) func() (chunk, bool) {
 	return func() (chunk, bool) {
 		for ; len(groups) > 0; groups = groups[1:] {
@@ -121,7 +121,8 @@ func chunks(groups [][]*job, size int64) func() (chunk, bool) {
 	}
 }
 
-// furthestBehind is the job of which the smallest part has been handed out, the first of several; nil when nothing is left.
+// furthestBehind is the job of which the smallest part has been handed out, the first of several; nil when nothing is
+// left.
 func furthestBehind(group []*job) *job {
 	var last *job
 	least := 0.0

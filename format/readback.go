@@ -16,8 +16,8 @@ import (
 )
 
 // What was written is read back after it was synced and held against what was handed to the system: a write that was
-// reported as done and was not, or that another one hit, is found before the destination appears. Digests of 64 bits, of
-// each piece as it was in memory, stand for the pieces; their seed is drawn for the process.
+// reported as done and was not, or that another one hit, is found before the destination appears. Digests of 64 bits,
+// of each piece as it was in memory, stand for the pieces; their seed is drawn for the process.
 var seed = maphash.MakeSeed()
 
 // piece is a part of a file with its digest.

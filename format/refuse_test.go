@@ -88,11 +88,14 @@ func TestAdmit(t *testing.T) {
 
 func TestWriteBadTensors(t *testing.T) {
 	for what, src := range map[string]Source{
-		"reserved":       one(metadataKey, 1),
-		"not UTF-8":      one("a\xff", 1),
-		"whole bytes":    FromTensors([]tensor.Tensor{endless{tensor.Info{Name: "w", DType: tensor.F4, Shape: []int{3}}, new(atomic.Int64)}}, nil, nil),
-		"overflow":       FromTensors([]tensor.Tensor{endless{tensor.Info{Name: "w", DType: tensor.F32, Shape: []int{1 << 40, 1 << 40}}, new(atomic.Int64)}}, nil, nil),
-		"no dtype":       FromTensors([]tensor.Tensor{endless{tensor.Info{Name: "w", Shape: []int{3}}, new(atomic.Int64)}}, nil, nil),
+		"reserved":  one(metadataKey, 1),
+		"not UTF-8": one("a\xff", 1),
+		"whole bytes": FromTensors([]tensor.Tensor{endless{tensor.Info{Name: "w", DType: tensor.F4, Shape: []int{3}},
+			new(atomic.Int64)}}, nil, nil),
+		"overflow": FromTensors([]tensor.Tensor{endless{tensor.Info{Name: "w", DType: tensor.F32,
+			Shape: []int{1 << 40, 1 << 40}}, new(atomic.Int64)}}, nil, nil),
+		"no dtype": FromTensors([]tensor.Tensor{endless{tensor.Info{Name: "w", Shape: []int{3}}, new(atomic.Int64)}},
+			nil, nil),
 		"duplicate":      twice{one("w", 1)},
 		"header too lar": wide{},
 		"leads out of":   WithFiles(one("w", 1), map[string][]byte{"../x": {}}),

@@ -11,9 +11,9 @@ import (
 	"famkit/internal/tensor"
 )
 
-// SecondOpinion reads a safetensors file with the independent reader of nlpodyssey/safetensors and compares names, dtypes,
-// shapes and places with what famkit reads. The error names the first difference. checked is false, with the reason, where
-// that reader does not know the file's element types.
+// SecondOpinion reads a safetensors file with the independent reader of nlpodyssey/safetensors and compares names,
+// dtypes, shapes and places with what famkit reads. The error names the first difference. checked is false, with the
+// reason, where that reader does not know the file's element types.
 func SecondOpinion(path string) (checked bool, reason string, err error) {
 	ours, err := openShard(path)
 	if err != nil {
@@ -37,7 +37,8 @@ func SecondOpinion(path string) (checked bool, reason string, err error) {
 	return true, "", compare(path, ours.hdr, theirs, int64(len(data)))
 }
 
-// knownToSecond reports whether nlpodyssey/safetensors has the element type; it lacks the 4, 6 and 8 bit floats and C64.
+// knownToSecond reports whether nlpodyssey/safetensors has the element type; it lacks the 4, 6 and 8 bit floats and
+// C64.
 func knownToSecond(d tensor.DType) bool {
 	_, err := safetensors.ParseDType(d.String())
 	return err == nil
@@ -56,7 +57,8 @@ func compare(path string, ours *header, theirs safetensors.SafeTensors, size int
 		// A view is cut from the data without a limit, so its capacity reaches to the end of the file.
 		begin := size - ours.start - int64(cap(v.Data()))
 		end := begin + int64(len(v.Data()))
-		if v.DType().String() != e.dtype.String() || !slices.Equal(v.Shape(), e.shape) || begin != int64(e.begin) || end != int64(e.end) {
+		if v.DType().String() != e.dtype.String() || !slices.Equal(v.Shape(), e.shape) || begin != int64(e.begin) ||
+			end != int64(e.end) {
 			return fault.Inputf("%s: tensor %q: famkit reads %s %v at [%d,%d], a second reader %s %v at [%d,%d]",
 				path, e.name, e.dtype, e.shape, e.begin, e.end, v.DType(), v.Shape(), begin, end)
 		}

@@ -133,7 +133,8 @@ func TestSecondOpinion(t *testing.T) {
 	}
 	// A key that the format does not know: the Rust crate ignores it, the second reader does not.
 	path = filepath.Join(dir, "extra.safetensors")
-	if err := os.WriteFile(path, raw(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}}`, 4), 0o600); err != nil {
+	if err := os.WriteFile(path, raw(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}}`, 4),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	if checked, _, err := SecondOpinion(path); !checked || err == nil {

@@ -18,8 +18,8 @@ type outFile struct {
 	pieces  *pieces // that were written into it
 }
 
-// split puts tensors into shards in the given order: a tensor larger than most goes alone, the others fill the open shard
-// until it would exceed most. It is the algorithm of huggingface_hub.
+// split puts tensors into shards in the given order: a tensor larger than most goes alone, the others fill the open
+// shard until it would exceed most. It is the algorithm of huggingface_hub.
 func split(list []placed, most int64) [][]placed {
 	var shards [][]placed
 	var open []placed

@@ -23,7 +23,8 @@ const (
 var sideDirs = []string{"chat_templates"}
 
 // travels says whether a file of a checkpoint directory is carried to what is made from it: configuration, tokenizer,
-// documentation, and the record of an earlier growth (plan.json, proof.json). Weights, indexes and the state of training do not travel.
+// documentation, and the record of an earlier growth (plan.json, proof.json). Weights, indexes and the state of
+// training do not travel.
 func travels(name string) bool {
 	if strings.HasPrefix(name, ".") || isIndexName(name) {
 		return false
@@ -47,8 +48,8 @@ func travels(name string) bool {
 
 func isIndexName(name string) bool { return strings.HasSuffix(name, ".index.json") }
 
-// readSideFiles reads the files of dir that travel. Links must stay inside the checkpoint; what is too large is left out
-// with a warning.
+// readSideFiles reads the files of dir that travel. Links must stay inside the checkpoint; what is too large is left
+// out with a warning.
 func (b *bundle) readSideFiles(dir string) error {
 	root, err := newRoot(dir)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"famkit/internal/fault"
 )
 
-// foreign says what a file is that people take for a checkpoint because a download went wrong; "" when it is none of these.
+// foreign says what a file is that people take for a checkpoint because a download went wrong; "" when it is none of
+// these.
 func foreign(head []byte) string {
 	if len(head) == 0 {
 		return "an empty file"
@@ -21,12 +22,14 @@ func foreign(head []byte) string {
 	switch {
 	case bytes.HasPrefix(text, []byte("version https://git-lfs")):
 		return "a git-lfs pointer"
-	case bytes.HasPrefix(lower, []byte("<!doctype")), bytes.HasPrefix(lower, []byte("<html")), bytes.HasPrefix(lower, []byte("<head")),
+	case bytes.HasPrefix(lower, []byte("<!doctype")), bytes.HasPrefix(lower, []byte("<html")),
+		bytes.HasPrefix(lower, []byte("<head")),
 		bytes.HasPrefix(lower, []byte("<?xml")), bytes.HasPrefix(lower, []byte("<error")):
 		return "an HTML or XML page"
 	case bytes.HasPrefix(text, []byte("{")), bytes.HasPrefix(text, []byte("[{")):
 		return "JSON text"
-	case bytes.HasPrefix(text, []byte("Entry not found")), bytes.HasPrefix(text, []byte("Not Found")), bytes.HasPrefix(text, []byte("Invalid username or password")):
+	case bytes.HasPrefix(text, []byte("Entry not found")), bytes.HasPrefix(text, []byte("Not Found")),
+		bytes.HasPrefix(text, []byte("Invalid username or password")):
 		return "a download error message"
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		return "a zip archive (perhaps a PyTorch checkpoint)"
@@ -40,8 +43,9 @@ func foreign(head []byte) string {
 	return ""
 }
 
-// beginsHeader reports whether a file begins with a length of less than 4 GiB and a JSON object, as safetensors does. The low
-// bytes of the length may be those that other kinds of files begin with: 0x280 is a pickle's "\x80\x02", 0x7b is "{".
+// beginsHeader reports whether a file begins with a length of less than 4 GiB and a JSON object, as safetensors does.
+// The low bytes of the length may be those that other kinds of files begin with: 0x280 is a pickle's "\x80\x02", 0x7b
+// is "{".
 func beginsHeader(head []byte) bool {
 	return len(head) > 8 && head[8] == '{' && bytes.Count(head[4:8], []byte{0}) == 4
 }
@@ -61,9 +65,11 @@ func refuseForeign(path string, head []byte) error {
 		}
 		return fault.Inputf("%s: not a known container: it begins with %q", path, head[:min(len(head), 16)])
 	case "an empty file":
-		return fault.Hint(fault.Inputf("%s: the file is empty (0 bytes)", path), "a download that failed leaves such files; fetch it again")
+		return fault.Hint(fault.Inputf("%s: the file is empty (0 bytes)", path),
+			"a download that failed leaves such files; fetch it again")
 	case "a git-lfs pointer":
-		return fault.Hint(fault.Inputf("%s: found a git-lfs pointer, wanted the weights themselves", path), "fetch them with: git lfs pull")
+		return fault.Hint(fault.Inputf("%s: found a git-lfs pointer, wanted the weights themselves", path),
+			"fetch them with: git lfs pull")
 	case "JSON text":
 		what = "JSON text (perhaps an error message of a server)"
 	}
@@ -75,7 +81,8 @@ func refuseForeign(path string, head []byte) error {
 	case strings.Contains(what, "HDF5"), strings.Contains(what, "compressed"):
 		return err
 	case besideWeights(path):
-		return fault.Hint(fault.Inputf("%s: found JSON text, wanted a checkpoint", path), "name its folder: %s", filepath.Dir(path))
+		return fault.Hint(fault.Inputf("%s: found JSON text, wanted a checkpoint", path), "name its folder: %s",
+			filepath.Dir(path))
 	}
 	return fault.Hint(err, "it begins with %q; fetch the file again", excerpt)
 }

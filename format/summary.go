@@ -109,8 +109,8 @@ func (s *Summary) count(h Handle) error {
 	return nil
 }
 
-// TensorSummary is one line of a listing. Bytes and DType are those of the container: a GGUF tensor of Q4_1 is read as F32
-// and listed as Q4_1.
+// TensorSummary is one line of a listing. Bytes and DType are those of the container: a GGUF tensor of Q4_1 is read
+// as F32 and listed as Q4_1.
 type TensorSummary struct {
 	Name  string `json:"name"`
 	DType string `json:"dtype"`
@@ -149,7 +149,8 @@ func (h *ggufHandle) list() []TensorSummary {
 	var rows []TensorSummary
 	for i := range h.meta.tensors {
 		t := &h.meta.tensors[i]
-		rows = append(rows, TensorSummary{Name: t.Name, DType: t.Type.String(), Shape: append([]int{}, t.Shape...), Bytes: t.Bytes, File: h.meta.path})
+		rows = append(rows, TensorSummary{Name: t.Name, DType: t.Type.String(), Shape: append([]int{}, t.Shape...),
+			Bytes: t.Bytes, File: h.meta.path})
 	}
 	return rows
 }

@@ -65,7 +65,8 @@ func TestNaNFixture(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		v    []float32
-	}{{"model.norm.weight", []float32{1, float32(math.NaN()), float32(math.Inf(1))}}, {"model.embed_tokens.weight", []float32{1, 2}}} {
+	}{{"model.norm.weight", []float32{1, float32(math.NaN()), float32(math.Inf(1))}},
+		{"model.embed_tokens.weight", []float32{1, 2}}} {
 		info := tensor.Info{Name: c.name, DType: tensor.BF16, Shape: []int{len(c.v)}}
 		data := make([]byte, info.Size())
 		tensor.Encode(data, c.v, tensor.BF16)

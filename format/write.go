@@ -12,9 +12,9 @@ import (
 	"famkit/internal/strictjson"
 )
 
-// Write puts src at dst: a directory, or one file when dst ends in .safetensors (side files stay behind then). dst appears
-// only when it is complete and on disk. Refusals (kind Input) come before anything is written, and so does a disk that is
-// too full (kind Failed). A cancelled ctx removes what was written and is returned as its error.
+// Write puts src at dst: a directory, or one file when dst ends in .safetensors (side files stay behind then). dst
+// appears only when it is complete and on disk. Refusals (kind Input) come before anything is written, and so does a
+// disk that is too full (kind Failed). A cancelled ctx removes what was written and is returned as its error.
 func Write(ctx context.Context, dst string, src Source, o WriteOptions) (*Written, error) {
 	w, err := newWriter(dst, src, o)
 	if err != nil {
@@ -93,7 +93,8 @@ type writer struct {
 func checkSuffix(dst string) error {
 	switch ext := filepath.Ext(dst); ext {
 	case ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".onnx", ".h5", ".npz", ".json", ".txt":
-		return fault.Hint(fault.Usagef("%s: files %s are not written; wanted a folder, or a name that ends in %s", dst, ext, suffix),
+		return fault.Hint(fault.Usagef("%s: files %s are not written; wanted a folder, or a name that ends in %s", dst, ext,
+			suffix),
 			"%s", strings.TrimSuffix(dst, ext))
 	}
 	return nil
@@ -245,7 +246,8 @@ func (w *writer) vacant() error {
 	return nil
 }
 
-// replaceable reports whether a directory is empty or a checkpoint, so that --force with a mistyped name deletes nothing else.
+// replaceable reports whether a directory is empty or a checkpoint, so that --force with a mistyped name deletes
+// nothing else.
 func replaceable(dir string) (bool, error) {
 	list, err := disk.List(dir)
 	if err != nil {
@@ -384,7 +386,8 @@ func (w *writer) pump(ctx context.Context, outs []*disk.File) error {
 	own := 0
 	for i, file := range w.files {
 		for _, p := range file.tensors {
-			jobs = append(jobs, &job{placed: p, out: outs[i], path: w.place(file.name), pieces: file.pieces, base: int64(len(file.header)) + p.begin,
+			jobs = append(jobs, &job{placed: p, out: outs[i], path: w.place(file.name), pieces: file.pieces,
+				base:   int64(len(file.header)) + p.begin,
 				digest: !w.o.NoDigests})
 		}
 		if i < len(w.files)-len(w.o.Extra) {

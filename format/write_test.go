@@ -176,7 +176,8 @@ func TestDigestIgnoresLayout(t *testing.T) {
 	}
 }
 
-// The split is huggingface_hub's: greedy in order, a tensor above the limit alone in its own shard, the open shard stays open.
+// The split is huggingface_hub's: greedy in order, a tensor above the limit alone in its own shard, the open shard
+// stays open.
 func TestSplit(t *testing.T) {
 	for _, c := range []struct {
 		sizes []int
@@ -369,7 +370,8 @@ func TestWriteForce(t *testing.T) {
 	}
 }
 
-// TestUsualNames: weights that transformers_weights named are written under the usual name, and config.json says no other.
+// TestUsualNames: weights that transformers_weights named are written under the usual name, and config.json says no
+// other.
 func TestUsualNames(t *testing.T) {
 	text := "{\n  \"a\": 30.0,\n  \"transformers_weights\": \"x.safetensors\"\n}\n"
 	dir := put(t, map[string]string{"x.safetensors": st(t, "w"), "config.json": text})

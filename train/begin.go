@@ -41,7 +41,8 @@ func (r *run) begin() error {
 	}
 	exists = exists && o.Out != ""
 	switch {
-	case o.Resume && (exists || o.Model == o.Out && isFolder(keptDir(o.Out))): // an output of this training counts more than where it began
+	// an output of this training counts more than where it began
+	case o.Resume && (exists || o.Model == o.Out && isFolder(keptDir(o.Out))):
 		r.inPlace, o.Model, o.Init = true, o.Out, ""
 	case o.Resume && o.Init != "":
 		return fault.Inputf("%s: no such training to resume", o.Out)

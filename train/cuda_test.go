@@ -37,8 +37,8 @@ func onCUDA(model, out string, steps int) Options {
 	return o
 }
 
-// TestResumesOnCUDA: stopped and resumed, a training on the device gives the bytes of an uninterrupted one, with masters of float32 under
-// weights of bfloat16.
+// TestResumesOnCUDA: stopped and resumed, a training on the device gives the bytes of an uninterrupted one, with
+// masters of float32 under weights of bfloat16.
 func TestResumesOnCUDA(t *testing.T) {
 	needCUDA(t)
 	for _, name := range []string{"gemma3_text", "gpt2", "qwen3_moe"} {
@@ -46,7 +46,8 @@ func TestResumesOnCUDA(t *testing.T) {
 	}
 }
 
-// TestLostDevice: whatever fails in the middle of a step, the training stops, says so, and the last saved state stays as it is.
+// TestLostDevice: whatever fails in the middle of a step, the training stops, says so, and the last saved state stays
+// as it is.
 func TestLostDevice(t *testing.T) {
 	needCUDA(t)
 	dir := t.TempDir()
@@ -56,15 +57,18 @@ func TestLostDevice(t *testing.T) {
 	for _, c := range []struct{ what, env, wish, says string }{
 		{"a kernel", "FAKE_CUDA_FAIL", "cuLaunchKernel:100:700", "cuLaunchKernel: CUDA_ERROR_ILLEGAL_ADDRESS (700)"},
 		{"a product", "FAKE_CUBLAS_FAIL", "cublasGemmEx:20:13", "cublasGemmEx: CUBLAS_STATUS_EXECUTION_FAILED (13)"},
-		{"a transfer", "FAKE_CUDA_FAIL", "cuMemcpyDtoHAsync_v2:1:719", "cuMemcpyDtoHAsync_v2: CUDA_ERROR_LAUNCH_FAILED (719)"},
+		{"a transfer", "FAKE_CUDA_FAIL", "cuMemcpyDtoHAsync_v2:1:719",
+			"cuMemcpyDtoHAsync_v2: CUDA_ERROR_LAUNCH_FAILED (719)"},
 		{"waiting", "FAKE_CUDA_FAIL", "cuStreamSynchronize:60:719", "cuStreamSynchronize: CUDA_ERROR_LAUNCH_FAILED (719)"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Setenv(c.env, c.wish)
-			o := Options{Model: out, Out: out, Words: Words{Resume: true, Change: true}, Settings: onCUDA("llama-tied", out, 6).Settings,
-				Given: given("steps", "engine")}
+			o := Options{Model: out, Out: out, Words: Words{Resume: true, Change: true},
+				Settings: onCUDA("llama-tied", out, 6).Settings,
+				Given:    given("steps", "engine")}
 			_, err := Run(context.Background(), o, func(Event) {})
-			if err == nil || fault.KindOf(err) != fault.Failed || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), "Fake GPU 0") {
+			if err == nil || fault.KindOf(err) != fault.Failed || !strings.Contains(err.Error(), c.says) ||
+				!strings.Contains(err.Error(), "Fake GPU 0") {
 				t.Errorf("%v (kind %d), want %q", err, fault.KindOf(err), c.says)
 			}
 			if !bytes.Equal(weightsOf(t, out), saved) {
@@ -72,14 +76,16 @@ func TestLostDevice(t *testing.T) {
 			}
 		})
 	}
-	rows := trained(t, Options{Model: out, Out: out, Words: Words{Resume: true, Change: true}, Settings: onCUDA("llama-tied", out, 2).Settings,
-		Given: given("steps", "engine")})
+	rows := trained(t, Options{Model: out, Out: out, Words: Words{Resume: true, Change: true},
+		Settings: onCUDA("llama-tied", out, 2).Settings,
+		Given:    given("steps", "engine")})
 	if len(rows) != 1 || rows[0].Step != 2 {
 		t.Errorf("the training goes on with %+v, want step 2", rows)
 	}
 }
 
-// TestTooLittleDeviceMemory: a training that does not fit is refused before anything is taken for it, with a batch that would fit.
+// TestTooLittleDeviceMemory: a training that does not fit is refused before anything is taken for it, with a batch
+// that would fit.
 func TestTooLittleDeviceMemory(t *testing.T) {
 	needCUDA(t)
 	o := onCUDA("llama-tied", filepath.Join(t.TempDir(), "out"), 1)

@@ -15,8 +15,8 @@ type SetLoss struct {
 	Name       string  `json:"name"`
 	Loss       float64 `json:"loss"` // nats a token, the mean over all targets
 	Perplexity float64 `json:"perplexity"`
-	// BitsPerByte is the loss in bits for each byte of the set's text, which models with different tokenizers can be compared by; nil
-	// where its ids are no text.
+	// BitsPerByte is the loss in bits for each byte of the set's text, which models with different tokenizers can be
+	// compared by; nil where its ids are no text.
 	BitsPerByte *float64 `json:"bits_per_byte,omitempty"`
 	Tokens      int64    `json:"tokens"` // targets
 }
@@ -107,7 +107,8 @@ func (r *run) evalBytes(i int) int64 {
 }
 
 // lossOn sums the loss over all rows of a set, in order, and counts its targets.
-func (r *run) lossOn(ctx context.Context, held *corpus.EvalData, told func(rows int64)) (sum float64, n int, err error) {
+func (r *run) lossOn(ctx context.Context, held *corpus.EvalData, told func(rows int64)) (sum float64, n int,
+	err error) {
 	b, rows := newBatch(r.s.Batch, r.s.Seq), held.Count()
 	for i := int64(0); i < rows; {
 		if ctx.Err() != nil {
@@ -134,8 +135,8 @@ const (
 	bfloat16Seam = 1e-2
 )
 
-// seam compares the evaluation before the first step with the last of the training that goes on. Where the model was grown
-// in between, by a plan that keeps the function, training stops when the two differ by more than rounding.
+// seam compares the evaluation before the first step with the last of the training that goes on. Where the model was
+// grown in between, by a plan that keeps the function, training stops when the two differ by more than rounding.
 func (r *run) seam(step int, loss float64) error {
 	before := r.evalBefore(step)
 	p := r.grownBy
@@ -149,7 +150,8 @@ func (r *run) seam(step int, loss float64) error {
 	if math.Abs(loss-*before) <= most**before {
 		return nil
 	}
-	return fault.Hint(fault.Failedf("the evaluation before the first step is %.4f, and was %.4f where the parent's training "+
+	return fault.Hint(fault.Failedf("the evaluation before the first step is %.4f, and was %.4f where the parent's "+
+		"training "+
 		"stopped: the growth was to keep the function", loss, *before),
 		"famkit verify PARENT %s says where the two differ", r.o.Model)
 }

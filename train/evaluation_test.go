@@ -12,10 +12,12 @@ import (
 	"famkit/internal/trainstate"
 )
 
-// TestBitsPerByte: the bits of all targets over the bytes of their text, for several sets by name, in the training's log and in its answer.
+// TestBitsPerByte: the bits of all targets over the bytes of their text, for several sets by name, in the training's
+// log and in its answer.
 func TestBitsPerByte(t *testing.T) {
 	dir := t.TempDir()
-	texts := map[string]string{"a.txt": strings.Repeat("Größe of a thing. ", 40), "b.txt": strings.Repeat("func f(x int) int { return x }\n", 30)}
+	texts := map[string]string{"a.txt": strings.Repeat("Größe of a thing. ", 40),
+		"b.txt": strings.Repeat("func f(x int) int { return x }\n", 30)}
 	for name, text := range texts {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
@@ -35,7 +37,8 @@ func TestBitsPerByte(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(rows) != 2 || len(rows[0].Sets) != 2 || rows[0].Sets[0].Name != "prose" || rows[0].Sets[1].Name != "b" ||
-		rows[0].Loss != rows[0].Sets[0].Loss || len(r.Evals) != 2 || r.Evals[1] != rows[1].Sets[1] || *r.EvalLoss != r.Evals[0].Loss {
+		rows[0].Loss != rows[0].Sets[0].Loss || len(r.Evals) != 2 || r.Evals[1] != rows[1].Sets[1] ||
+		*r.EvalLoss != r.Evals[0].Loss {
 		t.Fatalf("rows %+v, answer %+v", rows, r.Evals)
 	}
 	tok := demoTokenizer(t)
@@ -50,7 +53,8 @@ func TestBitsPerByte(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := got.Loss * float64(got.Tokens) / math.Ln2 / float64(len(read))
-		if got.BitsPerByte == nil || math.Abs(*got.BitsPerByte-want) > 1e-12 || math.Abs(got.Perplexity-math.Exp(got.Loss)) > 1e-9 {
+		if got.BitsPerByte == nil || math.Abs(*got.BitsPerByte-want) > 1e-12 ||
+			math.Abs(got.Perplexity-math.Exp(got.Loss)) > 1e-9 {
 			t.Errorf("%s: %+v, want %v bits a byte", path, got, want)
 		}
 	}

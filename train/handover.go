@@ -20,9 +20,9 @@ import (
 //
 //	step k of n:  W_block -= c/(c+1) W / n,  W_copy += 1/(c+1) W / n
 //
-// Where branches' outputs are normed, W is the gain of that norm. The growth stays exact: before the first step nothing has moved.
-// The sum of all writers stays on the way. In the end the model is where the inexact growth "halve" begins, but was trained all the
-// way there.
+// Where branches' outputs are normed, W is the gain of that norm. The growth stays exact: before the first step
+// nothing has moved. The sum of all writers stays on the way. In the end the model is where the inexact growth
+// "halve" begins, but was trained all the way there.
 type handOver struct {
 	*trainstate.HandOver
 	moves  []handing
@@ -52,7 +52,8 @@ func (r *run) handOverSteps() *trainstate.HandOver {
 // settleHandOver refuses a hand-over that cannot be.
 func (r *run) settleHandOver() error {
 	if s := r.state; s != nil && r.kind == TakeOver && s.HandOver.Left(s.Step) > 0 && !r.o.onlyEvaluates() {
-		return fault.Hint(fault.Inputf("%s: its training is handing blocks over to their copies, which ends at step %d; it is at %d",
+		return fault.Hint(fault.Inputf("%s: its training is handing blocks over to their copies, which ends at step %d; "+
+			"it is at %d",
 			r.o.Model, s.HandOver.To, s.Step), "%v finishes it first", fault.Arg("resume"))
 	}
 	r.plan.HandOver = r.handOverSteps()
@@ -76,8 +77,8 @@ func silentCopies(p *growth.Plan) map[int][]int {
 	return list
 }
 
-// beginHandOver finds the writers, and what they are at the growth: as they stand, or as the checkpoint at path has them
-// where the hand-over goes on.
+// beginHandOver finds the writers, and what they are at the growth: as they stand, or as the checkpoint at path has
+// them where the hand-over goes on.
 func (r *run) beginHandOver(path string) error {
 	if r.plan.HandOver.Left(r.base.Step) == 0 {
 		return nil
@@ -108,8 +109,8 @@ func (r *run) writers(layer int) map[[2]any]decoder.Param {
 	return list
 }
 
-// adds reports whether tensors of a role are what a block adds to the stream last: what writes it, or, where a branch's output is
-// normed, the gain of that norm. Those are what a silent block has zero.
+// adds reports whether tensors of a role are what a block adds to the stream last: what writes it, or, where a
+// branch's output is normed, the gain of that norm. Those are what a silent block has zero.
 func adds(m *arch.Model, role arch.Role) bool {
 	if m.PostNorm {
 		return role == arch.AttnPostNorm || role == arch.MLPPostNorm
@@ -156,7 +157,8 @@ func (h *handOver) read(r *run, src format.Source, path string) error {
 		}
 		m := handing{from: p, at: make([]byte, p.W.N*p.W.Type.Size())}
 		if info := t.Info(); info.DType != dtypeOf(p.W.Type) || info.Size() != int64(len(m.at)) {
-			return fault.Inputf("%s: tensor %q: wanted %s of %d bytes, found %s of %d", path, info.Name, dtypeOf(p.W.Type), len(m.at),
+			return fault.Inputf("%s: tensor %q: wanted %s of %d bytes, found %s of %d", path, info.Name, dtypeOf(p.W.Type),
+				len(m.at),
 				info.DType, info.Size())
 		}
 		if err := tensor.Fill(t, m.at, 0); err != nil {
@@ -204,7 +206,8 @@ func (h *handOver) save(src *format.Memory, step int) {
 	var layers []byte
 	seen := map[[2]int]bool{}
 	for _, m := range h.moves {
-		src.AddBytes(tensor.Info{Name: trainstate.Handed + m.from.Name, DType: dtypeOf(m.from.W.Type), Shape: m.from.Shape}, m.at)
+		src.AddBytes(tensor.Info{Name: trainstate.Handed + m.from.Name, DType: dtypeOf(m.from.W.Type), Shape: m.from.Shape},
+			m.at)
 		for _, to := range m.to {
 			if pair := [2]int{m.from.Layer, to.Layer}; !seen[pair] {
 				seen[pair] = true

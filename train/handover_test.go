@@ -83,8 +83,8 @@ func still(model, data, out string, steps int) Options {
 	return o
 }
 
-// TestHandOverEndsWhereHalvesBegin: without training a hand-over leads from silent copies to where the inexact growth begins in which
-// a block and its copies add equal parts; and what they add together stays on the way.
+// TestHandOverEndsWhereHalvesBegin: without training a hand-over leads from silent copies to where the inexact growth
+// begins in which a block and its copies add equal parts; and what they add together stays on the way.
 func TestHandOverEndsWhereHalvesBegin(t *testing.T) {
 	models, err := os.ReadDir(oracle)
 	if err != nil {
@@ -129,7 +129,8 @@ func between(t *testing.T, what string, begin, end, now map[string][]float64, th
 		for i, x := range b {
 			way := float64(thirds) / 3
 			want := x + way*(end[name][i]-x)
-			rounding := 1e-7*(math.Abs(x-end[name][i])+math.Abs(end[name][i])) + 1e-15 // of the halves, which are stored in float32
+			// of the halves, which are stored in float32
+			rounding := 1e-7*(math.Abs(x-end[name][i])+math.Abs(end[name][i])) + 1e-15
 			if !(math.Abs(now[name][i]-want) <= rounding) {
 				t.Fatalf("%s: %s[%d] is %v after %d moves of 3 from %v to %v", what, name, i, now[name][i], thirds, x, end[name][i])
 			}

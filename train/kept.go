@@ -19,9 +19,10 @@ import (
 	"famkit/internal/trainstate"
 )
 
-// A training keeps earlier checkpoints beside OUT: OUT.kept/step-00000100 is OUT as it was after step 100, its files under a second
-// name (hard links), so that they take no room of their own before OUT is replaced. OUT.kept/step-00000100.json has their digests,
-// and is written last: a checkpoint without it, or that differs from it, is not sound.
+// A training keeps earlier checkpoints beside OUT: OUT.kept/step-00000100 is OUT as it was after step 100, its files
+// under a second name (hard links), so that they take no room of their own before OUT is replaced.
+// OUT.kept/step-00000100.json has their digests, and is written last: a checkpoint without it, or that differs from
+// it, is not sound.
 
 // keptDir is the folder of the checkpoints that the training in out keeps.
 func keptDir(out string) string { return filepath.Clean(out) + ".kept" }
@@ -170,8 +171,8 @@ type Damaged struct {
 	Step int    `json:"step"`
 }
 
-// chooseKept has a training whose output is damaged go on from the newest sound checkpoint that it kept. Without kept checkpoints
-// nothing is known of the output but what reading it shows.
+// chooseKept has a training whose output is damaged go on from the newest sound checkpoint that it kept. Without kept
+// checkpoints nothing is known of the output but what reading it shows.
 func (r *run) chooseKept() error {
 	out := r.o.Out
 	steps, err := keptSteps(out)
@@ -199,8 +200,8 @@ func (r *run) chooseKept() error {
 	return fault.Hint(damage, "none of the %d checkpoints in %s is sound either", len(steps), keptDir(out))
 }
 
-// branchOff finds the checkpoint that a decayed member begins from, and gives it its schedule: a linear decay from the first step to
-// the last.
+// branchOff finds the checkpoint that a decayed member begins from, and gives it its schedule: a linear decay from
+// the first step to the last.
 func (r *run) branchOff() error {
 	o := &r.o
 	if o.DecayFrom == "" {
@@ -208,7 +209,8 @@ func (r *run) branchOff() error {
 	}
 	for _, name := range []string{"schedule", "decay-fraction", "warmup"} {
 		if o.Given(name) {
-			return fault.Usagef("%v decays from the first step to the last: %v contradicts it", fault.Arg("decay-from", o.DecayFrom),
+			return fault.Usagef("%v decays from the first step to the last: %v contradicts it",
+				fault.Arg("decay-from", o.DecayFrom),
 				fault.Arg(name))
 		}
 	}
@@ -250,7 +252,8 @@ func (r *run) trunkAt(trunk string, s *trainstate.State, step int) (*trainstate.
 		return nil, err
 	}
 	if !slices.Contains(steps, step) {
-		return nil, fault.Hint(fault.Inputf("%s: no checkpoint after step %d: it is at step %d, kept are %v", trunk, step, s.Step, steps),
+		return nil, fault.Hint(fault.Inputf("%s: no checkpoint after step %d: it is at step %d, kept are %v", trunk, step,
+			s.Step, steps),
 			"%v keeps those of every N-th step", fault.Arg("keep-every", "N"))
 	}
 	path := keptPath(trunk, step)

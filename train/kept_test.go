@@ -34,7 +34,8 @@ func TestKeep(t *testing.T) {
 	for _, c := range []struct {
 		keep, every int
 		want        []int
-	}{{0, 0, nil}, {2, 0, []int{10, 8}}, {0, 3, []int{9, 6, 3}}, {1, 4, []int{10, 8, 4}}, {100, 0, []int{10, 8, 6, 4, 2}}} {
+	}{{0, 0, nil}, {2, 0, []int{10, 8}}, {0, 3, []int{9, 6, 3}}, {1, 4, []int{10, 8, 4}},
+		{100, 0, []int{10, 8, 6, 4, 2}}} {
 		o := keeping(t, c.keep, c.every)
 		trained(t, o)
 		if got := keptOf(t, o.Out); !slices.Equal(got, c.want) {
@@ -52,16 +53,19 @@ func TestKeep(t *testing.T) {
 	}
 }
 
-// TestResumesFromNewestSound: a damaged output is found by its digest, and so is a damaged kept checkpoint; the training goes on from the
-// newest sound one and ends with the same bytes.
+// TestResumesFromNewestSound: a damaged output is found by its digest, and so is a damaged kept checkpoint; the
+// training goes on from the newest sound one and ends with the same bytes.
 func TestResumesFromNewestSound(t *testing.T) {
 	for name, damage := range map[string]struct {
 		do   func(out string) error
 		from int // 0: OUT itself, -1: refused
 	}{
-		"none":                 {func(string) error { return nil }, 0},
-		"a flipped bit":        {func(out string) error { return flip(filepath.Join(out, "model.safetensors")) }, 4},
-		"optimizer cut":        {func(out string) error { return os.Truncate(filepath.Join(out, trainstate.OptimizerFile), 100) }, 4},
+		"none":          {func(string) error { return nil }, 0},
+		"a flipped bit": {func(out string) error { return flip(filepath.Join(out, "model.safetensors")) }, 4},
+		"optimizer cut": {func(out string) error {
+			return os.Truncate(filepath.Join(out, trainstate.OptimizerFile),
+				100)
+		}, 4},
 		"state lost":           {func(out string) error { return os.Remove(filepath.Join(out, trainstate.StateFile)) }, 6},
 		"output lost":          {os.RemoveAll, 6},
 		"digests lost as well": {func(out string) error { return os.RemoveAll(keptPath(out, 6) + ".json") }, 0},
@@ -102,7 +106,8 @@ func TestResumesFromNewestSound(t *testing.T) {
 		case err != nil:
 			t.Errorf("%s: %v", name, err)
 			continue
-		case damage.from == 0 && plan.Damaged != nil, damage.from > 0 && (plan.Damaged == nil || plan.Damaged.Step != damage.from):
+		case damage.from == 0 && plan.Damaged != nil, damage.from > 0 && (plan.Damaged == nil ||
+			plan.Damaged.Step != damage.from):
 			t.Errorf("%s: went on from %+v", name, plan.Damaged)
 		}
 		if string(weightsOf(t, o.Out)) != string(weightsOf(t, whole.Out)) {
@@ -169,8 +174,10 @@ func TestDecayFrom(t *testing.T) {
 	}
 	refuse("no such step", "5", fault.Input, nil, "no checkpoint after step 5", "--keep-every")
 	refuse("no step", "soon", fault.Usage, nil, "wanted a step, or now")
-	refuse("no training", "now", fault.Input, func(p *Options) { p.Model = oracle + "llama-tied" }, "branches off a training")
-	refuse("another schedule", "now", fault.Usage, func(p *Options) { p.Given = given("steps", "schedule") }, "--schedule contradicts")
+	refuse("no training", "now", fault.Input, func(p *Options) { p.Model = oracle + "llama-tied" },
+		"branches off a training")
+	refuse("another schedule", "now", fault.Usage, func(p *Options) { p.Given = given("steps", "schedule") },
+		"--schedule contradicts")
 	refuse("resumed", "now", fault.Usage, func(p *Options) { p.Resume = true }, "--decay-from")
 	refuse("decayed already", "now", fault.Input, func(p *Options) { p.Model = trunk.Out + "-now" }, "has been decaying")
 }

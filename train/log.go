@@ -40,7 +40,8 @@ func (r *run) settleLog() error {
 	found, err := output.Find(path, output.Append)
 	switch {
 	case err == nil && found.Through && o.Log == "":
-		return fault.Hint(fault.Inputf("%s: names the log %s, which is no regular file", filepath.Join(o.Out, trainstate.StateFile),
+		return fault.Hint(fault.Inputf("%s: names the log %s, which is no regular file",
+			filepath.Join(o.Out, trainstate.StateFile),
 			path), "%v goes on in another file", fault.Arg("log", "FILE"))
 	case err != nil && o.Log == "":
 		return fault.Hint(err, "the training wrote its log there; %v goes on in another file", fault.Arg("log", "FILE"))

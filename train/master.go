@@ -48,7 +48,8 @@ func (m *masters) check(p decoder.Param) error {
 	if ok {
 		return nil
 	}
-	return fault.Hint(fault.Inputf("%s: tensor %q: is not the master of the weight %q, which was changed after it was saved",
+	return fault.Hint(fault.Inputf("%s: tensor %q: is not the master of the weight %q, which was changed after it was "+
+		"saved",
 		m.path, master.Info().Name, p.Name), "%v, without %v, begins from the weights as they are",
 		fault.Arg("fresh-optimizer"),
 		fault.Arg("resume"))

@@ -39,7 +39,8 @@ func (n Memory) check(m *arch.Model, spec engine.Spec, o decoder.Options) error 
 	}
 	err := fault.Failedf("training needs %s of memory (weights %s, gradients %s, optimizer %s, activations %s, "+
 		"workspace %s), %s are available",
-		units.Bytes(n.Total), units.Bytes(n.Weights), units.Bytes(n.Gradients), units.Bytes(n.Optimizer), units.Bytes(n.Activations),
+		units.Bytes(n.Total), units.Bytes(n.Weights), units.Bytes(n.Gradients), units.Bytes(n.Optimizer),
+		units.Bytes(n.Activations),
 		units.Bytes(n.Workspace), units.Bytes(n.Available))
 	less := sort.Search(o.Batch, func(less int) bool {
 		smaller := o

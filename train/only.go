@@ -8,8 +8,8 @@ import (
 	"famkit/internal/trainstate"
 )
 
-// settleTrainOnly finds the blocks that are trained where the rest is left alone: those that the growth before this training added
-// (as LLaMA-Pro does, Wu et al. 2024).
+// settleTrainOnly finds the blocks that are trained where the rest is left alone: those that the growth before this
+// training added (as LLaMA-Pro does, Wu et al. 2024).
 func (r *run) settleTrainOnly() error {
 	if r.s.TrainOnly != trainstate.OnlyNew || r.o.onlyEvaluates() {
 		return nil

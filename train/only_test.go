@@ -9,8 +9,8 @@ import (
 	"famkit/internal/fault"
 )
 
-// TestTrainOnlyNew: of a grown model the added blocks are trained, and the rest keeps its bytes; stopped and resumed alike. Without the
-// word all of it moves.
+// TestTrainOnlyNew: of a grown model the added blocks are trained, and the rest keeps its bytes; stopped and resumed
+// alike. Without the word all of it moves.
 func TestTrainOnlyNew(t *testing.T) {
 	model := grownModel(t, "llama-tied", "2x", "")
 	begin := numbers(t, model)

@@ -85,7 +85,8 @@ func (r *run) separator() (*Token, error) {
 	if ids := explicit(r.config, "bos_token_id", r.model.BOS); len(ids) > 0 {
 		return r.agreed(ids, configFile+": bos_token_id", nil)
 	}
-	return nil, fault.Hint(fault.Inputf("no token ends a document: neither %s nor the tokenizer's files name an end of text",
+	return nil, fault.Hint(fault.Inputf("no token ends a document: neither %s nor the tokenizer's files name an end of "+
+		"text",
 		configFile),
 		"%v names it%s", fault.Arg("separator", "TOKEN"), r.candidates())
 }

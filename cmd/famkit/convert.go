@@ -48,7 +48,8 @@ func runConvert(u *ui, c *cli.Context) error {
 	if err != nil {
 		return fault.Usagef("--max-shard: %w", err)
 	}
-	r, err := job.Convert(c.Context, job.ConvertOptions{Source: c.Args().Get(0), Destination: c.Args().Get(1), DType: parseDType(c.String("dtype")),
+	r, err := job.Convert(c.Context, job.ConvertOptions{Source: c.Args().Get(0), Destination: c.Args().Get(1),
+		DType:    parseDType(c.String("dtype")),
 		MaxShard: shard, Force: c.Bool("force"), DryRun: c.Bool("dry-run")}, u.observe())
 	return u.result(r, err, func(w io.Writer) { printConvert(w, r) })
 }
@@ -91,7 +92,8 @@ func parseDType(s string) tensor.DType {
 }
 
 func printConvert(w io.Writer, a *job.Converted) {
-	say(w, "%s: %d tensors, %s parameters, %s, %s\n", a.Output, a.Tensors, units.Count(a.Params), strings.Join(a.DTypes, " "), units.Bytes(a.Bytes))
+	say(w, "%s: %d tensors, %s parameters, %s, %s\n", a.Output, a.Tensors, units.Count(a.Params),
+		strings.Join(a.DTypes, " "), units.Bytes(a.Bytes))
 	say(w, "files     %s\n", strings.Join(a.Files, ", "))
 	switch {
 	case a.Rounded > 0:

@@ -89,13 +89,15 @@ func printSelfTest(w io.Writer, r *selftest.Report) {
 		if !t.Repeated {
 			again = "other bits the second time"
 		}
-		say(w, "    %d steps of small models: %s; loss within %.1e, gradient norm within %.1e of float64\n", t.Steps, again, t.Loss, t.Norm)
+		say(w, "    %d steps of small models: %s; loss within %.1e, gradient norm within %.1e of float64\n", t.Steps, again,
+			t.Loss, t.Norm)
 	}
 	for _, p := range r.Products {
 		say(w, "    product %d x %d: %.3g TFLOP/s\n", p.Size, p.Size, p.TFLOPS)
 	}
 	for _, s := range r.Steps {
-		say(w, "    step of %s, %d x %d tokens: %.3g s, %.0f tokens/s, %.1f %% of the fastest product, %s\n", s.Model, s.Batch, s.Seq, s.Seconds,
+		say(w, "    step of %s, %d x %d tokens: %.3g s, %.0f tokens/s, %.1f %% of the fastest product, %s\n", s.Model,
+			s.Batch, s.Seq, s.Seconds,
 			s.TokensSec, 100*s.MFU, units.Bytes(s.Memory))
 	}
 	for _, n := range r.NotRun {

@@ -17,7 +17,8 @@ func engineFlag(value string) choiceFlag {
 		names = append(names, c.Name)
 	}
 	slices.Sort(names) // the order of candidates depends on the machine
-	f := choice("engine", value, "what computes; auto is the fastest of the processor's, cuda is an NVIDIA GPU", append([]string{"auto"}, names...)...)
+	f := choice("engine", value, "what computes; auto is the fastest of the processor's, cuda is an NVIDIA GPU",
+		append([]string{"auto"}, names...)...)
 	f.Aliases = []string{"device"}
 	return f
 }

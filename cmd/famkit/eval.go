@@ -37,7 +37,8 @@ func evalCommand(u *ui) *cli.Command {
 			&cli.StringFlag{Name: "ext", Usage: "in folders take names with these endings: `LIST`, such as .go,.md,!_test.go"},
 			&cli.StringFlag{Name: "text-field", DefaultText: "text", Usage: "field of JSON rows that holds their text: `NAME`"},
 			&cli.BoolFlag{Name: "as-text", Usage: "take JSON and tables as they stand"},
-			choice("token-dtype", "", "raw token files hold numbers of this type", "uint16", "uint32").otherwise("text is expected"),
+			choice("token-dtype", "", "raw token files hold numbers of this type", "uint16",
+				"uint32").otherwise("text is expected"),
 			&cli.IntFlag{Name: "seq", Value: d.Seq, Usage: "tokens of a row: `N`"},
 			&cli.IntFlag{Name: "batch", Value: d.Batch, Usage: "rows of a pass: `N`"},
 			&cli.BoolFlag{Name: "pairs", Usage: "compare neighbours"},
@@ -58,9 +59,11 @@ func runEval(u *ui, c *cli.Context) error {
 		return fault.Usagef("--pairs compares two models or more, one is given")
 	}
 	s := trainstate.Defaults()
-	s.Eval, s.Ext, s.TextField, s.AsText, s.TokenDType = c.String("data"), c.String("ext"), c.String("text-field"), c.Bool("as-text"),
+	s.Eval, s.Ext, s.TextField, s.AsText, s.TokenDType = c.String("data"), c.String("ext"), c.String("text-field"),
+		c.Bool("as-text"),
 		c.String("token-dtype")
-	s.Seq, s.Batch, s.Engine, s.Precision, s.Threads = c.Int("seq"), c.Int("batch"), c.String("engine"), c.String("precision"), c.Int("threads")
+	s.Seq, s.Batch, s.Engine, s.Precision, s.Threads = c.Int("seq"), c.Int("batch"), c.String("engine"),
+		c.String("precision"), c.Int("threads")
 	given := func(name string) bool {
 		switch name {
 		case "eval":
@@ -70,7 +73,8 @@ func runEval(u *ui, c *cli.Context) error {
 		}
 		return c.IsSet(name)
 	}
-	r, err := job.Eval(c.Context, job.EvalOptions{Models: c.Args().Slice(), Settings: s, Given: given, Pairs: c.Bool("pairs"),
+	r, err := job.Eval(c.Context, job.EvalOptions{Models: c.Args().Slice(), Settings: s, Given: given,
+		Pairs:      c.Bool("pairs"),
 		PairTokens: int64(c.Int("pair-tokens"))}, u.observe())
 	return u.result(r, err, func(w io.Writer) { printEval(w, r) })
 }
@@ -82,7 +86,8 @@ func printEval(w io.Writer, r *job.Evaluation) {
 		if m.Bits > 0 {
 			bits = figure4(m.Bits)
 		}
-		rows = append(rows, []string{m.Model, units.Count(m.Params), units.Count(m.Tokens), figure4(m.Loss), fmt.Sprintf("%.4g", m.Perplexity), bits})
+		rows = append(rows, []string{m.Model, units.Count(m.Params), units.Count(m.Tokens), figure4(m.Loss),
+			fmt.Sprintf("%.4g", m.Perplexity), bits})
 	}
 	table(w, rows)
 	if len(r.Pairs) == 0 {

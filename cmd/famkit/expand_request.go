@@ -13,13 +13,16 @@ import (
 
 // expandRequest reads the flags that say what grows and how.
 func expandRequest(c *cli.Context) (expand.Request, error) {
-	r := expand.Request{Place: expand.Place(c.String("place")), Seed: c.Uint64("seed"), Split: growth.Split(c.String("split")),
+	r := expand.Request{Place: expand.Place(c.String("place")), Seed: c.Uint64("seed"),
+		Split:  growth.Split(c.String("split")),
 		Params: c.String("params"), Rope: c.String("rope"), AllowInexact: c.Bool("allow-inexact"),
 		VocabMultiple: c.Int("vocab-multiple"), Shards: c.Int("mlp-parts")}
 	given := r.Params != "" || r.Rope != "" || r.VocabMultiple != 0 || strings.HasPrefix(string(r.Place), "after:")
-	for name, to := range map[string]*expand.Change{"depth": &r.Depth, "hidden": &r.Hidden, "ffn": &r.FFN, "heads": &r.Heads,
-		"kv": &r.KV, "width": &r.Width, "head-dim": &r.HeadDim, "vocab": &r.Vocab, "positions": &r.Positions, "experts": &r.Experts,
-		"top-k": &r.TopK, "expert-ffn": &r.ExpertFFN} {
+	for name, to := range map[string]*expand.Change{"depth": &r.Depth, "hidden": &r.Hidden, "ffn": &r.FFN,
+		"heads": &r.Heads,
+		"kv":    &r.KV, "width": &r.Width, "head-dim": &r.HeadDim, "vocab": &r.Vocab, "positions": &r.Positions,
+		"experts": &r.Experts,
+		"top-k":   &r.TopK, "expert-ffn": &r.ExpertFFN} {
 		v, err := expand.ParseChange(c.String(name))
 		if err != nil {
 			return r, fault.Usagef("--%s: %w", name, err)
@@ -44,7 +47,8 @@ func expandRequest(c *cli.Context) (expand.Request, error) {
 		r.Like, given = m, true
 	}
 	if !given {
-		return r, fault.Hint(fault.Usagef("nothing to grow: give at least one of --depth, --hidden, --ffn, --heads, --kv, --width or another axis"), "famkit help axes")
+		return r, fault.Hint(fault.Usagef("nothing to grow: give at least one of --depth, --hidden, --ffn, --heads, --kv, "+
+			"--width or another axis"), "famkit help axes")
 	}
 	expandHow(c, &r)
 	return r, nil

@@ -42,19 +42,22 @@ func familyInitCommand(u *ui) *cli.Command {
 		Description: familyInitDescription + exitStatus,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "name", Value: "family", Usage: "of the family: `NAME`"},
-			&cli.StringSliceFlag{Name: "data", Usage: "what is trained on, seen from the recipe's folder: `PATH` (may be repeated), such as text/"},
+			&cli.StringSliceFlag{Name: "data", Usage: "what is trained on, seen from the recipe's folder: `PATH` (may be " +
+				"repeated), such as text/"},
 			&cli.StringFlag{Name: "ext", Usage: "in folders take names with these endings: `LIST` such as .go,.md,!_test.go"},
 			&cli.StringFlag{Name: "eval", Usage: "held-out data: `PATH`, such as held-out.txt"},
 			&cli.Float64Flag{Name: "eval-fraction", Value: 0.01, Usage: "without --eval hold out this part of the rows"},
 			&cli.StringFlag{Name: "tokenizer", Usage: "take the tokenizer of a folder: `DIR`, such as tok/"},
 			&cli.IntFlag{Name: "vocab", Value: 4096, Usage: "make a tokenizer of `N` tokens of the data"},
 			&cli.StringFlag{Name: "config", Usage: "config.json of the smallest member: `PATH`, such as small/config.json"},
-			&cli.StringFlag{Name: "params", Value: "1M", Usage: "about so many parameters of the smallest member: `N`, such as 1M or 1B"},
+			&cli.StringFlag{Name: "params", Value: "1M", Usage: "about so many parameters of the smallest member: `N`, such " +
+				"as 1M or 1B"},
 			&cli.BoolFlag{Name: "nominal", Usage: "let budgets count --params and its multiples, not what the shapes have"},
 			&cli.IntFlag{Name: "members", Value: 3, Usage: "models of the family: `K`"},
 			&cli.Float64Flag{Name: "factor", Value: 2, Usage: "by how much each is larger than the one before"},
 			&cli.Float64Flag{Name: "tokens-per-parameter", Value: 20, Usage: "that a member trained alone gets: `N`"},
-			choice("schedule", family.Trunk, "members are decays off a trunk, or each stage decays and then grows", family.Trunk, family.Decayed),
+			choice("schedule", family.Trunk, "members are decays off a trunk, or each stage decays and then grows", family.Trunk,
+				family.Decayed),
 			&cli.BoolFlag{Name: "independent", Usage: "train each member from random weights too, to compare"},
 			&cli.Float64Flag{Name: "lr", Value: 1e-3, Usage: "peak learning rate of the smallest member"},
 			&cli.IntFlag{Name: "batch", Value: 8, Usage: "rows of a micro-batch: `N`"},
@@ -68,7 +71,8 @@ func familyInitCommand(u *ui) *cli.Command {
 
 func runFamilyInit(u *ui, c *cli.Context) error {
 	if c.NArg() != 1 {
-		return fault.Hint(fault.Usagef("family init takes the recipe to write, %d operands given", c.NArg()), "famkit family init --help")
+		return fault.Hint(fault.Usagef("family init takes the recipe to write, %d operands given", c.NArg()),
+			"famkit family init --help")
 	}
 	if len(c.StringSlice("data")) == 0 {
 		return fault.Usagef("--data is missing")
@@ -77,11 +81,14 @@ func runFamilyInit(u *ui, c *cli.Context) error {
 	if err != nil {
 		return fault.Usagef("--params: %w", err)
 	}
-	o := family.InitOptions{Path: c.Args().First(), Name: c.String("name"), Data: c.StringSlice("data"), Ext: c.String("ext"),
-		Eval: c.String("eval"), EvalFraction: c.Float64("eval-fraction"), Tokenizer: c.String("tokenizer"), Vocab: c.Int("vocab"),
+	o := family.InitOptions{Path: c.Args().First(), Name: c.String("name"), Data: c.StringSlice("data"),
+		Ext:  c.String("ext"),
+		Eval: c.String("eval"), EvalFraction: c.Float64("eval-fraction"), Tokenizer: c.String("tokenizer"),
+		Vocab:  c.Int("vocab"),
 		Config: c.String("config"), Params: float64(params), Nominal: c.Bool("nominal"), Members: c.Int("members"),
 		Factor: c.Float64("factor"), TokensPerParameter: c.Float64("tokens-per-parameter"), Schedule: c.String("schedule"),
-		Independent: c.Bool("independent"), LR: c.Float64("lr"), Batch: c.Int("batch"), Seq: c.Int("seq"), Accum: c.Int("accum"),
+		Independent: c.Bool("independent"), LR: c.Float64("lr"), Batch: c.Int("batch"), Seq: c.Int("seq"),
+		Accum: c.Int("accum"),
 		Force: c.Bool("force")}
 	r, err := family.Init(o)
 	if err != nil {
@@ -132,7 +139,8 @@ func runFamilyPlan(u *ui, c *cli.Context) error {
 		return runAfford(u, c)
 	}
 	if c.NArg() != 1 {
-		return fault.Hint(fault.Usagef("family plan takes a recipe, %d operands given", c.NArg()), "famkit family plan --help")
+		return fault.Hint(fault.Usagef("family plan takes a recipe, %d operands given", c.NArg()),
+			"famkit family plan --help")
 	}
 	for _, name := range []string{"flops", "gpu-hours", "days", "members", "factor", "tokens-per-parameter"} {
 		if c.IsSet(name) {
@@ -174,7 +182,8 @@ func familySpeed(u *ui, c *cli.Context, r *family.Recipe) (*family.Speed, error)
 
 // runAfford answers which family a budget buys.
 func runAfford(u *ui, c *cli.Context) error {
-	b := family.Spend{FLOPs: c.Float64("flops"), GPUHours: c.Float64("gpu-hours"), Days: c.Float64("days"), GPU: c.String("gpu"),
+	b := family.Spend{FLOPs: c.Float64("flops"), GPUHours: c.Float64("gpu-hours"), Days: c.Float64("days"),
+		GPU:   c.String("gpu"),
 		Count: c.Int("count"), MFU: c.Float64("mfu")}
 	flops, from, err := b.Operations(c.Context, probeTime)
 	if err != nil {

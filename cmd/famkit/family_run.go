@@ -57,7 +57,8 @@ func runFamilyRun(u *ui, c *cli.Context) error {
 // familyPlace reads RECIPE and OUT.
 func familyPlace(c *cli.Context, verb string) (family.RunOptions, error) {
 	if c.NArg() < 1 || c.NArg() > 2 {
-		return family.RunOptions{}, fault.Hint(fault.Usagef("family %s takes RECIPE and OUT, %d operands given", verb, c.NArg()),
+		return family.RunOptions{}, fault.Hint(fault.Usagef("family %s takes RECIPE and OUT, %d operands given", verb,
+			c.NArg()),
 			"famkit family %s --help", verb)
 	}
 	return family.RunOptions{Recipe: c.Args().Get(0), Out: c.Args().Get(1), By: "famkit " + version}, nil
@@ -68,7 +69,8 @@ func familyStatusCommand(u *ui) *cli.Command {
 		Name:      "status",
 		Usage:     "show how far the family is",
 		ArgsUsage: "RECIPE [OUT]",
-		Description: "Lists the stages with their outputs, what the recipe makes anew since it changed, and outputs that it no longer uses.\n\n" +
+		Description: "Lists the stages with their outputs, what the recipe makes anew since it changed, and outputs that " +
+			"it no longer uses.\n\n" +
 			"Example:\n   famkit family status recipe.toml" + exitStatus,
 		Action: func(c *cli.Context) error {
 			o, err := familyPlace(c, "status")
@@ -140,17 +142,21 @@ func familyReportCommand(u *ui) *cli.Command {
 		Name:      "report",
 		Usage:     "show what came of the family",
 		ArgsUsage: "RECIPE [OUT]",
-		Description: "Writes OUT/report/index.html, a page that needs nothing else, report.md and report.json: loss against compute for every\n" +
+		Description: "Writes OUT/report/index.html, a page that needs nothing else, report.md and report.json: loss " +
+			"against compute for every\n" +
 			"member and both arms, what was saved, each member's losses, KL divergence and speculative acceptance between\n" +
-			"neighbours, the proofs of the growths, and what all of it was made of. A family that is half made is reported so far.\n\n" +
+			"neighbours, the proofs of the growths, and what all of it was made of. A family that is half made is reported " +
+			"so far.\n\n" +
 			"Example:\n   famkit family report recipe.toml" + exitStatus,
-		Flags: []cli.Flag{&cli.BoolFlag{Name: "no-models", Usage: "run no model: leave out bits per byte and what compares neighbours"}},
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "no-models",
+			Usage: "run no model: leave out bits per byte and what compares neighbours"}},
 		Action: func(c *cli.Context) error {
 			o, err := familyPlace(c, "report")
 			if err != nil {
 				return err
 			}
-			r, err := family.MakeReport(c.Context, family.ReportOptions{Recipe: o.Recipe, Out: o.Out, By: o.By, NoModels: c.Bool("no-models")}, u.observe())
+			r, err := family.MakeReport(c.Context, family.ReportOptions{Recipe: o.Recipe, Out: o.Out, By: o.By,
+				NoModels: c.Bool("no-models")}, u.observe())
 			return u.result(r, err, func(w io.Writer) {
 				u.plainText(r.Markdown())
 				say(w, "\n%s\n", filepath.Join(r.Out, "report", "index.html"))

@@ -33,7 +33,8 @@ func TestFamilyTutorial(t *testing.T) {
 			t.Errorf("the commands do not print %q:\n%s", want, out)
 		}
 	}
-	for _, file := range []string{"go/members/1x/model.safetensors", "go/members/4x/config.json", "go/members/alone-4x/config.json",
+	for _, file := range []string{"go/members/1x/model.safetensors", "go/members/4x/config.json",
+		"go/members/alone-4x/config.json",
 		"go/report/index.html", "go/report/report.json", "go/ledger.jsonl"} {
 		if _, err := os.Stat(filepath.Join(dir, file)); err != nil {
 			t.Error(err)

@@ -69,7 +69,8 @@ func familyPlanText(p *family.Plan) func(io.Writer) {
 }
 
 func planMembers(p *family.Plan) [][]string {
-	rows := [][]string{{"member", "parameters", "counted", "layers", "hidden", "heads", "kv", "ffn", "growth", "tokens alone", "tokens of stage"}}
+	rows := [][]string{{"member", "parameters", "counted", "layers", "hidden", "heads", "kv", "ffn", "growth",
+		"tokens alone", "tokens of stage"}}
 	for i, m := range p.Members {
 		growth := "from random"
 		switch {
@@ -81,24 +82,29 @@ func planMembers(p *family.Plan) [][]string {
 			growth = "rounded"
 		}
 		s := m.Sizes
-		rows = append(rows, []string{m.Name, units.Count(m.Params), amount(m.Counted), fmt.Sprint(s.Layers), fmt.Sprint(s.Hidden),
-			fmt.Sprint(s.Heads), fmt.Sprint(s.KVHeads), fmt.Sprint(max(s.FFN, s.ExpertFFN)), growth, amount(m.Alone), amount(m.Stage)})
+		rows = append(rows, []string{m.Name, units.Count(m.Params), amount(m.Counted), fmt.Sprint(s.Layers),
+			fmt.Sprint(s.Hidden),
+			fmt.Sprint(s.Heads), fmt.Sprint(s.KVHeads), fmt.Sprint(max(s.FFN, s.ExpertFFN)), growth, amount(m.Alone),
+			amount(m.Stage)})
 	}
 	return rows
 }
 
 func planStages(p *family.Plan) [][]string {
-	rows := [][]string{{"stage", "begins with", "steps", "tokens", "6 N D", "operations", "time", "disk", "memory", "runs"}}
+	rows := [][]string{{"stage", "begins with", "steps", "tokens", "6 N D", "operations", "time", "disk", "memory",
+		"runs"}}
 	for _, s := range p.Stages {
 		if s.Kind == family.MakeTokenizer {
 			continue
 		}
-		row := []string{s.Name, "random weights", "", "", "", "", "", units.Bytes(s.Disk), units.Bytes(s.Memory), map[bool]string{true: "yes", false: "no"}[s.Wanted]}
+		row := []string{s.Name, "random weights", "", "", "", "", "", units.Bytes(s.Disk), units.Bytes(s.Memory),
+			map[bool]string{true: "yes", false: "no"}[s.Wanted]}
 		if s.From != "" {
 			row[1] = s.From
 		}
 		if s.Kind == family.Train {
-			row[2], row[3], row[4], row[5] = units.Count(int64(s.Steps)), amount(float64(s.Tokens)), fmt.Sprintf("%.3g", s.FLOPs), fmt.Sprintf("%.3g", s.Operations)
+			row[2], row[3], row[4], row[5] = units.Count(int64(s.Steps)), amount(float64(s.Tokens)),
+				fmt.Sprintf("%.3g", s.FLOPs), fmt.Sprintf("%.3g", s.Operations)
 			row[6] = timeOf(p, s.Seconds)
 		}
 		rows = append(rows, row)
@@ -112,7 +118,8 @@ func planTotals(p *family.Plan) [][]string {
 		name string
 		family.Total
 	}{{"progressive", p.Progressive}, {"independent", p.Independent}, {"this recipe", p.Run}} {
-		rows = append(rows, []string{t.name, amount(float64(t.Tokens)), fmt.Sprintf("%.3g", t.FLOPs), fmt.Sprintf("%.3g", t.Operations),
+		rows = append(rows, []string{t.name, amount(float64(t.Tokens)), fmt.Sprintf("%.3g", t.FLOPs),
+			fmt.Sprintf("%.3g", t.Operations),
 			timeOf(p, t.Seconds), units.Bytes(t.Disk), units.Bytes(t.Memory)})
 	}
 	return rows
@@ -137,7 +144,8 @@ func speedText(s *family.Speed) string {
 		}
 		list = append(list, fmt.Sprintf("%.3g", x.FLOPs))
 	}
-	return fmt.Sprintf("%s, measured by training each member for a moment: %s operations a second", s.Where, strings.Join(list, ", "))
+	return fmt.Sprintf("%s, measured by training each member for a moment: %s operations a second", s.Where,
+		strings.Join(list, ", "))
 }
 
 // amount prints a large number with the digits that matter: 1.5B, 20M, 812.

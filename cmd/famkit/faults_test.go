@@ -20,8 +20,9 @@ import (
 	"famkit/internal/disk"
 )
 
-// Every call to the file system, of every command that writes, fails once: as if the disk did not answer (EIO), was full
-// (ENOSPC), or too many files were open (EMFILE), and, for reads, as if the file ended there. What must hold then:
+// Every call to the file system, of every command that writes, fails once: as if the disk did not answer (EIO), was
+// full (ENOSPC), or too many files were open (EMFILE), and, for reads, as if the file ended there. What must hold
+// then:
 //
 //   - the outputs are those of before or the new ones, never a mixture, and the new ones where the exit code is 0;
 //   - the exit code is 0 or 4, an error has one message, and that names a file at most once;
@@ -49,7 +50,8 @@ func scenes(fixtures string) []scene {
 	expand := []string{"expand", tiny, "out", "--depth", "2x"}
 	lone := []string{"expand", "m.safetensors", "big.safetensors", "--depth", "2x"}
 	tok := []string{"tokenizer", "train", "text.txt", "tok", "--vocab", "270"}
-	train := []string{"train", tiny, "out", "--data", tokens, "--steps", "2", "--engine", "cpu", "--threads", "1", "--schedule", "constant", "--log", "log.jsonl"}
+	train := []string{"train", tiny, "out", "--data", tokens, "--steps", "2", "--engine", "cpu", "--threads", "1",
+		"--schedule", "constant", "--log", "log.jsonl"}
 	force := func(args []string) []string { return append(slices.Clone(args), "--force") }
 	was := func(args ...string) func(*testing.T) { return func(t *testing.T) { mustRun(t, args...) } }
 	copied := func(from, to string) func(*testing.T) {
@@ -64,13 +66,15 @@ func scenes(fixtures string) []scene {
 		}
 	}
 	text := func(t *testing.T) {
-		if err := os.WriteFile("text.txt", []byte(strings.Repeat("to be or not to be, that is the question\n", 9)), 0o644); err != nil {
+		if err := os.WriteFile("text.txt", []byte(strings.Repeat("to be or not to be, that is the question\n", 9)),
+			0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return []scene{
 		{name: "expand", args: expand, outputs: []string{"out"}},
-		{name: "expand over", args: force(expand), old: was("expand", tiny, "out", "--depth", "3x"), outputs: []string{"out"}},
+		{name: "expand over", args: force(expand), old: was("expand", tiny, "out", "--depth", "3x"),
+			outputs: []string{"out"}},
 		{name: "expand in shards", args: append(slices.Clone(expand), "--max-shard", "100kB"), outputs: []string{"out"}},
 		{name: "expand a lone file", args: lone, prepare: copied("model.safetensors", "m.safetensors"),
 			outputs: []string{"big.safetensors", "big.plan.json"}},
@@ -81,18 +85,23 @@ func scenes(fixtures string) []scene {
 		{name: "convert over a file", args: []string{"convert", tiny, "c.safetensors", "--dtype", "f16", "--force"},
 			old: was("convert", tiny, "c.safetensors"), outputs: []string{"c.safetensors"}},
 		{name: "tokenizer train", args: tok, prepare: text, outputs: []string{"tok"}},
-		{name: "tokenizer train over", args: force(tok), prepare: text, old: was("tokenizer", "train", "text.txt", "tok", "--vocab", "259"),
+		{name: "tokenizer train over", args: force(tok), prepare: text, old: was("tokenizer", "train", "text.txt", "tok",
+			"--vocab", "259"),
 			outputs: []string{"tok"}},
 		{name: "verify --write-proof", args: []string{"verify", tiny, "big", "--proof-only", "--write-proof", "proof.json"},
 			prepare: was("expand", tiny, "big", "--depth", "2x"), outputs: []string{"proof.json"}},
-		{name: "logits", args: []string{"logits", tiny, "--ids", filepath.Join(tiny, "expected.safetensors"), "--out", "l.safetensors",
+		{name: "logits", args: []string{"logits", tiny, "--ids", filepath.Join(tiny, "expected.safetensors"), "--out",
+			"l.safetensors",
 			"--engine", "ref"}, outputs: []string{"l.safetensors"}},
 		{name: "train", args: train, retry: force(train), again: append(slices.Clone(train), "--erase", "--force"),
 			goesOn: []string{"train", "out", "--resume"}, outputs: []string{"out"}, plain: timeless},
-		{name: "resume", args: []string{"train", "out", "--resume", "--steps", "3"}, prepare: func(t *testing.T) { text(t); mustRun(t, train...) },
-			again: append(slices.Clone(tok), "--force"), outputs: []string{"out"}, plain: timeless},
-		{name: "family init over", args: []string{"family", "init", "r.toml", "--data", "text.txt", "--params", "100k", "--vocab", "300", "--force"},
-			prepare: text, old: was("family", "init", "r.toml", "--data", "text.txt", "--params", "200k", "--vocab", "300"), outputs: []string{"r.toml"}},
+		{name: "resume", args: []string{"train", "out", "--resume", "--steps", "3"},
+			prepare: func(t *testing.T) { text(t); mustRun(t, train...) },
+			again:   append(slices.Clone(tok), "--force"), outputs: []string{"out"}, plain: timeless},
+		{name: "family init over", args: []string{"family", "init", "r.toml", "--data", "text.txt", "--params", "100k",
+			"--vocab", "300", "--force"},
+			prepare: text, old: was("family", "init", "r.toml", "--data", "text.txt", "--params", "200k", "--vocab", "300"),
+			outputs: []string{"r.toml"}},
 		{name: "docs", args: []string{"docs", "docs"}, old: func(t *testing.T) {
 			mustRun(t, "docs", "docs")
 			if err := os.WriteFile("docs/man/famkit.1", nil, 0o644); err != nil {
@@ -353,8 +362,8 @@ func TestFaults(t *testing.T) {
 	t.Logf("%d faults in all", total)
 }
 
-// failures are the errors to try at one call: all that there are, or, in a sample, one at the first, the last and a call in
-// between.
+// failures are the errors to try at one call: all that there are, or, in a sample, one at the first, the last and a
+// call in between.
 func failures(op disk.Op, nth, calls int, all bool) []error {
 	list := []error{syscall.EIO, syscall.ENOSPC, syscall.EMFILE}
 	if op == disk.Read || op == disk.ReadAt {

@@ -49,7 +49,8 @@ func generateFlags() []cli.Flag {
 		&cli.Float64Flag{Name: "temperature", Value: 1, Usage: "divides the logits: `T`; 0 is --greedy"},
 		&cli.IntFlag{Name: "top-k", DefaultText: "all", Usage: "draw from the `K` most likely tokens, such as 50"},
 		&cli.Float64Flag{Name: "top-p", Value: 1, Usage: "draw from the most likely tokens whose probabilities add up to `P`"},
-		&cli.Float64Flag{Name: "repetition-penalty", Value: 1, Usage: "makes tokens less likely that were there before: `FACTOR`"},
+		&cli.Float64Flag{Name: "repetition-penalty", Value: 1,
+			Usage: "makes tokens less likely that were there before: `FACTOR`"},
 		&cli.Uint64Flag{Name: "seed", Value: 1, Usage: "of what is drawn: `N`"},
 	}}, {"End", []cli.Flag{
 		&cli.IntFlag{Name: "max-tokens", Value: 256, Usage: "new tokens at most: `N`"},

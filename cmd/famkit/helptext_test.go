@@ -104,7 +104,8 @@ func TestColours(t *testing.T) {
 	var out bytes.Buffer
 	u := newUI(&out, &out)
 	t.Setenv("NO_COLOR", "")
-	for color, want := range map[string]string{"": "ok", colorAuto: "ok", colorNever: "ok", colorAlways: "\x1b[32mok\x1b[0m"} {
+	for color, want := range map[string]string{"": "ok", colorAuto: "ok", colorNever: "ok",
+		colorAlways: "\x1b[32mok\x1b[0m"} {
 		u.color = color
 		if got := u.colours(u.out).of(good, "ok"); got != want {
 			t.Errorf("--color %s into a pipe: %q, want %q", color, got, want)

@@ -20,7 +20,8 @@ import (
 const loud = `x\u001b[31m\u001b]0;owned\u0007\n` + claim + `\r\u009b2J\u202e\u2066\u007f\u2028\u0000\ud83d\ude00`
 
 // The commands that read a model.
-var modelCommands = []string{"inspect SRC", "inspect SRC --tensors --json", "expand SRC OUT --depth 2x -n", "convert SRC OUT --dtype bf16 -n",
+var modelCommands = []string{"inspect SRC", "inspect SRC --tensors --json", "expand SRC OUT --depth 2x -n",
+	"convert SRC OUT --dtype bf16 -n",
 	"verify MODEL SRC --proof-only"}
 
 // specialFiles stand in the place of parts of a model: what waits for ever, has no end, or is no file.
@@ -72,7 +73,8 @@ func specialFiles() (list []attack) {
 		}
 		for _, c := range []string{"tokenizer encode SRC TEXT", "tokenizer decode SRC IDS", "tokenizer encode MODEL SRC",
 			"train MODEL OUT --data SRC -n", "train --init SRC OUT --data TEXT -n", "expand MODEL OUT --like SRC -n",
-			"verify --proof SRC", "verify MODEL MODEL --text SRC", "logits MODEL --ids SRC --out OUT.safetensors", "inspect SRC", "convert SRC OUT -n"} {
+			"verify --proof SRC", "verify MODEL MODEL --text SRC", "logits MODEL --ids SRC --out OUT.safetensors", "inspect SRC",
+			"convert SRC OUT -n"} {
 			may := []int{3}
 			if strings.Contains(c, "--data SRC") && kind == "sparse" {
 				may = []int{3, 4}
@@ -122,14 +124,18 @@ func configText(key, value string) string {
 
 // configs have numbers that no model has, other types, and loud names.
 func configs() (list []attack) {
-	commands := []string{"inspect SRC", "inspect SRC/model.safetensors --json", "train --init SRC/config.json OUT --data MODEL/../text.bin --token-dtype uint16 -n --seq 8"}
-	for _, key := range []string{"vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+	commands := []string{"inspect SRC", "inspect SRC/model.safetensors --json",
+		"train --init SRC/config.json OUT --data MODEL/../text.bin --token-dtype uint16 -n --seq 8"}
+	for _, key := range []string{"vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads",
+		"num_key_value_heads",
 		"head_dim", "intermediate_size", "max_position_embeddings", "rms_norm_eps", "rope_theta"} {
 		for _, v := range []string{"0", "-1", "268435456", "9007199254740993", "1e308", `"7"`, "[1]"} {
-			list = append(list, inModel(title("%s %s", key, v), "config.json", configText(key, v), []int{0, 2, 3, 4}, commands[0], commands[2]))
+			list = append(list, inModel(title("%s %s", key, v), "config.json", configText(key, v), []int{0, 2, 3, 4},
+				commands[0], commands[2]))
 		}
 	}
-	for _, key := range []string{"architectures", "model_type", "hidden_act", "dtype", "rope_scaling", "auto_map", "unheard_of"} {
+	for _, key := range []string{"architectures", "model_type", "hidden_act", "dtype", "rope_scaling", "auto_map",
+		"unheard_of"} {
 		for shape, v := range map[string]string{"": `"` + loud + `"`, " in a list": `["` + loud + `"]`,
 			" as a key": `{"` + loud + `":"` + loud + `","rope_type":"` + loud + `","type":"` + loud + `"}`} {
 			list = append(list, inModel(title("loud %s%s", key, shape), "config.json", configText(key, v), []int{0, 3, 4},
@@ -137,7 +143,8 @@ func configs() (list []attack) {
 		}
 	}
 	deep := func(n int, open, end string) string { return strings.Repeat(open, n) + "1" + strings.Repeat(end, n) }
-	for name, v := range map[string]string{"objects": deep(9990, `{"`+strings.Repeat("k", 90)+`":`, "}"), "lists": deep(100_000, "[", "]"),
+	for name, v := range map[string]string{"objects": deep(9990, `{"`+strings.Repeat("k", 90)+`":`, "}"),
+		"lists":      deep(100_000, "[", "]"),
 		"open lists": strings.Repeat("[", 1<<20), "a long string": `"` + strings.Repeat("x", 8<<20) + `"`,
 		"many numbers": "[" + strings.Repeat("1,", 1<<20) + "1]", "a long number": strings.Repeat("1", 1<<20)} {
 		text := strings.TrimSuffix(configText("hidden_act", `"silu"`), "}") + `,"zz":` + v + "}"
@@ -148,9 +155,11 @@ func configs() (list []attack) {
 
 // texts are files that are no JSON, or say things twice, in the place of each file that is JSON.
 func texts() (list []attack) {
-	for name, text := range map[string]string{"empty": "", "zeros": strings.Repeat("\x00", 1<<20), "escapes": "\x1b[2J\x1b]0;x\x07\n" + claim + "\n",
-		"not UTF-8": "{\"\xff\x9b2J\": 1}", "a loud key": `{"` + loud + `": 1, "` + loud + `": 2}`, "a page": "<html>\x1b[31m\n" + claim,
-		"null": "null", "a list": "[]"} {
+	for name, text := range map[string]string{"empty": "", "zeros": strings.Repeat("\x00", 1<<20),
+		"escapes":   "\x1b[2J\x1b]0;x\x07\n" + claim + "\n",
+		"not UTF-8": "{\"\xff\x9b2J\": 1}", "a loud key": `{"` + loud + `": 1, "` + loud + `": 2}`,
+		"a page": "<html>\x1b[31m\n" + claim,
+		"null":   "null", "a list": "[]"} {
 		for _, part := range []string{"config.json", "plan.json", "model.safetensors.index.json", "model.safetensors"} {
 			may := []int{1, 3}
 			if part == "plan.json" {
@@ -159,9 +168,11 @@ func texts() (list []attack) {
 			if part == "model.safetensors.index.json" {
 				may = []int{0, 1, 2, 3} // the other is read
 			}
-			list = append(list, inModel(title("%s as %s", name, part), part, text, may, "inspect SRC", "verify MODEL SRC --proof-only"))
+			list = append(list, inModel(title("%s as %s", name, part), part, text, may, "inspect SRC",
+				"verify MODEL SRC --proof-only"))
 		}
-		list = append(list, file(title("%s as a file", name), text, "", nil, "tokenizer encode SRC TEXT", "verify --proof SRC", "inspect SRC", "logits MODEL --ids SRC --out OUT.safetensors"))
+		list = append(list, file(title("%s as a file", name), text, "", nil, "tokenizer encode SRC TEXT",
+			"verify --proof SRC", "inspect SRC", "logits MODEL --ids SRC --out OUT.safetensors"))
 	}
 	return list
 }
@@ -196,36 +207,43 @@ func tokenizers() (list []attack) {
 	whole := obj{"Sequence": obj{"id": "A", "type_id": 0}}
 	long := strings.Repeat("a", 100_000) + "b"
 	for name, parts := range map[string]obj{
-		"normalizers grow":          {"normalizer": sequence("normalizers", many(20, grow))},
-		"an added token grows":      {"normalizer": sequence("normalizers", many(40, grow)), "added_tokens": []obj{{"id": 4, "content": "aaaa", "normalized": true}}},
-		"decoders grow":             {"decoder": sequence("decoders", many(10, grow))},
-		"24,000 normalizers":        {"normalizer": sequence("normalizers", many(24_000, obj{"type": "NFC"}))},
-		"24,000 pre-tokenizers":     {"pre_tokenizer": sequence("pretokenizers", many(24_000, bytesOfBytes))},
-		"24,000 decoders":           {"decoder": sequence("decoders", many(24_000, obj{"type": "Fuse"}))},
-		"24,000 post-processors":    {"post_processor": sequence("processors", many(24_000, obj{"type": "ByteLevel"}))},
-		"bytes of bytes":            {"pre_tokenizer": sequence("pretokenizers", many(50, bytesOfBytes))},
-		"nested plus":               {"pre_tokenizer": split("(a+)+$")},
-		"nested plus in lines":      {"pre_tokenizer": split(`(a+)+c|\n`)},
-		"nested plus to replace":    {"normalizer": obj{"type": "Replace", "pattern": obj{"Regex": "(x+x+)+y"}, "content": "z"}},
-		"alternatives alike":        {"pre_tokenizer": split("(a|a|aa|aaa)*$")},
-		"looking far":               {"pre_tokenizer": split(`(?=.*z)a|(?=[\s\S]*z)b`)},
-		"counts of counts":          {"pre_tokenizer": split("((((((a{99}){99}){99}){99}){99}){99})")},
-		"empty counts":              {"pre_tokenizer": split("((((((){99999}){99999}){99999}){99999}){99999}){99999}a{9999}")},
-		"thousands of choices":      {"pre_tokenizer": split("(?:a?){4000}a{4000}b")},
-		"a long pattern":            {"pre_tokenizer": split(strings.Repeat("(a|b)*", 200_000))},
-		"deep groups":               {"pre_tokenizer": split(strings.Repeat("(", 7000) + strings.Repeat(")", 7000))},
-		"a loud pattern":            {"pre_tokenizer": obj{"type": "Split", "pattern": obj{"Regex": "LOUD"}, "behavior": "LOUD"}},
-		"a loud type":               {"pre_tokenizer": obj{"type": "LOUD"}},
-		"loud kinds":                {"normalizer": obj{"type": "LOUD"}, "decoder": obj{"type": "LOUD"}},
-		"a loud token":              {"added_tokens": []obj{{"id": 9, "content": "LOUD"}}},
-		"a long added token":        {"added_tokens": []obj{{"id": 4, "content": long}}},
-		"long tokens alike":         {"added_tokens": []obj{{"id": 4, "content": long}, {"id": 5, "content": long + "b"}, {"id": 6, "content": "a" + long}}},
-		"an added token elsewhere":  {"added_tokens": []obj{{"id": 1 << 40, "content": "x"}}},
-		"a template of 24,000":      {"post_processor": obj{"type": "TemplateProcessing", "single": many(24_000, whole), "pair": []int{}, "special_tokens": obj{}}},
-		"templates of templates":    {"post_processor": sequence("processors", many(40, obj{"type": "TemplateProcessing", "single": many(2, whole), "pair": []int{}, "special_tokens": obj{}}))},
-		"an id far away":            {"model": obj{"type": "BPE", "vocab": obj{"a": 1<<24 - 1}, "merges": []int{}}},
-		"a negative id":             {"model": obj{"type": "BPE", "vocab": obj{"a": -5}, "merges": []int{}}},
-		"a long prefix":             {"model": obj{"type": "BPE", "vocab": obj{"a": 0}, "merges": []int{}, "continuing_subword_prefix": strings.Repeat("x", 1<<20)}},
+		"normalizers grow": {"normalizer": sequence("normalizers", many(20, grow))},
+		"an added token grows": {"normalizer": sequence("normalizers", many(40, grow)),
+			"added_tokens": []obj{{"id": 4, "content": "aaaa", "normalized": true}}},
+		"decoders grow":          {"decoder": sequence("decoders", many(10, grow))},
+		"24,000 normalizers":     {"normalizer": sequence("normalizers", many(24_000, obj{"type": "NFC"}))},
+		"24,000 pre-tokenizers":  {"pre_tokenizer": sequence("pretokenizers", many(24_000, bytesOfBytes))},
+		"24,000 decoders":        {"decoder": sequence("decoders", many(24_000, obj{"type": "Fuse"}))},
+		"24,000 post-processors": {"post_processor": sequence("processors", many(24_000, obj{"type": "ByteLevel"}))},
+		"bytes of bytes":         {"pre_tokenizer": sequence("pretokenizers", many(50, bytesOfBytes))},
+		"nested plus":            {"pre_tokenizer": split("(a+)+$")},
+		"nested plus in lines":   {"pre_tokenizer": split(`(a+)+c|\n`)},
+		"nested plus to replace": {"normalizer": obj{"type": "Replace", "pattern": obj{"Regex": "(x+x+)+y"},
+			"content": "z"}},
+		"alternatives alike":   {"pre_tokenizer": split("(a|a|aa|aaa)*$")},
+		"looking far":          {"pre_tokenizer": split(`(?=.*z)a|(?=[\s\S]*z)b`)},
+		"counts of counts":     {"pre_tokenizer": split("((((((a{99}){99}){99}){99}){99}){99})")},
+		"empty counts":         {"pre_tokenizer": split("((((((){99999}){99999}){99999}){99999}){99999}){99999}a{9999}")},
+		"thousands of choices": {"pre_tokenizer": split("(?:a?){4000}a{4000}b")},
+		"a long pattern":       {"pre_tokenizer": split(strings.Repeat("(a|b)*", 200_000))},
+		"deep groups":          {"pre_tokenizer": split(strings.Repeat("(", 7000) + strings.Repeat(")", 7000))},
+		"a loud pattern": {"pre_tokenizer": obj{"type": "Split", "pattern": obj{"Regex": "LOUD"},
+			"behavior": "LOUD"}},
+		"a loud type":        {"pre_tokenizer": obj{"type": "LOUD"}},
+		"loud kinds":         {"normalizer": obj{"type": "LOUD"}, "decoder": obj{"type": "LOUD"}},
+		"a loud token":       {"added_tokens": []obj{{"id": 9, "content": "LOUD"}}},
+		"a long added token": {"added_tokens": []obj{{"id": 4, "content": long}}},
+		"long tokens alike": {"added_tokens": []obj{{"id": 4, "content": long}, {"id": 5, "content": long + "b"},
+			{"id": 6, "content": "a" + long}}},
+		"an added token elsewhere": {"added_tokens": []obj{{"id": 1 << 40, "content": "x"}}},
+		"a template of 24,000": {"post_processor": obj{"type": "TemplateProcessing", "single": many(24_000, whole),
+			"pair": []int{}, "special_tokens": obj{}}},
+		"templates of templates": {"post_processor": sequence("processors",
+			many(40, obj{"type": "TemplateProcessing", "single": many(2, whole), "pair": []int{}, "special_tokens": obj{}}))},
+		"an id far away": {"model": obj{"type": "BPE", "vocab": obj{"a": 1<<24 - 1}, "merges": []int{}}},
+		"a negative id":  {"model": obj{"type": "BPE", "vocab": obj{"a": -5}, "merges": []int{}}},
+		"a long prefix": {"model": obj{"type": "BPE", "vocab": obj{"a": 0}, "merges": []int{},
+			"continuing_subword_prefix": strings.Repeat("x", 1<<20)}},
 		"merges of nothing":         {"model": obj{"type": "BPE", "vocab": obj{"a": 0}, "merges": many(100_000, obj{})}},
 		"a loud merge":              {"model": obj{"type": "BPE", "vocab": obj{"a": 0}, "merges": []string{"LOUD"}}},
 		"a loud token of the model": {"model": obj{"type": "BPE", "vocab": obj{"LOUD": 1 << 30}, "merges": []int{}}},
@@ -234,9 +252,11 @@ func tokenizers() (list []attack) {
 	} {
 		list = append(list, attack{"tokenizer: " + name, func(t *testing.T, path string) {
 			put(t, filepath.Join(path, "tokenizer.json"), tokenizerText(parts))
-			put(t, filepath.Join(path, "text"), strings.Repeat("a", 200_000)+"!\n"+strings.Repeat(strings.Repeat("a", 24)+"\n", 400))
+			put(t, filepath.Join(path, "text"), strings.Repeat("a", 200_000)+"!\n"+strings.Repeat(strings.Repeat("a", 24)+"\n",
+				400))
 			put(t, filepath.Join(path, "ids"), strings.Repeat("1 3 1 0 ", 1000))
-		}, []string{"tokenizer encode SRC SRC/text --add-special", "tokenizer encode SRC/tokenizer.json SRC/text --json", "tokenizer decode SRC SRC/ids"},
+		}, []string{"tokenizer encode SRC SRC/text --add-special", "tokenizer encode SRC/tokenizer.json SRC/text --json",
+			"tokenizer decode SRC SRC/ids"},
 			"tokenizer.json", []int{0, 3}})
 	}
 	return list
@@ -244,7 +264,8 @@ func tokenizers() (list []attack) {
 
 // plans and proofs claim what cannot be.
 func plans() (list []attack) {
-	sizes := obj{"layers": 2, "hidden": 8, "ffn": 12, "heads": 2, "kv_heads": 1, "head_dim": 4, "vocab": 300, "positions": 64}
+	sizes := obj{"layers": 2, "hidden": 8, "ffn": 12, "heads": 2, "kv_heads": 1, "head_dim": 4, "vocab": 300,
+		"positions": 64}
 	axes := []string{"vocab", "pos", "hidden", "ffn", "kv", "group", "head_dim", "experts", "expert_ffn"}
 	big := obj{"src": "0*8388607", "write": [][]float64{{1, 8388607}}, "read": [][]float64{{1, 8388607}}}
 	maps, strange := obj{}, obj{}
@@ -255,7 +276,8 @@ func plans() (list []attack) {
 		strange[fmt.Sprint("x", i)] = big
 	}
 	plain := func() obj {
-		return obj{"schema": 2, "arch": "llama", "parent": obj{"path": "../p"}, "from": sizes, "to": sizes, "split": "choice", "seed": 0,
+		return obj{"schema": 2, "arch": "llama", "parent": obj{"path": "../p"}, "from": sizes, "to": sizes, "split": "choice",
+			"seed":   0,
 			"layers": []obj{{"src": 0}, {"src": 1}}}
 	}
 	with := func(key string, v any) string {
@@ -270,29 +292,37 @@ func plans() (list []attack) {
 	}
 	for name, text := range map[string]string{
 		"maps of millions": with("maps", maps), "pairs of millions": with("pairs", maps), "200 maps": with("maps", strange),
-		"huge sizes": with("to", huge), "negative sizes": with("from", obj{"layers": -1}), "a loud arch": with("arch", "LOUD"),
-		"a loud parent": with("parent", obj{"path": "LOUD"}), "a loud axis": with("maps", obj{strings.Repeat("x", 1<<16): big}),
-		"a loud split": with("split", "LOUD"), "a parent that is a device": with("parent", obj{"path": "/dev/zero"}),
-		"layers from nowhere": with("layers", []obj{{"src": 1 << 40}, {"src": -9}}), "a seed of 1e999": strings.Replace(with("seed", "S"), `"S"`, "1e999", 1),
-		"another schema": with("schema", 1<<30), "a run without end": with("maps", obj{"hidden": obj{"src": "0-99999999999999999999"}}),
+		"huge sizes": with("to", huge), "negative sizes": with("from", obj{"layers": -1}),
+		"a loud arch":   with("arch", "LOUD"),
+		"a loud parent": with("parent", obj{"path": "LOUD"}),
+		"a loud axis":   with("maps", obj{strings.Repeat("x", 1<<16): big}),
+		"a loud split":  with("split", "LOUD"), "a parent that is a device": with("parent", obj{"path": "/dev/zero"}),
+		"layers from nowhere": with("layers", []obj{{"src": 1 << 40}, {"src": -9}}),
+		"a seed of 1e999":     strings.Replace(with("seed", "S"), `"S"`, "1e999", 1),
+		"another schema":      with("schema", 1<<30), "a run without end": with("maps",
+			obj{"hidden": obj{"src": "0-99999999999999999999"}}),
 		"a million layers": with("layers", make([]obj, 1<<20)), "a loud method": with("methods", obj{"hidden": "LOUD"}),
 	} {
-		list = append(list, inModel("plan: "+name, "plan.json", text, []int{0, 3}, "verify SRC", "verify MODEL SRC --proof-only", "inspect SRC",
+		list = append(list, inModel("plan: "+name, "plan.json", text, []int{0, 3}, "verify SRC",
+			"verify MODEL SRC --proof-only", "inspect SRC",
 			"expand SRC OUT --depth 2x -n"))
 	}
 	for name, text := range map[string]string{
-		"another schema": `{"schema":99,"claim":{},"parent":{"path":"a"},"child":{"path":"b"}}`, "no paths": `{"schema":2,"claim":{}}`,
-		"loud paths":           `{"schema":2,"claim":{"layers":[]},"parent":{"path":"` + loud + `"},"child":{"path":"` + loud + `"}}`,
-		"a loud key":           `{"schema":2,"` + loud + `":1,"` + loud + `":2}`,
-		"a device":             `{"schema":2,"claim":{"layers":[]},"parent":{"path":"/dev/zero"},"child":{"path":"/dev/zero"}}`,
-		"a loud type":          `{"schema":"` + loud + `"}`,
-		"millions of layers":   `{"schema":2,"claim":{"layers":[` + strings.Repeat("0,", 1<<20) + `0]},"parent":{"path":"MODEL"},"child":{"path":"MODEL"}}`,
+		"another schema": `{"schema":99,"claim":{},"parent":{"path":"a"},"child":{"path":"b"}}`,
+		"no paths":       `{"schema":2,"claim":{}}`,
+		"loud paths":     `{"schema":2,"claim":{"layers":[]},"parent":{"path":"` + loud + `"},"child":{"path":"` + loud + `"}}`,
+		"a loud key":     `{"schema":2,"` + loud + `":1,"` + loud + `":2}`,
+		"a device":       `{"schema":2,"claim":{"layers":[]},"parent":{"path":"/dev/zero"},"child":{"path":"/dev/zero"}}`,
+		"a loud type":    `{"schema":"` + loud + `"}`,
+		"millions of layers": `{"schema":2,"claim":{"layers":[` + strings.Repeat("0,",
+			1<<20) + `0]},"parent":{"path":"MODEL"},"child":{"path":"MODEL"}}`,
 		"maps of millions":     `{"schema":2,"claim":{"layers":[0,1],"maps":{"hidden":{"src":"0*99999999999"}}},"parent":{"path":"MODEL"},"child":{"path":"MODEL"}}`,
 		"an axis from nowhere": `{"schema":2,"claim":{"layers":[0,1],"maps":{"` + loud + `":{"src":"0"}}},"parent":{"path":"MODEL"},"child":{"path":"MODEL"}}`,
 		"layers from nowhere":  `{"schema":2,"claim":{"layers":[9999999,-7]},"parent":{"path":"MODEL"},"child":{"path":"MODEL"}}`,
 	} {
 		model, _ := filepath.Abs(oracleModel)
-		list = append(list, file("proof: "+name, strings.ReplaceAll(text, "MODEL", model), "", []int{1, 3}, "verify --proof SRC", "verify --proof SRC --json"))
+		list = append(list, file("proof: "+name, strings.ReplaceAll(text, "MODEL", model), "", []int{1, 3},
+			"verify --proof SRC", "verify --proof SRC --json"))
 	}
 	return list
 }
@@ -353,18 +383,20 @@ func weights() (list []attack) {
 		fmt.Fprintf(&many, `"t%d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},`, i)
 	}
 	for name, text := range map[string]string{
-		"loud names":       st(`{"`+loud+`":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"__metadata__":{"`+loud+`":"`+loud+`"}}`, 1),
-		"a loud type":      st(`{"a":{"dtype":"`+loud+`","shape":[1],"data_offsets":[0,1]}}`, 1),
-		"a huge shape":     st(`{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}`, 4),
-		"an empty shape":   st(`{"a":{"dtype":"F32","shape":[0,9223372036854775807],"data_offsets":[0,0]}}`, 0),
-		"many dimensions":  st(`{"a":{"dtype":"U8","shape":[`+strings.Repeat("1,", 1<<20)+`1],"data_offsets":[0,1]}}`, 1),
-		"50,000 tensors":   st(many.String()+`"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1),
-		"a long name":      st(`{"`+strings.Repeat("n", 4<<20)+`":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1),
-		"a long header":    string(binary.LittleEndian.AppendUint64(nil, 1<<62)) + "{}",
-		"metadata of much": st(`{"__metadata__":{"a":"`+strings.Repeat("m", 4<<20)+`"},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1),
-		"deep metadata":    st(`{"__metadata__":`+strings.Repeat(`{"a":`, 50_000)+"1"+strings.Repeat("}", 50_000)+"}", 0),
+		"loud names":      st(`{"`+loud+`":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"__metadata__":{"`+loud+`":"`+loud+`"}}`, 1),
+		"a loud type":     st(`{"a":{"dtype":"`+loud+`","shape":[1],"data_offsets":[0,1]}}`, 1),
+		"a huge shape":    st(`{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}`, 4),
+		"an empty shape":  st(`{"a":{"dtype":"F32","shape":[0,9223372036854775807],"data_offsets":[0,0]}}`, 0),
+		"many dimensions": st(`{"a":{"dtype":"U8","shape":[`+strings.Repeat("1,", 1<<20)+`1],"data_offsets":[0,1]}}`, 1),
+		"50,000 tensors":  st(many.String()+`"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1),
+		"a long name":     st(`{"`+strings.Repeat("n", 4<<20)+`":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1),
+		"a long header":   string(binary.LittleEndian.AppendUint64(nil, 1<<62)) + "{}",
+		"metadata of much": st(`{"__metadata__":{"a":"`+strings.Repeat("m",
+			4<<20)+`"},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, 1),
+		"deep metadata": st(`{"__metadata__":`+strings.Repeat(`{"a":`, 50_000)+"1"+strings.Repeat("}", 50_000)+"}", 0),
 	} {
-		list = append(list, file("weights: "+name, text, "", []int{0, 3}, "inspect SRC", "inspect SRC --tensors --json --values", "inspect SRC --strict",
+		list = append(list, file("weights: "+name, text, "", []int{0, 3}, "inspect SRC",
+			"inspect SRC --tensors --json --values", "inspect SRC --strict",
 			"convert SRC OUT -n", "logits SRC --ids SRC --out OUT.safetensors"))
 		list = append(list, inModel("in a model: "+name, "model.safetensors", text, []int{0, 1, 3}, modelCommands...))
 		list[len(list)-1].names = "src"
@@ -439,7 +471,8 @@ func ggufs() (list []attack) {
 		as = append(as, strings.Repeat("a", i+1))
 	}
 	base := []string{"<unk>", "<s>", "</s>"}
-	raw := strings.NewReplacer(`\u001b`, "\x1b", `\n`, "\n", `\u0007`, "\a", `\u009b`, "\u009b", `\u202e`, "\u202e").Replace(loud[:60])
+	raw := strings.NewReplacer(`\u001b`, "\x1b", `\n`, "\n", `\u0007`, "\a", `\u009b`, "\u009b", `\u202e`,
+		"\u202e").Replace(loud[:60])
 	count := func(tensors, keys uint64) string { return newGGUF(tensors, keys).String() }
 	for name, text := range map[string]string{
 		"counts of everything": count(1<<63, 1<<63), "many tensors": count(1<<32, 0), "many keys": count(0, 1<<40),
@@ -451,7 +484,8 @@ func ggufs() (list []attack) {
 		"loud merges":                vocabulary("llama", append(base, raw), []string{raw}),
 		"long merges":                vocabulary("gpt2", []string{"a"}, []string{strings.Repeat("a ", 400_000)}),
 	} {
-		list = append(list, file("gguf: "+name, text, "", []int{0, 3}, "inspect SRC", "inspect SRC --json", "convert SRC OUT -n", "tokenizer encode SRC TEXT"))
+		list = append(list, file("gguf: "+name, text, "", []int{0, 3}, "inspect SRC", "inspect SRC --json",
+			"convert SRC OUT -n", "tokenizer encode SRC TEXT"))
 	}
 	return list
 }
@@ -465,13 +499,16 @@ func data() (list []attack) {
 	}
 	_ = z.Close()
 	for name, text := range map[string]string{
-		"packed letters": packed.String(), "a loud row": `{"` + loud + `":"a"}` + "\n" + `{"text":5}`, "deep rows": strings.Repeat("[", 100_000) + "\n",
-		"half a row": `{"text":"a`, "zeros": strings.Repeat("\x00", 4<<20), "escapes": "\x1b[2J\n" + claim + "\n", "one byte": "a",
+		"packed letters": packed.String(), "a loud row": `{"` + loud + `":"a"}` + "\n" +
+			`{"text":5}`, "deep rows": strings.Repeat("[", 100_000) + "\n",
+		"half a row": `{"text":"a`, "zeros": strings.Repeat("\x00", 4<<20), "escapes": "\x1b[2J\n" + claim +
+			"\n", "one byte": "a",
 	} {
 		for _, ext := range []string{"jsonl", "bin", "safetensors"} {
 			list = append(list, attack{"data: " + name + " as " + ext, func(t *testing.T, path string) {
 				put(t, filepath.Join(path, "data."+ext), text)
-			}, []string{"train MODEL OUT -n --seq 8 --token-dtype uint16 --data SRC/data." + ext, "train MODEL OUT -n --seq 8 --tokenizer MODEL/../tok --data SRC/data." + ext}, "data." + ext,
+			}, []string{"train MODEL OUT -n --seq 8 --token-dtype uint16 --data SRC/data." +
+				ext, "train MODEL OUT -n --seq 8 --tokenizer MODEL/../tok --data SRC/data." + ext}, "data." + ext,
 				[]int{0, 2, 3}})
 		}
 	}

@@ -27,8 +27,8 @@ const (
 	mostWait = 60 * time.Second
 )
 
-// attack is a hostile input with the commands that read it. In the words of a command SRC is the input, M a sound model,
-// OUT a path that is free, TEXT a sound text.
+// attack is a hostile input with the commands that read it. In the words of a command SRC is the input, M a sound
+// model, OUT a path that is free, TEXT a sound text.
 type attack struct {
 	name     string
 	make     func(t *testing.T, path string) // writes the input: a file or a folder
@@ -48,8 +48,8 @@ type report struct {
 	slowest, large string
 }
 
-// TestHostileInputs: no input makes a command hang, panic, take long or much memory, end with another exit code than its
-// own, speak to the terminal, or leave its reader without the name of the file.
+// TestHostileInputs: no input makes a command hang, panic, take long or much memory, end with another exit code than
+// its own, speak to the terminal, or leave its reader without the name of the file.
 func TestHostileInputs(t *testing.T) {
 	if testing.Short() {
 		t.Skip("some hundred runs")
@@ -59,7 +59,8 @@ func TestHostileInputs(t *testing.T) {
 	sound := soundInputs(t)
 	var r report
 	t.Run("all", func(t *testing.T) {
-		for _, a := range slices.Concat(specialFiles(), configs(), texts(), tokenizers(), plans(), states(sound), weights(), ggufs(), data()) {
+		for _, a := range slices.Concat(specialFiles(), configs(), texts(), tokenizers(), plans(), states(sound), weights(),
+			ggufs(), data()) {
 			t.Run(a.name, func(t *testing.T) {
 				t.Parallel()
 				src := filepath.Join(t.TempDir(), "src")
@@ -73,7 +74,8 @@ func TestHostileInputs(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d inputs, %d runs: at most %.2f s (%s) and %d MB (%s)", r.inputs, r.runs, r.cpu.Seconds(), r.slowest, r.memory>>20, r.large)
+	t.Logf("%d inputs, %d runs: at most %.2f s (%s) and %d MB (%s)", r.inputs, r.runs, r.cpu.Seconds(), r.slowest,
+		r.memory>>20, r.large)
 	if r.inputs < 100 {
 		t.Errorf("only %d inputs", r.inputs)
 	}
@@ -81,7 +83,8 @@ func TestHostileInputs(t *testing.T) {
 
 func (r *report) run(t *testing.T, a attack, command, src, sound string) {
 	t.Helper()
-	paths := strings.NewReplacer("SRC", src, "OUT", filepath.Join(t.TempDir(), "out"), "TEXT", filepath.Join(sound, "text.txt"),
+	paths := strings.NewReplacer("SRC", src, "OUT", filepath.Join(t.TempDir(), "out"), "TEXT",
+		filepath.Join(sound, "text.txt"),
 		"IDS", filepath.Join(sound, "ids.txt"), "MODEL", filepath.Join(sound, "model"))
 	words := strings.Fields(command)
 	for i, w := range words {
@@ -173,7 +176,8 @@ func soundInputs(t *testing.T) string {
 	copyModel(t, filepath.Join(dir, "model"))
 	put(t, filepath.Join(dir, "tok", "tokenizer.json"), tokenizerText(nil))
 	cmd := exec.Command(os.Args[0])
-	cmd.Args = strings.Fields("famkit train model run --data text.bin --token-dtype uint16 --steps 2 --seq 8 --batch 1 --warmup 0 --log log.jsonl")
+	cmd.Args = strings.Fields("famkit train model run --data text.bin --token-dtype uint16 --steps 2 --seq 8 --batch 1 " +
+		"--warmup 0 --log log.jsonl")
 	cmd.Dir = dir
 	put(t, filepath.Join(dir, "text.bin"), strings.Repeat("\x01\x00\x02\x00", 400))
 	if out, err := cmd.CombinedOutput(); err != nil {

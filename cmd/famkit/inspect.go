@@ -34,7 +34,8 @@ func inspectCommand(u *ui) *cli.Command {
 		Description: inspectDescription + exitStatus,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "tensors", Aliases: []string{"t"}, Usage: "list every tensor"},
-			&cli.BoolFlag{Name: "strict", Usage: "refuse what draws a warning, and read safetensors files with a second, independent reader"},
+			&cli.BoolFlag{Name: "strict", Usage: "refuse what draws a warning, and read safetensors files with a second, " +
+				"independent reader"},
 			&cli.BoolFlag{Name: "values", Aliases: []string{"nan"}, Usage: "read all weights and refuse NaN and infinity"},
 		},
 		Action: func(c *cli.Context) error {
@@ -67,7 +68,8 @@ func (a *inspection) print(w io.Writer, all bool) {
 		if i == 0 {
 			key = "dtypes"
 		}
-		row(key, "%s: %s, %s parameters, %s", d.DType, units.Plural(d.Tensors, "tensor"), units.Count(d.Parameters), units.Bytes(d.Bytes))
+		row(key, "%s: %s, %s parameters, %s", d.DType, units.Plural(d.Tensors, "tensor"), units.Count(d.Parameters),
+			units.Bytes(d.Bytes))
 	}
 	for _, k := range slices.Sorted(maps.Keys(a.Meta)) {
 		row("metadata", "%s = %s", k, metaText(a.Meta[k]))
@@ -129,7 +131,8 @@ func (a *inspection) printModel(row func(key, format string, v ...any)) {
 		row("model", "unknown: no config.json that resolves")
 		return
 	case m.ByNames:
-		row("model", "%s by the names of its tensors, there is no config.json: layers %d, hidden %d, ffn %d, vocab %d", m.Arch, m.Layers, m.Hidden, m.FFN, m.Vocab)
+		row("model", "%s by the names of its tensors, there is no config.json: layers %d, hidden %d, ffn %d, vocab %d",
+			m.Arch, m.Layers, m.Hidden, m.FFN, m.Vocab)
 		return
 	}
 	tied := "untied"

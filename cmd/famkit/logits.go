@@ -42,8 +42,10 @@ func runLogits(u *ui, c *cli.Context) error {
 	if err := checkLogitsUsage(c); err != nil {
 		return err
 	}
-	r, err := job.WriteLogits(c.Context, job.LogitsOptions{Model: c.Args().First(), IDs: c.String("ids"), Output: c.String("out"),
-		Engine: c.String("engine"), Precision: c.String("precision"), Threads: c.Int("threads"), Force: c.Bool("force")}, u.observe())
+	r, err := job.WriteLogits(c.Context, job.LogitsOptions{Model: c.Args().First(), IDs: c.String("ids"),
+		Output: c.String("out"),
+		Engine: c.String("engine"), Precision: c.String("precision"), Threads: c.Int("threads"), Force: c.Bool("force")},
+		u.observe())
 	return u.result(r, err, func(w io.Writer) {
 		say(w, "%s: logits %v, %s, by engine %s\n", r.Output, r.Shape, r.DType, r.Engine)
 	})

@@ -36,7 +36,8 @@ func idsFile(t *testing.T, d tensor.DType, shape []int, ids ...int64) string {
 	}
 	x := bytesTensor{tensor.Info{Name: "input_ids", DType: d, Shape: shape}, bytes.NewReader(b)}
 	path := filepath.Join(t.TempDir(), "ids.safetensors")
-	if _, err := format.Write(t.Context(), path, format.FromTensors([]tensor.Tensor{x}, nil, nil), format.WriteOptions{}); err != nil {
+	if _, err := format.Write(t.Context(), path, format.FromTensors([]tensor.Tensor{x}, nil, nil),
+		format.WriteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -73,7 +74,8 @@ func TestLogits(t *testing.T) {
 		for _, model := range []string{"llama-rope3-v4", "qwen2", "qwen3"} {
 			dir, out := filepath.Join(oracleDir, model), filepath.Join(t.TempDir(), "out.safetensors")
 			var o, errw bytes.Buffer
-			if code := run([]string{"famkit", "logits", dir, "--ids", dir + "/expected.safetensors", "--out", out, "--engine", c.Name}, &o, &errw); code != 0 {
+			if code := run([]string{"famkit", "logits", dir, "--ids", dir + "/expected.safetensors", "--out", out, "--engine",
+				c.Name}, &o, &errw); code != 0 {
 				t.Fatalf("exit code %d: %s", code, errw.String())
 			}
 			key, kind, tol := "logits_f64", tensor.F64, 1e-10
@@ -99,7 +101,8 @@ func TestLogitsRefusesIDs(t *testing.T) {
 	for _, c := range []struct {
 		ids, want string
 	}{
-		{idsFile(t, tensor.I32, []int{2, 2}, 0, 130, 5, 131), "row 1, position 1: token id 131 is outside the vocabulary of 131"},
+		{idsFile(t, tensor.I32, []int{2, 2}, 0, 130, 5, 131),
+			"row 1, position 1: token id 131 is outside the vocabulary of 131"},
 		{idsFile(t, tensor.I64, []int{1, 3}, 0, -1, 2), "row 0, position 1: token id -1"},
 		{idsFile(t, tensor.I64, []int{1, 1}, 1<<40), "id 1099511627776 does not fit"},
 		{idsFile(t, tensor.I32, []int{3}, 1, 2, 3), "wanted shape [B, T], found [3]"},

@@ -31,8 +31,8 @@ var flagSynonyms = map[string]string{
 	"verbose": "json", "silence": "quiet", "dryrun": "dry-run", "overwrite-output": "force", "tolerance": "max-ulp",
 }
 
-// nearest gives the name that was probably meant by word, or nothing: a synonym of a name, a name that begins with word,
-// or one that a typing error or two away. Letters that changed places count as one error.
+// nearest gives the name that was probably meant by word, or nothing: a synonym of a name, a name that begins with
+// word, or one that a typing error or two away. Letters that changed places count as one error.
 func nearest(word string, names []string, synonyms map[string]string) string {
 	if len(word) > 40 {
 		return ""

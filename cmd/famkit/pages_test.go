@@ -40,8 +40,8 @@ func shownCommands(page string) []shownCommand {
 // numbers are what differs from one machine, or one version of the pages, to another.
 var numbers = regexp.MustCompile(`[0-9][0-9.,]*(e[-+]?[0-9]+)?`)
 
-// TestTutorial runs the tutorial's commands one after the other, and finds what the page shows in what they print, but for
-// the numbers.
+// TestTutorial runs the tutorial's commands one after the other, and finds what the page shows in what they print,
+// but for the numbers.
 func TestTutorial(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it trains")

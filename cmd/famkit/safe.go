@@ -20,7 +20,8 @@ func say(w io.Writer, format string, a ...any) {
 // screen writes text on to w without what a terminal would obey, but for famkit's own colours.
 func screen(w io.Writer) io.Writer { return printable.Writer(w, ownSequences...) }
 
-// plainText prints text that is the answer itself. A file or a pipe gets every byte; a terminal none that it would obey.
+// plainText prints text that is the answer itself. A file or a pipe gets every byte; a terminal none that it would
+// obey.
 func (u *ui) plainText(text string) {
 	w := u.out
 	if f, ok := fileOf(w); ok && term.IsTerminal(int(f.Fd())) {

@@ -12,16 +12,17 @@ import (
 	"testing"
 )
 
-// The same scenes as those of TestFaults, with system calls that fail in the real program: strace makes them, so nothing
-// that famkit believes of its own calls counts, and the Go runtime and the loader are hit too. What strace cannot do,
-// such as a file that changes under a reader, TestFaults does.
+// The same scenes as those of TestFaults, with system calls that fail in the real program: strace makes them, so
+// nothing that famkit believes of its own calls counts, and the Go runtime and the loader are hit too. What strace
+// cannot do, such as a file that changes under a reader, TestFaults does.
 //
 // FAMKIT_CALL=fsync plays those calls alone.
 //
 // strace counts calls by thread: one number is one call of each thread that gets so far.
 
 // systemCalls are those that touch files, as strace names them.
-var systemCalls = []string{"openat", "read", "pread64", "write", "pwrite64", "fsync", "renameat2", "rename,renameat", "close", "mmap",
+var systemCalls = []string{"openat", "read", "pread64", "write", "pwrite64", "fsync", "renameat2", "rename,renameat",
+	"close", "mmap",
 	"unlink,unlinkat,rmdir", "mkdirat", "linkat", "fallocate", "getdents64", "newfstatat,fstat", "flock"}
 
 // program is this test under famkit's name, which TestMain takes for famkit itself.
@@ -42,7 +43,8 @@ func TestFaultsByStrace(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
-	if out, err := exec.Command("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO:when=9", "true").CombinedOutput(); err != nil {
+	if out, err := exec.Command("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e",
+		"inject=fsync:error=EIO:when=9", "true").CombinedOutput(); err != nil {
 		t.Skipf("SKIPPED, no system call was made to fail: strace is not there or may not trace: %v %s", err, out)
 	}
 	fixtures, err := filepath.Abs("../../fixtures")
@@ -104,7 +106,8 @@ func (g *ground) strace(t *testing.T, program, call, errno string, n int) (hit b
 	t.Helper()
 	g.reset(t)
 	trace := filepath.Join(t.TempDir(), "trace")
-	args := []string{"-f", "-qq", "-o", trace, "-e", "trace=" + call, "-e", fmt.Sprintf("inject=%s:error=%s:when=%d", call, errno, n), program}
+	args := []string{"-f", "-qq", "-o", trace, "-e", "trace=" + call, "-e", fmt.Sprintf("inject=%s:error=%s:when=%d", call,
+		errno, n), program}
 	cmd := exec.Command("strace", append(args, g.args...)...)
 	var errw bytes.Buffer
 	cmd.Stderr = &errw
@@ -124,7 +127,8 @@ func (g *ground) strace(t *testing.T, program, call, errno string, n int) (hit b
 	}
 	what := fmt.Sprintf("%s: %s %d: %s", g.name, call, n, errno)
 	// A call of the loader or the Go runtime for memory that fails ends the process before famkit hears of it.
-	state, died := g.state(t), diedBelow(errw.String()) || call == "mmap" && (code < 0 || code == 127 || strings.Contains(errw.String(), "\ngoroutine 0 "))
+	state, died := g.state(t), diedBelow(errw.String()) || call == "mmap" && (code < 0 || code == 127 ||
+		strings.Contains(errw.String(), "\ngoroutine 0 "))
 	switch {
 	case code == 0 && state != g.new:
 		t.Errorf("%s: exit code 0, and the outputs are %q, wanted %q", what, state, g.new)
@@ -153,7 +157,8 @@ func severalHit(log []byte) bool { return bytes.Count(log, []byte("(INJECTED)"))
 
 // diedBelow reports whether the loader or the Go runtime ended the process: to famkit that is a kill.
 func diedBelow(text string) bool {
-	return slices.ContainsFunc([]string{"error while loading shared libraries", "fatal error: ", "runtime: ", "runtime/cgo: "}, func(s string) bool {
+	return slices.ContainsFunc([]string{"error while loading shared libraries", "fatal error: ", "runtime: ",
+		"runtime/cgo: "}, func(s string) bool {
 		return strings.Contains(text, s)
 	})
 }

@@ -8,8 +8,8 @@ import (
 	"famkit/internal/fault"
 )
 
-// stream is standard output. What prints an answer need not look at each write: the first one that fails is kept and ends
-// the command.
+// stream is standard output. What prints an answer need not look at each write: the first one that fails is kept and
+// ends the command.
 type stream struct {
 	w   io.Writer
 	err error

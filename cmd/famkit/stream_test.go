@@ -32,7 +32,8 @@ func TestLostAnswers(t *testing.T) {
 			var errw bytes.Buffer
 			code := run(args, &failing{}, &errw)
 			text := errw.String()
-			if code != 4 && code != 2 || code == 4 && strings.Count(text, "standard output: writing the answer: no space left on device") != 1 {
+			if code != 4 && code != 2 || code == 4 && strings.Count(text,
+				"standard output: writing the answer: no space left on device") != 1 {
 				t.Errorf("%v: exit code %d, %q", args, code, text)
 			}
 		}

@@ -19,9 +19,10 @@ import (
 
 func tokenizerCommand(u *ui) *cli.Command {
 	return &cli.Command{
-		Name:        "tokenizer",
-		Usage:       "train a tokenizer, turn text into ids and ids into text",
-		Description: "Reads and writes tokenizer.json of the Hugging Face tokenizers library, with the library's ids." + exitStatus,
+		Name:  "tokenizer",
+		Usage: "train a tokenizer, turn text into ids and ids into text",
+		Description: "Reads and writes tokenizer.json of the Hugging Face tokenizers library, with the library's ids." +
+			exitStatus,
 		Subcommands: []*cli.Command{tokenizerTrainCommand(u), tokenizerEncodeCommand(u), tokenizerDecodeCommand(u)},
 		Action:      func(c *cli.Context) error { return u.page(commandHelp(c.Command, []string{"tokenizer"})) },
 	}
@@ -76,17 +77,19 @@ func printTokenizer(w io.Writer, a *job.TrainedTokenizer) {
 		units.Count(int64(a.Files)), units.Bytes(a.Bytes))
 	if len(a.Special) > 0 {
 		say(w,
-			"%q (0) begins and ends documents; a config.json for it: \"vocab_size\": %d, \"bos_token_id\": 0, \"eos_token_id\": 0\n",
+			"%q (0) begins and ends documents; a config.json for it: \"vocab_size\": %d, \"bos_token_id\": 0, "+
+				"\"eos_token_id\": 0\n",
 			a.Special[0], a.Vocab)
 	}
 }
 
 func tokenizerEncodeCommand(u *ui) *cli.Command {
 	return &cli.Command{
-		Name:        "encode",
-		Usage:       "turn text into ids",
-		ArgsUsage:   "TOKENIZER [FILE]",
-		Description: "TOKENIZER is a tokenizer.json, a folder that has one, or a GGUF file. Without FILE the text comes from standard input." + exitStatus,
+		Name:      "encode",
+		Usage:     "turn text into ids",
+		ArgsUsage: "TOKENIZER [FILE]",
+		Description: "TOKENIZER is a tokenizer.json, a folder that has one, or a GGUF file. Without FILE the text comes " +
+			"from standard input." + exitStatus,
 		Flags: []cli.Flag{&cli.BoolFlag{Name: "add-special",
 			Usage: "put the tokens around the text that the model expects, such as <s>"}},
 		Action: func(c *cli.Context) error {
@@ -123,7 +126,8 @@ func tokenizerDecodeCommand(u *ui) *cli.Command {
 		Name:      "decode",
 		Usage:     "turn ids into text",
 		ArgsUsage: "TOKENIZER [FILE]",
-		Description: "TOKENIZER is a tokenizer.json, a folder that has one, or a GGUF file. The ids, separated by spaces, commas or line ends,\n" +
+		Description: "TOKENIZER is a tokenizer.json, a folder that has one, or a GGUF file. The ids, separated by spaces, " +
+			"commas or line ends,\n" +
 			"come from FILE or from standard input. The text is printed as it is, without a line end of its own." + exitStatus,
 		Flags: []cli.Flag{&cli.BoolFlag{Name: "skip-special", Usage: "leave special tokens out"}},
 		Action: func(c *cli.Context) error {

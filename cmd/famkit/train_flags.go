@@ -25,7 +25,8 @@ func dataFlags(d trainstate.Settings) []cli.Flag {
 	}
 	list = append(list, readingFlags()...)
 	return append(list,
-		&cli.StringFlag{Name: "tokenizer", Usage: "tokenizer.json, or the folder that has it; copied into OUT: `PATH`, such as model/"},
+		&cli.StringFlag{Name: "tokenizer", Usage: "tokenizer.json, or the folder that has it; copied into OUT: `PATH`, " +
+			"such as model/"},
 		&cli.StringFlag{Name: "init", Usage: "train a new model of this configuration: `PATH`, such as config.json"},
 		&cli.Uint64Flag{Name: "seed", Value: d.Seed, Usage: "of the data's order and of new weights: `N`"})
 }
@@ -60,7 +61,8 @@ func lengthFlags(d trainstate.Settings) []cli.Flag {
 func rateFlags(d trainstate.Settings) []cli.Flag {
 	return []cli.Flag{
 		&cli.Float64Flag{Name: "lr", Value: d.LR, Usage: "peak learning rate: `RATE`"},
-		choice("schedule", d.Schedule, "of the learning rate; wsd is constant, then a linear decay", "constant", "cosine", "wsd"),
+		choice("schedule", d.Schedule, "of the learning rate; wsd is constant, then a linear decay", "constant", "cosine",
+			"wsd"),
 		&cli.StringFlag{Name: "decay-from", DefaultText: "no branch",
 			Usage: "OUT decays from this `STEP` of MODEL's training to its end, such as 5000 or now"},
 		&cli.IntFlag{Name: "warmup", Value: d.Warmup, DefaultText: "a twentieth of the steps, at most 100",
@@ -69,7 +71,8 @@ func rateFlags(d trainstate.Settings) []cli.Flag {
 			Usage: "learning rate at the end of cosine and wsd, a fraction of the peak"},
 		&cli.Float64Flag{Name: "decay-fraction", Value: d.DecayFraction, Usage: "part of the steps in which wsd decays"},
 		&cli.Float64Flag{Name: "hand-over", DefaultText: "none",
-			Usage: "after a growth, part of the steps in which blocks hand half of what they write to their silent copies: `X`, such as 0.03"},
+			Usage: "after a growth, part of the steps in which blocks hand half of what they write to their silent copies: " +
+				"`X`, such as 0.03"},
 		&cli.Float64Flag{Name: "weight-decay", Value: d.WeightDecay,
 			Usage: "decoupled decay of tensors of two or more dimensions"},
 		&cli.Float64Flag{Name: "beta1", Value: d.Beta1, Usage: "AdamW's first moment"},
@@ -85,14 +88,17 @@ func evalFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "eval",
 			Usage: "held-out data, of the same kinds: `[NAME=]PATH`, such as code=src.txt (may be repeated)"},
-		&cli.Float64Flag{Name: "eval-fraction", DefaultText: "none", Usage: "hold out this `PART` of the training data's rows, such as 0.01"},
+		&cli.Float64Flag{Name: "eval-fraction", DefaultText: "none",
+			Usage: "hold out this `PART` of the training data's rows, such as 0.01"},
 		&cli.IntFlag{Name: "eval-every", DefaultText: "before the first step and at the end",
 			Usage: "evaluate also every `N` steps, such as 100"},
 		&cli.IntFlag{Name: "save-every", DefaultText: "at the end", Usage: "save also every `N` steps, such as 500"},
 		&cli.IntFlag{Name: "keep", DefaultText: "none", Usage: "keep the newest `N` checkpoints in OUT.kept, such as 3"},
-		&cli.IntFlag{Name: "keep-every", DefaultText: "none", Usage: "save and keep those of every `N`-th step, such as 1000"},
+		&cli.IntFlag{Name: "keep-every", DefaultText: "none",
+			Usage: "save and keep those of every `N`-th step, such as 1000"},
 		&cli.StringFlag{Name: "log",
-			Usage: "write one JSON object a step to `FILE`, such as log.jsonl, - for standard output; a resumed training goes on with its own"},
+			Usage: "write one JSON object a step to `FILE`, such as log.jsonl, - for standard output; a resumed training " +
+				"goes on with its own"},
 	}
 }
 
@@ -107,7 +113,8 @@ func runFlags(d trainstate.Settings) []cli.Flag {
 		choice("precision", "", "of the arithmetic; bf16 is for inputs of matrix products, f64 needs engine ref",
 			"f32", "bf16", "f64").otherwise("the engine's own"),
 		&cli.IntFlag{Name: "threads", DefaultText: "one per processor", Usage: "threads of the engine: `N`"},
-		choice("dtype", "", "type of the saved weights", dtypeNames()...).alias(shortDTypes...).otherwise("that of the input"),
+		choice("dtype", "", "type of the saved weights",
+			dtypeNames()...).alias(shortDTypes...).otherwise("that of the input"),
 		&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"},
 			Usage: "read the data, print what would be done; train nothing"},
 	}
@@ -120,8 +127,9 @@ func trainSettings(c *cli.Context) trainstate.Settings {
 		AsText:    c.Bool("as-text"), Separator: c.String("separator"), Seed: c.Uint64("seed"),
 		Steps: c.Int("steps"), Batch: c.Int("batch"), Seq: c.Int("seq"), Accum: c.Int("accum"),
 		LR: c.Float64("lr"), Schedule: c.String("schedule"), Warmup: c.Int("warmup"), MinLR: c.Float64("min-lr"),
-		DecayFraction: c.Float64("decay-fraction"), WeightDecay: c.Float64("weight-decay"), HandOver: c.Float64("hand-over"), TrainOnly: c.String("train-only"),
-		Beta1: c.Float64("beta1"), Beta2: c.Float64("beta2"), Eps: c.Float64("eps"), Clip: c.Float64("clip"),
+		DecayFraction: c.Float64("decay-fraction"), WeightDecay: c.Float64("weight-decay"), HandOver: c.Float64("hand-over"),
+		TrainOnly: c.String("train-only"),
+		Beta1:     c.Float64("beta1"), Beta2: c.Float64("beta2"), Eps: c.Float64("eps"), Clip: c.Float64("clip"),
 		EvalEvery: c.Int("eval-every"), EvalFraction: c.Float64("eval-fraction"),
 		SaveEvery: c.Int("save-every"), Keep: c.Int("keep"), KeepEvery: c.Int("keep-every"),
 		Engine: c.String("engine"), Precision: c.String("precision"), Threads: c.Int("threads"), DType: c.String("dtype"),

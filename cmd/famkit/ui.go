@@ -66,7 +66,8 @@ func (u *ui) lastRow(v any) error {
 	return err
 }
 
-// result shows what a job gives. A job that is refused may still give what it found out: that is shown before the refusal.
+// result shows what a job gives. A job that is refused may still give what it found out: that is shown before the
+// refusal.
 func (u *ui) result(v any, err error, text func(w io.Writer)) error {
 	if reflect.ValueOf(v).IsNil() {
 		return err
@@ -203,7 +204,8 @@ func (u *ui) progressOf(label string, total int64, bytes bool) *progress {
 		p.line = line
 	} else if line != nil {
 		p.bar = progressbar.NewOptions64(total, progressbar.OptionSetWriter(u.err), progressbar.OptionSetDescription(label),
-			progressbar.OptionShowBytes(bytes), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
+			progressbar.OptionShowBytes(bytes), progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionClearOnFinish(),
 			progressbar.OptionFullWidth())
 	}
 	return p

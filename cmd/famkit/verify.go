@@ -43,18 +43,25 @@ func verifyCommand(u *ui) *cli.Command {
 		ArgsUsage:   "[PARENT] CHILD",
 		Description: verifyDescription,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "ids", Usage: "measure on tensor input_ids [B,T] of a safetensors `FILE`, such as ids.safetensors"},
-			&cli.StringFlag{Name: "text", Usage: "measure on the text in `FILE`, such as article.txt, by the parent's tokenizer.json"},
+			&cli.StringFlag{Name: "ids", Usage: "measure on tensor input_ids [B,T] of a safetensors `FILE`, such as " +
+				"ids.safetensors"},
+			&cli.StringFlag{Name: "text", Usage: "measure on the text in `FILE`, such as article.txt, by the parent's " +
+				"tokenizer.json"},
 			&cli.Uint64Flag{Name: "seed", Usage: "seed of the token ids to measure on: `N`"},
 			&cli.IntFlag{Name: "tokens", Usage: "seeded tokens to measure on: `N`", DefaultText: "as suits the model's size"},
 			choice("precision", "both", "precision of the measurement", "f64", "f32", "both"),
-			&cli.BoolFlag{Name: "proof-only", Usage: "prove, and nothing else: neither compare every byte with the plan nor measure"},
+			&cli.BoolFlag{Name: "proof-only", Usage: "prove, and nothing else: neither compare every byte with the plan nor " +
+				"measure"},
 			&cli.BoolFlag{Name: "infer", Usage: "find out where CHILD's weights come from instead of reading its plan"},
-			&cli.StringFlag{Name: "write-proof", Usage: "write the proof, with the digests of both checkpoints, to `FILE`, such as proof.json; to - writes it to standard output, the report then goes to standard error"},
+			&cli.StringFlag{Name: "write-proof", Usage: "write the proof, with the digests of both checkpoints, to `FILE`, " +
+				"such as proof.json; to - writes it to standard output, the report then goes to standard error"},
 			&cli.BoolFlag{Name: "force", Aliases: []string{"f"}, Usage: "replace the proof that is there"},
-			&cli.StringFlag{Name: "proof", Usage: "check the proof in `FILE` again, such as proof.json; it names PARENT and CHILD"},
-			&cli.Float64Flag{Name: "max-ulp", Usage: "accept no number that is more than `N` units in the last place off, such as 0.5", DefaultText: "what the growths in between explain"},
-			&cli.BoolFlag{Name: "allow-inexact", Usage: "exit 0 for a growth whose plan says that it is inexact on purpose, if it follows its plan"},
+			&cli.StringFlag{Name: "proof", Usage: "check the proof in `FILE` again, such as proof.json; it names PARENT and " +
+				"CHILD"},
+			&cli.Float64Flag{Name: "max-ulp", Usage: "accept no number that is more than `N` units in the last place off, " +
+				"such as 0.5", DefaultText: "what the growths in between explain"},
+			&cli.BoolFlag{Name: "allow-inexact", Usage: "exit 0 for a growth whose plan says that it is inexact on purpose, " +
+				"if it follows its plan"},
 			&cli.IntFlag{Name: "threads", Usage: "threads of the cpu engine: `N`", DefaultText: "one per processor"},
 		},
 		Action: func(c *cli.Context) error { return runVerify(u, c) },
@@ -75,7 +82,8 @@ func runVerify(u *ui, c *cli.Context) error {
 	case 2:
 		o.Parent, o.Child = c.Args().Get(0), c.Args().Get(1)
 	default:
-		return fault.Hint(fault.Usagef("verify takes PARENT and CHILD, or CHILD alone, %d operands given", c.NArg()), "famkit verify --help")
+		return fault.Hint(fault.Usagef("verify takes PARENT and CHILD, or CHILD alone, %d operands given", c.NArg()),
+			"famkit verify --help")
 	}
 	r, err := job.Verify(c.Context, o, u.observe())
 	if err != nil {
@@ -99,8 +107,8 @@ func recheckProof(u *ui, c *cli.Context) error {
 	return u.verdict(r)
 }
 
-// verdict shows the report; models that are not equal are an error of their own kind, and so is an answer that could not
-// be found.
+// verdict shows the report; models that are not equal are an error of their own kind, and so is an answer that could
+// not be found.
 func (u *ui) verdict(r *verify.Report) error {
 	if err := u.answer(r, func(w io.Writer) { printReport(w, u.colours(u.out), r) }); err != nil {
 		return err
@@ -116,7 +124,8 @@ func (u *ui) verdict(r *verify.Report) error {
 
 func verifyOptions(c *cli.Context) (job.VerifyOptions, error) {
 	o := job.VerifyOptions{IDs: c.String("ids"), Text: c.String("text"), Seed: c.Uint64("seed"), Tokens: c.Int("tokens"),
-		Threads: c.Int("threads"), ProofOnly: c.Bool("proof-only"), Infer: c.Bool("infer"), WriteProof: c.String("write-proof"), Force: c.Bool("force"),
+		Threads: c.Int("threads"), ProofOnly: c.Bool("proof-only"), Infer: c.Bool("infer"),
+		WriteProof: c.String("write-proof"), Force: c.Bool("force"),
 		AllowInexact: c.Bool("allow-inexact"), MaxULP: c.Float64("max-ulp"), Version: version}
 	if !(o.MaxULP >= 0) || c.IsSet("max-ulp") && o.MaxULP == 0 {
 		return o, fault.Usagef("--max-ulp %v: want a number above 0", o.MaxULP)

@@ -24,8 +24,8 @@ func size(s string) expand.Change {
 	return c
 }
 
-// Axis gives requests that grow one axis of a model by its own method: by whole factors, unevenly and by a little. Where
-// the heads fill the hidden size both are asked for together.
+// Axis gives requests that grow one axis of a model by its own method: by whole factors, unevenly and by a little.
+// Where the heads fill the hidden size both are asked for together.
 func Axis(m *arch.Model, a arch.Axis) []expand.Request {
 	var out []expand.Request
 	for _, s := range []string{"2x", "x1.5", "3x", "+1", "4x"} {

@@ -58,7 +58,8 @@ func readConfig(src format.Source) (*Config, error) {
 	if data, ok := format.ReadFile(src, "config.json"); ok {
 		return ParseConfig(data)
 	}
-	return nil, fault.Hint(fault.Inputf("config.json: not found"), "give the checkpoint's directory; a lone file works only where no config is needed")
+	return nil, fault.Hint(fault.Inputf("config.json: not found"),
+		"give the checkpoint's directory; a lone file works only where no config is needed")
 }
 
 // inSource puts the source's path, where it has one, before what err says.

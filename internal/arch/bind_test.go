@@ -123,7 +123,8 @@ func TestBindListsAllProblems(t *testing.T) {
 	for _, x := range found {
 		codes[x.Code]++
 	}
-	if want := map[Code]int{Missing: 1, Misshapen: 1, WrongDType: 1, Unknown: 1, MixedDTypes: 1}; !maps.Equal(codes, want) {
+	if want := map[Code]int{Missing: 1, Misshapen: 1, WrongDType: 1, Unknown: 1, MixedDTypes: 1}; !maps.Equal(codes,
+		want) {
 		t.Errorf("findings %v, want %v", codes, want)
 	}
 	if ck, err := Bind(f); ck != nil || err == nil {
@@ -239,7 +240,8 @@ func TestBindLone(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := ck.Model
-		if m.Spec.Name != tc.guess || m.Layers != 3 || m.Vocab != 131 || m.Hidden != 48 || m.FFN != 112 || m.Tied != want.Tied ||
+		if m.Spec.Name != tc.guess || m.Layers != 3 || m.Vocab != 131 || m.Hidden != 48 || m.FFN != 112 ||
+			m.Tied != want.Tied ||
 			m.QKVBias != want.QKVBias || m.OBias != want.OBias || m.MLPBias != want.MLPBias || m.QKNorm != want.QKNorm {
 			t.Errorf("%s %s: %+v", tc.kind, tc.extra, m)
 		}
@@ -259,11 +261,17 @@ func TestBindLoneRefuses(t *testing.T) {
 	for want, spoil := range map[string]func(*fake){
 		`no known architecture: wanted tensors "model.embed_tokens.weight"`: func(f *fake) { f.drop("model.embed_tokens.weight") },
 		`tensor "model.layers.1.mlp.up_proj.weight": missing`:               func(f *fake) { f.drop("model.layers.1.mlp.up_proj.weight") },
-		`tensor "score.weight": unknown to llama`:                           func(f *fake) { f.put("score.weight", tensor.F32, 0, 2, 48) },
-		`shape [24 48] does not fit`:                                        func(f *fake) { f.put("model.layers.2.self_attn.q_proj.weight", tensor.BF16, 0, 24, 48) },
-		`shape [112 40] does not fit`:                                       func(f *fake) { f.put("model.layers.2.mlp.up_proj.weight", tensor.BF16, 0, 112, 40) },
-		`wanted 2 dimensions, found shape [131]`:                            func(f *fake) { f.put("model.embed_tokens.weight", tensor.BF16, 0, 131) },
-		`found U8`:                                                          func(f *fake) { f.put("model.norm.weight", tensor.U8, 0, 48) },
+		`tensor "score.weight": unknown to llama`: func(f *fake) {
+			f.put("score.weight", tensor.F32,
+				0, 2, 48)
+		},
+		`shape [24 48] does not fit`:             func(f *fake) { f.put("model.layers.2.self_attn.q_proj.weight", tensor.BF16, 0, 24, 48) },
+		`shape [112 40] does not fit`:            func(f *fake) { f.put("model.layers.2.mlp.up_proj.weight", tensor.BF16, 0, 112, 40) },
+		`wanted 2 dimensions, found shape [131]`: func(f *fake) { f.put("model.embed_tokens.weight", tensor.BF16, 0, 131) },
+		`found U8`: func(f *fake) {
+			f.put("model.norm.weight",
+				tensor.U8, 0, 48)
+		},
 	} {
 		f := faked(t, text, "")
 		spoil(f)

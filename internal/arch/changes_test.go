@@ -49,7 +49,8 @@ func stored(t *testing.T, numbers, as tensor.DType, dtype string) *arch.Checkpoi
 	return ck
 }
 
-// TestRoundedOnLoading: numbers that loading changes in the child alone stand against it, whatever the types are called.
+// TestRoundedOnLoading: numbers that loading changes in the child alone stand against it, whatever the types are
+// called.
 func TestRoundedOnLoading(t *testing.T) {
 	const bf16, f16, f32, f64 = tensor.BF16, tensor.F16, tensor.F32, tensor.F64
 	s := func(numbers, as tensor.DType, dtype string) *arch.Checkpoint { return stored(t, numbers, as, dtype) }

@@ -95,7 +95,8 @@ func check(src format.Source, config *Config, m *Model) (*Checkpoint, []Finding,
 	return k.ck, k.found, inSource(src, k.err())
 }
 
-// manyTensors is more than any model has: where so many are asked for and few are there, they are not listed one by one.
+// manyTensors is more than any model has: where so many are asked for and few are there, they are not listed one by
+// one.
 const manyTensors = 1 << 17
 
 func (k *checker) add(f Finding, format string, a ...any) {
@@ -120,7 +121,8 @@ func (k *checker) open() {
 			t = renamed{t, info}
 		}
 		if _, twice := k.left[full]; twice {
-			k.add(Finding{Code: Unknown, Fatal: true, Tensor: name}, "tensor %q: there twice, with and without %q", full, k.ck.Model.Spec.Prefix)
+			k.add(Finding{Code: Unknown, Fatal: true, Tensor: name}, "tensor %q: there twice, with and without %q", full,
+				k.ck.Model.Spec.Prefix)
 		}
 		k.left[full] = t
 		bare = bare || full != name
@@ -156,7 +158,8 @@ func (k *checker) take(s Slot) {
 			"tensor %q: wanted shape %v as config.json says, found %v", s.Name, s.Shape, info.Shape)
 	}
 	if !info.DType.Real() {
-		k.add(Finding{Code: WrongDType, Fatal: true, Tensor: s.Name, Want: "F16, BF16, F32 or F64", Found: info.DType.String()},
+		k.add(Finding{Code: WrongDType, Fatal: true, Tensor: s.Name, Want: "F16, BF16, F32 or F64",
+			Found: info.DType.String()},
 			"tensor %q: wanted weights of F16, BF16, F32 or F64, found %s", s.Name, info.DType)
 	}
 	k.ck.Tensors = append(k.ck.Tensors, Bound{Spec: s.Spec, Layer: s.Layer, Expert: s.Expert, Tensor: t})
@@ -167,7 +170,8 @@ func (k *checker) rest() {
 	for _, name := range slices.Sorted(maps.Keys(k.left)) {
 		info := k.left[name].Info()
 		if k.ck.Model.Spec.ignores(name) {
-			k.add(Finding{Code: Ignored, Tensor: name, Found: fmt.Sprint(info.Shape)}, "tensor %q: ignored, it follows from config.json", name)
+			k.add(Finding{Code: Ignored, Tensor: name, Found: fmt.Sprint(info.Shape)},
+				"tensor %q: ignored, it follows from config.json", name)
 			continue
 		}
 		k.add(Finding{Code: Unknown, Fatal: true, Tensor: name, Found: fmt.Sprint(info.Shape)},
@@ -222,9 +226,11 @@ func (k *checker) hint(err error) error {
 	for _, f := range k.found {
 		switch {
 		case f.Code == HeadNotTied:
-			return fault.Hint(err, "transformers 5 would keep the two apart, transformers 4 would drop the head; set tie_word_embeddings to false to keep it")
+			return fault.Hint(err, "transformers 5 would keep the two apart, transformers 4 would drop the head; set "+
+				"tie_word_embeddings to false to keep it")
 		case f.Code == Missing && !k.ck.Model.Tied && f.Tensor == k.ck.Model.Spec.headName():
-			return fault.Hint(err, "transformers would fill the head with random numbers; if it is the embedding, set tie_word_embeddings to true")
+			return fault.Hint(err, "transformers would fill the head with random numbers; if it is the embedding, set "+
+				"tie_word_embeddings to true")
 		}
 	}
 	return err
@@ -272,7 +278,8 @@ func (k *checker) tie(layout []Slot) {
 		info.Name = embed.Name
 		k.left[embed.Name] = renamed{head, info}
 		k.ck.five = "it fails where the head stands for the embedding"
-		k.add(Finding{Code: HeadTied, Tensor: name}, "tensor %q: stands for the embedding %q, which it is tied to", name, embed.Name)
+		k.add(Finding{Code: HeadTied, Tensor: name}, "tensor %q: stands for the embedding %q, which it is tied to", name,
+			embed.Name)
 		return
 	}
 	same, err := sameTensor(table, head)

@@ -46,7 +46,8 @@ func TestConfigKeepsBytes(t *testing.T) {
 	if got := string(c.Bytes()); got != text {
 		t.Errorf("changing a clone changed the config: %q", got)
 	}
-	want := "{\n  \"b\": 30.0,\n  \"a\": 3,\n  \"z\": [],\n  \"u\": \"é<&>\\u2028\",\n  \"n\": {\n    \"k\": 1.50\n  }\n}\n"
+	want := "{\n  \"b\": 30.0,\n  \"a\": 3,\n  \"z\": [],\n  \"u\": \"é<&>\\u2028\",\n  \"n\": {\n    \"k\": 1.50\n  " +
+		"}\n}\n"
 	if got := string(d.Bytes()); got != want {
 		t.Errorf("got %q\nwant %q", got, want)
 	}
@@ -74,7 +75,8 @@ func TestConfigSet(t *testing.T) {
 		want  string
 	}{
 		{"int", 64, "64"}, {"whole", 64.0, "64.0"}, {"big", 1e16, "1e+16"}, {"theta", 1e6, "1000000.0"},
-		{"eps", 1e-6, "1e-06"}, {"eps5", 1e-5, "1e-05"}, {"small", 0.0001, "0.0001"}, {"third", 1.0 / 3, "0.3333333333333333"},
+		{"eps", 1e-6, "1e-06"}, {"eps5", 1e-5, "1e-05"}, {"small", 0.0001, "0.0001"},
+		{"third", 1.0 / 3, "0.3333333333333333"},
 		{"neg", -0.5, "-0.5"}, {"zero", 0.0, "0.0"}, {"inf", math.Inf(1), `{"__float__":"Infinity"}`},
 		{"s", "a<b>\n", `"a<b>\n"`}, {"nil", nil, "null"}, {"yes", true, "true"}, {"list", []string{"a", "b"}, `["a","b"]`},
 		{"ints", []int{1, 2}, "[1,2]"}, {"floats", []float64{1, 2.5}, "[1.0,2.5]"}, {"obj", inner, `{"x":1.0}`},

@@ -126,7 +126,8 @@ func TestMixtureLayers(t *testing.T) {
 	}
 	c := m.Clone()
 	c.TakeLayers([]int{0, 0, 1, 2})
-	if !slices.Equal(c.MoE.Layer, []bool{true, true, false, true}) || !slices.Equal(m.MoE.Layer, []bool{true, false, true}) {
+	if !slices.Equal(c.MoE.Layer, []bool{true, true, false, true}) ||
+		!slices.Equal(m.MoE.Layer, []bool{true, false, true}) {
 		t.Errorf("layers %v of %v", c.MoE.Layer, m.MoE.Layer)
 	}
 }
@@ -135,39 +136,57 @@ func TestFamiliesRefuse(t *testing.T) {
 	const kv = `"num_key_value_heads": 4, `
 	for _, tc := range []struct{ kind, extra, want string }{
 		{"gemma3", `"text_config": {"hidden_size": 8}`, `model_type "gemma3" reads more than text, with the language model in text_config: not supported`},
-		{"gemma", kv + `"use_bidirectional_attention": true`, "use_bidirectional_attention: wanted null or false, found true"},
-		{"gemma", kv + `"hidden_act": "silu", "hidden_activation": "gelu"`, "hidden_act means silu, but hidden_activation says gelu"},
-		{"gemma2", kv + `"num_attention_heads_": 5, "query_pre_attn_scalar": 0`, "query_pre_attn_scalar: wanted a positive number, found 0"},
+		{"gemma", kv + `"use_bidirectional_attention": true`,
+			"use_bidirectional_attention: wanted null or false, found true"},
+		{"gemma", kv + `"hidden_act": "silu", "hidden_activation": "gelu"`,
+			"hidden_act means silu, but hidden_activation says gelu"},
+		{"gemma2", kv + `"num_attention_heads_": 5, "query_pre_attn_scalar": 0`,
+			"query_pre_attn_scalar: wanted a positive number, found 0"},
 		{"gemma2", kv + `"query_pre_attn_scalar": 16.0`, "query_pre_attn_scalar: wanted an integer, found 16.0"},
 		{"gemma2", kv + `"attn_logit_softcapping": 0.0`, "attn_logit_softcapping: wanted a positive number or null, found 0"},
-		{"gemma2", kv + `"sliding_window": null`, "layer_types: layer 0 is sliding_attention, but sliding_window gives no window"},
-		{"gemma2", kv + `"layer_types": ["full_attention", "full_attention"]`, "layer_types: wanted 3 entries as num_hidden_layers says, found 2"},
-		{"gemma3_text", kv + `"attn_logit_softcapping": 50.0`, "attn_logit_softcapping: wanted null for gemma3_text, found 50.0"},
-		{"gemma3_text", kv + `"rope_parameters": {"rope_type": "default"}`, `wanted settings by layer type, full_attention and sliding_attention, found "rope_type"`},
-		{"gemma3_text", kv + `"rope_parameters": {"sliding_attention": {"rope_type": "linear", "factor": 2.0}}`, `rope_type: wanted default for sliding layers, found "linear"`},
+		{"gemma2", kv + `"sliding_window": null`, "layer_types: layer 0 is sliding_attention, but sliding_window gives no " +
+			"window"},
+		{"gemma2", kv + `"layer_types": ["full_attention", "full_attention"]`,
+			"layer_types: wanted 3 entries as num_hidden_layers says, found 2"},
+		{"gemma3_text", kv + `"attn_logit_softcapping": 50.0`,
+			"attn_logit_softcapping: wanted null for gemma3_text, found 50.0"},
+		{"gemma3_text", kv + `"rope_parameters": {"rope_type": "default"}`,
+			`wanted settings by layer type, full_attention and sliding_attention, found "rope_type"`},
+		{"gemma3_text", kv + `"rope_parameters": {"sliding_attention": {"rope_type": "linear", "factor": 2.0}}`,
+			`rope_type: wanted default for sliding layers, found "linear"`},
 		{"gemma3_text", kv + `"rope_local_base_freq": 500.0, "rope_parameters": {"sliding_attention": {"rope_theta": 10000.0}}`, "rope_local_base_freq says 500, but config.json: rope_parameters: sliding_attention says 10000"},
-		{"gemma3_text", kv + `"rope_theta": 500.0, "rope_parameters": {"full_attention": {"rope_theta": 10000.0}}`, "but rope_theta says 500.0"},
-		{"gemma3_text", kv + `"rope_scaling": {"type": "linear", "factor": 2.0}`, "rope_scaling: wanted rope_type, found only type"},
-		{"gemma3_text", kv + `"rope_scaling": {"rope_type": "yarn", "factor": 4.0, "truncate": false}`, "truncate: wanted true where settings go by layer type, found false"},
-		{"mistral", `"sliding_window": 8, "layer_types": ["full_attention", "sliding_attention", "full_attention"]`, `layer_types: wanted sliding_attention in all layers of a mistral model, as sliding_window says, found "full_attention" in layer 0`},
+		{"gemma3_text", kv + `"rope_theta": 500.0, "rope_parameters": {"full_attention": {"rope_theta": 10000.0}}`,
+			"but rope_theta says 500.0"},
+		{"gemma3_text", kv + `"rope_scaling": {"type": "linear", "factor": 2.0}`,
+			"rope_scaling: wanted rope_type, found only type"},
+		{"gemma3_text", kv + `"rope_scaling": {"rope_type": "yarn", "factor": 4.0, "truncate": false}`,
+			"truncate: wanted true where settings go by layer type, found false"},
+		{"mistral", `"sliding_window": 8, "layer_types": ["full_attention", "sliding_attention", "full_attention"]`,
+			`layer_types: wanted sliding_attention in all layers of a mistral model, as sliding_window says, found "full_attention" in layer 0`},
 		{"gpt2", `"scale_attn_by_inverse_layer_idx": true`, "scale_attn_by_inverse_layer_idx: wanted false, found true"},
 		{"gpt2", `"reorder_and_upcast_attn": true`, "reorder_and_upcast_attn: wanted false, found true"},
 		{"gpt2", `"scale_attn_weights": false`, "scale_attn_weights: wanted true, found false"},
 		{"gpt2", `"add_cross_attention": true`, "add_cross_attention: wanted false, found true"},
 		{"gpt2", `"n_embd": 64`, "n_embd says 64, but hidden_size, another name for it, says 48"},
 		{"gpt2", `"n_inner": 0`, "n_inner: wanted 1 to"},
-		{"gpt_neox", `"rotary_emb_base": 10000, "rope_theta": 500.0`, "rope_theta says 500.0, but rotary_emb_base says 10000"},
-		{"gpt_neox", `"rotary_pct": 0.5, "partial_rotary_factor": 0.25`, "partial_rotary_factor says 0.25, but rotary_pct says 0.5"},
+		{"gpt_neox", `"rotary_emb_base": 10000, "rope_theta": 500.0`,
+			"rope_theta says 500.0, but rotary_emb_base says 10000"},
+		{"gpt_neox", `"rotary_pct": 0.5, "partial_rotary_factor": 0.25`,
+			"partial_rotary_factor says 0.25, but rotary_pct says 0.5"},
 		{"gpt_neox", `"rotary_pct": 0.01`, "found 0 of 12 elements"},
-		{"gpt_neox", `"rotary_pct": 0.5, "rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.25}`, "but rotary_pct says 0.5"},
+		{"gpt_neox", `"rotary_pct": 0.5, "rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.25}`,
+			"but rotary_pct says 0.5"},
 		{"gpt_neox", `"rotary_pct": 0.5, "head_dim": 16`, "head_dim: wanted 12, hidden_size / num_attention_heads, found 16"},
-		{"phi3", `"rope_scaling": {"type": "linear", "factor": 2.0}`, `rotary scaling "linear" is not supported, known are default, longrope`},
+		{"phi3", `"rope_scaling": {"type": "linear", "factor": 2.0}`,
+			`rotary scaling "linear" is not supported, known are default, longrope`},
 		{"phi3", `"head_dim": 8, "rope_scaling": {"type": "longrope", "short_factor": [1, 2, 3, 4], "long_factor": [1, 2, 3, 4]}`, "short_factor: wanted 6 numbers for hidden_size 48 and 4 heads, as transformers insists for phi3, found 4"},
 		{"phi3", `"rope_scaling": {"type": "longrope", "original_max_position_embeddings": 64, "short_factor": [1], "long_factor": [1]}`, "original_max_position_embeddings says 4096, config.json: rope_scaling says 64"},
 		{"olmo2", `"partial_rotary_factor": 0.5`, "partial_rotary_factor: wanted 1, found 0.5"},
 		{"mixtral", kv + `"num_local_experts": 0`, "num_local_experts: wanted 1 to"},
-		{"mixtral", kv + `"num_local_experts": 2, "num_experts_per_tok": 3`, "num_experts_per_tok: wanted 1 to 2 as there are experts, found 3"},
-		{"mixtral", kv + `"num_local_experts": 2, "num_experts": 3`, "num_local_experts says 2, but num_experts, another name for it, says 3"},
+		{"mixtral", kv + `"num_local_experts": 2, "num_experts_per_tok": 3`,
+			"num_experts_per_tok: wanted 1 to 2 as there are experts, found 3"},
+		{"mixtral", kv + `"num_local_experts": 2, "num_experts": 3`,
+			"num_local_experts says 2, but num_experts, another name for it, says 3"},
 		{"qwen3_moe", kv + `"decoder_sparse_step": 0`, "decoder_sparse_step: wanted a positive number, found 0"},
 		{"qwen3_moe", kv + `"num_experts": 10000000`, "num_local_experts: wanted 1 to"},
 	} {
@@ -178,7 +197,8 @@ func TestFamiliesRefuse(t *testing.T) {
 		"gpt2": "hidden_size: wanted a multiple", "gpt_neox": "hidden_size: wanted a multiple",
 		"gemma2": "hidden_size: wanted a multiple", "gemma3_text": "hidden_size: wanted a multiple",
 	} {
-		text := strings.Replace(tiny(kind, `"num_key_value_heads": 5`), `"num_attention_heads": 4`, `"num_attention_heads": 5`, 1)
+		text := strings.Replace(tiny(kind, `"num_key_value_heads": 5`), `"num_attention_heads": 4`,
+			`"num_attention_heads": 5`, 1)
 		_, err := Resolve(mustParse(t, text))
 		wantErr(t, err, want)
 	}
@@ -245,15 +265,18 @@ func TestUpdateFamiliesRefuse(t *testing.T) {
 		change      func(*Model)
 		want        string
 	}{
-		"neox head":     {"gpt_neox", `"rotary_pct": 0.5`, func(m *Model) { m.HeadDim = 24 }, "hidden_size: wanted num_attention_heads x head_dim"},
-		"gpt2 kv":       {"gpt2", "", func(m *Model) { m.KVHeads = 2 }, "one kv head for each head"},
-		"gemma scale":   {"gemma", `"num_key_value_heads": 4`, func(m *Model) { m.Hidden = 96 }, "cannot say EmbedScale"},
-		"gemma2 scale":  {"gemma2", `"num_key_value_heads": 4`, func(m *Model) { m.ScoreScale = 0.3 }, "cannot say ScoreScale"},
+		"neox head": {"gpt_neox", `"rotary_pct": 0.5`, func(m *Model) { m.HeadDim = 24 },
+			"hidden_size: wanted num_attention_heads x head_dim"},
+		"gpt2 kv":     {"gpt2", "", func(m *Model) { m.KVHeads = 2 }, "one kv head for each head"},
+		"gemma scale": {"gemma", `"num_key_value_heads": 4`, func(m *Model) { m.Hidden = 96 }, "cannot say EmbedScale"},
+		"gemma2 scale": {"gemma2", `"num_key_value_heads": 4`, func(m *Model) { m.ScoreScale = 0.3 },
+			"cannot say ScoreScale"},
 		"mixtral size":  {"mixtral", `"num_key_value_heads": 4`, func(m *Model) { m.FFN = 200 }, "cannot say MoE"},
 		"mixtral dense": {"mixtral", `"num_key_value_heads": 4`, func(m *Model) { m.MoE.Layer[1] = false }, "cannot say MoE"},
 		"olmo2 norms":   {"olmo2", "", func(m *Model) { m.PreNorm = true }, "cannot say PreNorm"},
 		"dynamic":       {"llama", `"rope_scaling": ` + dynamicScaling, func(m *Model) { m.MaxPos = 512 }, "cannot say Rope"},
-		"gemma3 local":  {"gemma3_text", `"num_key_value_heads": 4`, func(m *Model) { m.LocalRope = nil }, "wanted a rotary embedding for sliding layers"},
+		"gemma3 local": {"gemma3_text", `"num_key_value_heads": 4`, func(m *Model) { m.LocalRope = nil },
+			"wanted a rotary embedding for sliding layers"},
 	} {
 		text := tiny(tc.kind, tc.extra)
 		m := mustResolve(t, text)

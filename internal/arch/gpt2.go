@@ -67,7 +67,8 @@ func gpt2Block() []TensorSpec {
 
 // gpt2Names pairs GPT-2's own names with the general ones that transformers takes for them.
 var gpt2Names = [][2]string{
-	{"n_embd", "hidden_size"}, {"n_layer", "num_hidden_layers"}, {"n_head", "num_attention_heads"}, {"n_positions", "max_position_embeddings"},
+	{"n_embd", "hidden_size"}, {"n_layer", "num_hidden_layers"}, {"n_head", "num_attention_heads"},
+	{"n_positions", "max_position_embeddings"},
 }
 
 func parseGPT2(c *Config) (*Model, error) {
@@ -85,7 +86,8 @@ func parseGPT2(c *Config) (*Model, error) {
 		key  string
 		want bool
 	}{
-		{"scale_attn_weights", true}, {"scale_attn_by_inverse_layer_idx", false}, {"reorder_and_upcast_attn", false}, {"add_cross_attention", false},
+		{"scale_attn_weights", true}, {"scale_attn_by_inverse_layer_idx", false}, {"reorder_and_upcast_attn", false},
+		{"add_cross_attention", false},
 	} {
 		if r.bool(flag.key, flag.want) != flag.want && r.err == nil {
 			r.keep(fault.Inputf("%s: %s: wanted %v, found %v", r.path, flag.key, flag.want, !flag.want))

@@ -65,8 +65,10 @@ func parseNeoX(c *Config) (*Model, error) {
 	m.Parallel = r.bool("use_parallel_residual", true)
 	m.QKVBias = r.bool("attention_bias", true)
 	m.OBias = m.QKVBias
-	if r.IsSet("head_dim") && r.int("head_dim", 0) != m.HeadDim { // transformers would turn by it and divide the heads without it
-		r.keep(fault.Inputf("%s: head_dim: wanted %d, hidden_size / num_attention_heads, found %s", r.path, m.HeadDim, clip(r.raw["head_dim"])))
+	// transformers would turn by it and divide the heads without it
+	if r.IsSet("head_dim") && r.int("head_dim", 0) != m.HeadDim {
+		r.keep(fault.Inputf("%s: head_dim: wanted %d, hidden_size / num_attention_heads, found %s", r.path, m.HeadDim,
+			clip(r.raw["head_dim"])))
 	}
 	return m, r.err
 }

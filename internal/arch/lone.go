@@ -58,7 +58,8 @@ func (l *lone) bind() (*Checkpoint, error) {
 		if n > most {
 			problems = append(problems[:most], fmt.Sprintf("and %d more", n-most))
 		}
-		return nil, fault.Hint(fault.Inputf("%s", printable.Lines(problems)), "if it is no llama, qwen2 or qwen3, put the model's config.json beside the file")
+		return nil, fault.Hint(fault.Inputf("%s", printable.Lines(problems)),
+			"if it is no llama, qwen2 or qwen3, put the model's config.json beside the file")
 	}
 	return ck, nil
 }
@@ -152,7 +153,8 @@ func (l *lone) take(ck *Checkpoint) (problems []string) {
 				first[t] = shape
 			}
 			if !l.fits(t, shape) || !slices.Equal(first[t], shape) {
-				problems = append(problems, fmt.Sprintf("tensor %q: shape %v does not fit the other tensors' (hidden %d, ffn %d, vocab %d, first of its kind %v)",
+				problems = append(problems, fmt.Sprintf("tensor %q: shape %v does not fit the other tensors' (hidden %d, ffn "+
+					"%d, vocab %d, first of its kind %v)",
 					name, shape, l.m.Hidden, l.m.FFN, l.m.Vocab, first[t]))
 			}
 			if d := got.Info().DType; !d.Real() {

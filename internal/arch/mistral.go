@@ -30,8 +30,8 @@ func parseMistral(c *Config) (*Model, error) {
 	return m, r.err
 }
 
-// listedAsOne refuses layer_types that say anything else than the one window: transformers takes a config that has the key for
-// a ministral's, whose layers go by it.
+// listedAsOne refuses layer_types that say anything else than the one window: transformers takes a config that has
+// the key for a ministral's, whose layers go by it.
 func (r *reader) listedAsOne(m *Model, on bool) {
 	types, listed, err := r.Strings("layer_types")
 	r.keep(err)
@@ -41,7 +41,8 @@ func (r *reader) listedAsOne(m *Model, on bool) {
 	}
 	for i, t := range types {
 		if listed && t != kind && r.err == nil {
-			r.keep(fault.Inputf("%s: layer_types: wanted %s in all layers of a mistral model, as sliding_window says, found %q in layer %d", r.path, kind, t, i))
+			r.keep(fault.Inputf("%s: layer_types: wanted %s in all layers of a mistral model, as sliding_window says, found "+
+				"%q in layer %d", r.path, kind, t, i))
 		}
 	}
 }

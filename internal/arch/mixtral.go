@@ -81,7 +81,8 @@ func updateMixtral(c *Config, m *Model) error {
 	if err := w.oneWindow(); err != nil {
 		return err
 	}
-	if w.int(localExperts, w.was.MoE.Experts, m.MoE.Experts); !c.IsSet(localExperts) { // transformers 4 knows no other name
+	// transformers 4 knows no other name
+	if w.int(localExperts, w.was.MoE.Experts, m.MoE.Experts); !c.IsSet(localExperts) {
 		c.Set(localExperts, m.MoE.Experts)
 	}
 	if c.Has(allExperts) {

@@ -9,7 +9,8 @@ func (m *Model) checkMoE() error {
 	case e == nil:
 		return nil
 	case e.Experts < 1 || e.Experts > maxExperts || e.Experts > 16*maxExperts/m.Layers:
-		return fault.Inputf("num_local_experts: wanted 1 to %d in %d layers, found %d", min(maxExperts, 16*maxExperts/m.Layers), m.Layers, e.Experts)
+		return fault.Inputf("num_local_experts: wanted 1 to %d in %d layers, found %d",
+			min(maxExperts, 16*maxExperts/m.Layers), m.Layers, e.Experts)
 	case e.TopK < 1 || e.TopK > e.Experts:
 		return fault.Inputf("num_experts_per_tok: wanted 1 to %d as there are experts, found %d", e.Experts, e.TopK)
 	case e.FFN < 1 || e.FFN > maxSize:
@@ -31,6 +32,7 @@ func experts(prefix, router string, names [3]string) []TensorSpec {
 		{Role: Router, Name: prefix + router, Dims: []Dim{writes(Experts), reads(Hidden)}, When: withExperts},
 		{Role: Gate, Name: prefix + "experts.%d." + names[0], Dims: in, When: withExperts, PerExpert: true},
 		{Role: Up, Name: prefix + "experts.%d." + names[1], Dims: in, When: withExperts, PerExpert: true},
-		{Role: Down, Name: prefix + "experts.%d." + names[2], Dims: []Dim{writes(Hidden), reads(ExpertFFN)}, When: withExperts, PerExpert: true},
+		{Role: Down, Name: prefix + "experts.%d." + names[2], Dims: []Dim{writes(Hidden), reads(ExpertFFN)},
+			When: withExperts, PerExpert: true},
 	}
 }

@@ -50,7 +50,8 @@ func parsePhi3(c *Config) (*Model, error) {
 		// transformers counts the factors against hidden_size / num_attention_heads, whatever head_dim says.
 		part := r.turning(m, &phi3Defaults).part
 		if n := rotaryDim(m.Hidden/m.Heads, part) / 2; n != len(m.Rope.ShortFactor) {
-			r.keep(fault.Inputf("%s: short_factor: wanted %d numbers for hidden_size %d and %d heads, as transformers insists for phi3, found %d",
+			r.keep(fault.Inputf("%s: short_factor: wanted %d numbers for hidden_size %d and %d heads, as transformers "+
+				"insists for phi3, found %d",
 				r.path, n, m.Hidden, m.Heads, len(m.Rope.ShortFactor)))
 		}
 	}

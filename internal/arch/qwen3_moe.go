@@ -97,8 +97,8 @@ func updateQwen3MoE(c *Config, m *Model) error {
 	return w.finish()
 }
 
-// qwenMoE writes the experts, their number in both libraries' words. Which layers have them goes by the layers' numbers,
-// so a changed pattern is written as a list of the dense ones.
+// qwenMoE writes the experts, their number in both libraries' words. Which layers have them goes by the layers'
+// numbers, so a changed pattern is written as a list of the dense ones.
 func (w *writer) qwenMoE() {
 	c, was, e := w.c, w.was.MoE, w.m.MoE
 	for _, key := range []string{localExperts, allExperts} {

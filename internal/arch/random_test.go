@@ -12,24 +12,27 @@ import (
 
 // alternatives are values that a config may have for a key, as JSON text; "" leaves the key out.
 var alternatives = map[string][]string{
-	"num_key_value_heads":              {"", "null", "1", "2", "4"},
-	"head_dim":                         {"", "", "12", "20"},
-	"rms_norm_eps":                     {"", "1e-05", "0.000001", "1e-6"},
-	"tie_word_embeddings":              {"", "true", "false"},
-	"attention_bias":                   {"", "true", "false"},
-	"mlp_bias":                         {"", "true"},
-	"hidden_act":                       {"", `"silu"`, `"gelu_new"`},
-	"dtype":                            {"", "null", `"bfloat16"`},
-	"torch_dtype":                      {"", "null", `"bfloat16"`},
-	"bos_token_id":                     {"", "null", "3"},
-	"eos_token_id":                     {"", "null", "3", "[3, 4]"},
-	"rope_theta":                       {"", "10000.0", "5e5", "500000"},
-	"rope_scaling":                     {"", "", "null", "{}", `{"type": "linear", "factor": 2}`, llama3Scaling, yarnScaling, dynamicScaling, longScaling},
-	"rope_parameters":                  {"", "null", "{}", `{"rope_type": "linear", "factor": 2.0}`, `{"rope_theta": 5e5}`, llama3Params, yarnScaling, dynamicScaling, longScaling},
-	"sliding_window":                   {"", "null", "8"},
-	"use_sliding_window":               {"", "true", "false"},
-	"max_window_layers":                {"", "1", "2", "28"},
-	"layer_types":                      {"", "", "null", `["full_attention", "full_attention", "full_attention"]`, `["sliding_attention", "full_attention", "sliding_attention"]`},
+	"num_key_value_heads": {"", "null", "1", "2", "4"},
+	"head_dim":            {"", "", "12", "20"},
+	"rms_norm_eps":        {"", "1e-05", "0.000001", "1e-6"},
+	"tie_word_embeddings": {"", "true", "false"},
+	"attention_bias":      {"", "true", "false"},
+	"mlp_bias":            {"", "true"},
+	"hidden_act":          {"", `"silu"`, `"gelu_new"`},
+	"dtype":               {"", "null", `"bfloat16"`},
+	"torch_dtype":         {"", "null", `"bfloat16"`},
+	"bos_token_id":        {"", "null", "3"},
+	"eos_token_id":        {"", "null", "3", "[3, 4]"},
+	"rope_theta":          {"", "10000.0", "5e5", "500000"},
+	"rope_scaling": {"", "", "null", "{}", `{"type": "linear", "factor": 2}`, llama3Scaling,
+		yarnScaling, dynamicScaling, longScaling},
+	"rope_parameters": {"", "null", "{}", `{"rope_type": "linear", "factor": 2.0}`, `{"rope_theta": 5e5}`,
+		llama3Params, yarnScaling, dynamicScaling, longScaling},
+	"sliding_window":     {"", "null", "8"},
+	"use_sliding_window": {"", "true", "false"},
+	"max_window_layers":  {"", "1", "2", "28"},
+	"layer_types": {"", "", "null", `["full_attention", "full_attention", "full_attention"]`,
+		`["sliding_attention", "full_attention", "sliding_attention"]`},
 	"_name_or_path":                    {"", `"x/y"`},
 	"initializer_range":                {"", "0.5"},
 	"query_pre_attn_scalar":            {"", "7", "64"},
@@ -56,7 +59,8 @@ var alternatives = map[string][]string{
 // spoilers are keys of one family that others refuse, or refuse in most combinations.
 var spoilers = map[string]string{
 	"partial_rotary_factor": "phi3 gpt_neox", "rope_local_base_freq": "gemma3_text", "attn_logit_softcapping": "gemma2",
-	"rotary_pct": "gpt_neox", "rotary_emb_base": "gpt_neox", "num_experts": "mixtral qwen3_moe", "num_local_experts": "mixtral qwen3_moe",
+	"rotary_pct": "gpt_neox", "rotary_emb_base": "gpt_neox", "num_experts": "mixtral qwen3_moe",
+	"num_local_experts":                "mixtral qwen3_moe",
 	"head_dim":                         "llama mistral qwen2 qwen3 gemma gemma2 gemma3_text olmo2 phi3 mixtral qwen3_moe",
 	"original_max_position_embeddings": "llama phi3",
 }
@@ -93,7 +97,8 @@ func TestRandomConfigs(t *testing.T) {
 			grow(r, m)
 		}
 		d := update(t, c, m)
-		for _, key := range []string{"final_logit_softcapping", "hidden_act", "tie_word_embeddings", "eos_token_id", "attention_bias", "n_inner", "mlp_bias"} {
+		for _, key := range []string{"final_logit_softcapping", "hidden_act", "tie_word_embeddings", "eos_token_id",
+			"attention_bias", "n_inner", "mlp_bias"} {
 			if key == m.Spec.defaults.keys.ffn {
 				continue
 			}

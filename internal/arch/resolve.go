@@ -140,9 +140,11 @@ func (m *Model) Check() error {
 		return fault.Inputf("num_attention_heads x head_dim: wanted at most %d, found %d x %d", maxSize, m.Heads,
 			m.HeadDim)
 	case m.Spec.HeadsDivideHidden && m.Hidden%m.Heads != 0:
-		return fault.Inputf("hidden_size: wanted a multiple of num_attention_heads %d, as transformers insists for %s, found %d", m.Heads, m.Spec.Name, m.Hidden)
+		return fault.Inputf("hidden_size: wanted a multiple of num_attention_heads %d, as transformers insists for %s, "+
+			"found %d", m.Heads, m.Spec.Name, m.Hidden)
 	case m.Spec.HeadsAreHidden && (m.Heads != m.KVHeads || m.Heads*m.HeadDim != m.Hidden):
-		return fault.Inputf("%s: wanted %s x head_dim and one kv head for each head, as %s has it, found %d, %d x %d and %d kv heads",
+		return fault.Inputf("%s: wanted %s x head_dim and one kv head for each head, as %s has it, found %d, %d x %d and "+
+			"%d kv heads",
 			k.hidden, k.heads, m.Spec.Name, m.Hidden, m.Heads, m.HeadDim, m.KVHeads)
 	case m.Eps < 0:
 		return fault.Inputf("%s: wanted 0 or more, found %v", k.eps, m.Eps)

@@ -30,7 +30,8 @@ func mustResolve(t *testing.T, text string) *Model {
 
 func TestResolveDefaults(t *testing.T) {
 	full := []string{fullAttention, fullAttention, fullAttention}
-	base := Model{Vocab: 131, Hidden: 48, Layers: 3, FFN: 112, Heads: 4, KVHeads: 4, HeadDim: 12, MaxPos: 256, Eps: 1e-6, Act: SiLU,
+	base := Model{Vocab: 131, Hidden: 48, Layers: 3, FFN: 112, Heads: 4, KVHeads: 4, HeadDim: 12, MaxPos: 256, Eps: 1e-6,
+		Act:  SiLU,
 		Rope: Rope{Theta: 10000, Type: "default"}, Window: []int{0, 0, 0}, LayerType: full, InitRange: 0.02,
 		PreNorm: true, Gated: true, EmbedScale: 1}
 	for _, tc := range []struct {
@@ -70,7 +71,8 @@ func TestResolveDefaults(t *testing.T) {
 func TestResolveReads(t *testing.T) {
 	m := mustResolve(t, tiny("llama", `"attention_bias": true, "mlp_bias": true, "tie_word_embeddings": true, "head_dim": 16, "rms_norm_eps": 1e-05,
  "hidden_act": "gelu_new", "torch_dtype": "bfloat16", "eos_token_id": [2, 5], "bos_token_id": null, "unheard_of": {"x": 1}`))
-	if !m.QKVBias || !m.OBias || !m.MLPBias || !m.Tied || m.HeadDim != 16 || m.Eps != 1e-5 || m.Act != GELUTanh || m.DType != tensor.BF16 ||
+	if !m.QKVBias || !m.OBias || !m.MLPBias || !m.Tied || m.HeadDim != 16 || m.Eps != 1e-5 || m.Act != GELUTanh ||
+		m.DType != tensor.BF16 ||
 		!slices.Equal(m.EOS, []int{2, 5}) || m.BOS != nil {
 		t.Errorf("got %+v", m)
 	}
@@ -97,7 +99,8 @@ func TestResolveRefuses(t *testing.T) {
 	for _, tc := range []struct{ kind, extra, want string }{
 		{"bert", "", `unknown architecture "bert", known are llama, mistral, qwen2, qwen3`},
 		{"", "", "model_type: wanted one of llama, mistral, qwen2, qwen3, gemma, "},
-		{"llama", `"architectures": ["LlamaForSequenceClassification"]`, `wanted LlamaForCausalLM for model_type llama, found ["LlamaForSequenceClassification"]`},
+		{"llama", `"architectures": ["LlamaForSequenceClassification"]`,
+			`wanted LlamaForCausalLM for model_type llama, found ["LlamaForSequenceClassification"]`},
 		{"llama", `"quantization_config": {"bits": 4}`, "quantization_config: wanted null, found"},
 		{"llama", `"attribute_map": {"rms_norm_eps": "x"}`, "attribute_map: wanted nothing, found"},
 		{"llama", `"configuration_files": ["config.4.0.0.json"]`, "transformers reads another file"},
@@ -120,25 +123,30 @@ func TestResolveRefuses(t *testing.T) {
 		{"llama", `"partial_rotary_factor": 0.5`, "partial_rotary_factor: wanted 1, found 0.5"},
 		{"mistral", `"num_key_value_heads": 4, "sliding_window": 0`, "sliding_window: wanted a positive number, found 0"},
 		{"qwen3", `"num_key_value_heads": 4, "head_dim": null`, "head_dim: wanted an integer, found null"},
-		{"qwen2", `"num_key_value_heads": 4, "layer_types": ["chunked_attention", "full_attention", "full_attention"]`, `found "chunked_attention" in layer 0`},
-		{"qwen2", `"num_key_value_heads": 4, "layer_types": ["full_attention", "sliding_attention", "full_attention"]`, "layer 1 is sliding_attention, but"},
+		{"qwen2", `"num_key_value_heads": 4, "layer_types": ["chunked_attention", "full_attention", "full_attention"]`,
+			`found "chunked_attention" in layer 0`},
+		{"qwen2", `"num_key_value_heads": 4, "layer_types": ["full_attention", "sliding_attention", "full_attention"]`,
+			"layer 1 is sliding_attention, but"},
 	} {
 		_, err := Resolve(mustParse(t, tiny(tc.kind, tc.extra)))
 		wantErr(t, err, "config.json", tc.want)
 	}
 	for key, bad := range map[string]string{
-		"vocab_size": "0", "hidden_size": "-1", "intermediate_size": "99999999999", "num_hidden_layers": "1000000", "num_attention_heads": "5",
+		"vocab_size": "0", "hidden_size": "-1", "intermediate_size": "99999999999", "num_hidden_layers": "1000000",
+		"num_attention_heads": "5",
 	} {
 		text := strings.Replace(tiny("llama", ""), `"`+key+`": `, `"`+key+`": `+bad+`, "was_`+key+`": `, 1)
 		_, err := Resolve(mustParse(t, text))
 		if key == "num_attention_heads" {
-			wantErr(t, err, "hidden_size: wanted a multiple of num_attention_heads 5, as transformers insists for llama, found 48")
+			wantErr(t, err, "hidden_size: wanted a multiple of num_attention_heads 5, as transformers insists for llama, "+
+				"found 48")
 			continue
 		}
 		wantErr(t, err, key, "found "+bad)
 	}
 	// The other classes do not insist on it.
-	text := strings.Replace(tiny("mistral", `"num_key_value_heads": 1, "head_dim": 12`), `"num_attention_heads": 4`, `"num_attention_heads": 5`, 1)
+	text := strings.Replace(tiny("mistral", `"num_key_value_heads": 1, "head_dim": 12`), `"num_attention_heads": 4`,
+		`"num_attention_heads": 5`, 1)
 	if m := mustResolve(t, text); m.Heads != 5 || m.HeadDim != 12 {
 		t.Errorf("got %d heads of %d", m.Heads, m.HeadDim)
 	}

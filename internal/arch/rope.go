@@ -129,7 +129,8 @@ func (r Rope) yarn(inv []float64, dim int) {
 	}
 }
 
-// longrope divides each frequency by a factor of its own, of one list within the original context and of another beyond.
+// longrope divides each frequency by a factor of its own, of one list within the original context and of another
+// beyond.
 func (r Rope) longrope(inv []float64, tokens int) error {
 	factors := r.ShortFactor
 	if tokens > r.OriginalMaxPos {

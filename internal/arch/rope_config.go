@@ -89,7 +89,8 @@ func (r *reader) turning(m *Model, d *defaults) turning {
 	}
 	r.unread(k, outer)
 	if k.local != 0 && scaling.has("type") && !scaling.has("rope_type") {
-		r.keep(fault.Inputf("%s: wanted rope_type, found only type: transformers 5 passes over the scaling, transformers 4 cannot read it", scaling.path))
+		r.keep(fault.Inputf("%s: wanted rope_type, found only type: transformers 5 passes over the scaling, transformers "+
+			"4 cannot read it", scaling.path))
 	}
 	if scaling != nil && !scaling.Has("rope_type") && !scaling.Has("type") {
 		r.keep(fault.Inputf("%s: wanted rope_type, found none: transformers 4 cannot read it", scaling.path))

@@ -10,7 +10,8 @@ import (
 func (r *reader) typesOnly(params *Config) {
 	for _, key := range params.keys {
 		if !slices.Contains([]string{fullAttention, slidingAttention}, key) {
-			r.keep(fault.Inputf("%s: wanted settings by layer type, %s and %s, found %q", params.path, fullAttention, slidingAttention, key))
+			r.keep(fault.Inputf("%s: wanted settings by layer type, %s and %s, found %q", params.path, fullAttention,
+				slidingAttention, key))
 		}
 	}
 }

@@ -28,7 +28,8 @@ var fileRules = []FileRule{
 	{[]string{"adapter_config.json"}, Only, "where peft is installed, transformers puts the adapter onto the weights"},
 	{[]string{"hf_quant_config.json", "quantize_config.json", "quant_config.json"}, Only,
 		"some loaders take the weights for quantised by it"},
-	{[]string{"custom_generate/"}, Only, "transformers runs the code in it in place of its own generate(), transformers 4 unasked"},
+	{[]string{"custom_generate/"}, Only, "transformers runs the code in it in place of its own generate(), " +
+		"transformers 4 unasked"},
 	{[]string{"*.py"}, Alike, "code that config.json's auto_map may name"},
 	{tokenizerFiles, Nothing, "which ids texts become, not what is computed of them"},
 	{[]string{"*.safetensors", "*.index.json", "*.bin", "*.pt", "*.pth", "*.h5", "*.msgpack", "*.gguf", "*.onnx",

@@ -8,9 +8,9 @@ import (
 	"famkit/internal/tensor"
 )
 
-// Stack is another layout of a mixture's tensors: that in which transformers 5 holds them in memory, and writes them where it is
-// told not to restore the original one (save_original_format=False), as mergekit does. The experts of a layer are one tensor,
-// [experts, rows of the roles one after the other, columns]; the router only has another name.
+// Stack is another layout of a mixture's tensors: that in which transformers 5 holds them in memory, and writes them
+// where it is told not to restore the original one (save_original_format=False), as mergekit does. The experts of a
+// layer are one tensor, [experts, rows of the roles one after the other, columns]; the router only has another name.
 type Stack struct {
 	// Name has a %d for the layer.
 	Name  string

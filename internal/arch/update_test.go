@@ -60,7 +60,8 @@ func TestUpdateGrowsOracles(t *testing.T) {
 				t.Errorf("%s: %s is not written", dir, key)
 			}
 		}
-		for _, key := range []string{"rms_norm_eps", "attention_dropout", "initializer_range", "transformers_version", "pad_token_id"} {
+		for _, key := range []string{"rms_norm_eps", "attention_dropout", "initializer_range", "transformers_version",
+			"pad_token_id"} {
 			old, _ := c.Raw(key)
 			wantRaw(t, d, key, string(old))
 		}
@@ -149,12 +150,14 @@ func TestUpdateRefuses(t *testing.T) {
 		change func(*Model)
 		want   string
 	}{
-		"bias":    {"mistral", func(m *Model) { m.QKVBias = true }, "a mistral model cannot say QKVBias in its config: wanted true, it would mean false"},
+		"bias": {"mistral", func(m *Model) { m.QKVBias = true },
+			"a mistral model cannot say QKVBias in its config: wanted true, it would mean false"},
 		"windows": {"mistral", func(m *Model) { m.Window[1] = 7 }, "one sliding_window for all layers"},
-		"types":   {"qwen2", func(m *Model) { m.LayerType[1] = slidingAttention }, "layer 1 is sliding_attention, but its window is 0"},
-		"heads":   {"llama", func(m *Model) { m.Heads = 5 }, "num_attention_heads"},
-		"layers":  {"llama", func(m *Model) { m.Layers = 5 }, "layer_types: wanted 5"},
-		"kind":    {"llama", func(m *Model) { m.Spec = mistral }, "model_type: wanted mistral, found llama"},
+		"types": {"qwen2", func(m *Model) { m.LayerType[1] = slidingAttention },
+			"layer 1 is sliding_attention, but its window is 0"},
+		"heads":  {"llama", func(m *Model) { m.Heads = 5 }, "num_attention_heads"},
+		"layers": {"llama", func(m *Model) { m.Layers = 5 }, "layer_types: wanted 5"},
+		"kind":   {"llama", func(m *Model) { m.Spec = mistral }, "model_type: wanted mistral, found llama"},
 	} {
 		text := tiny(tc.kind, `"num_key_value_heads": 4`)
 		m := mustResolve(t, text)

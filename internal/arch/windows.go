@@ -28,7 +28,8 @@ func (w *writer) oneWindow() error {
 	window := w.m.Window[0]
 	for i, x := range w.m.Window {
 		if x != window {
-			return fault.Inputf("%s has one sliding_window for all layers, wanted %d in layer 0 and %d in layer %d", w.m.Spec.Name, window, x, i)
+			return fault.Inputf("%s has one sliding_window for all layers, wanted %d in layer 0 and %d in layer %d",
+				w.m.Spec.Name, window, x, i)
 		}
 	}
 	switch {
@@ -71,7 +72,8 @@ func (r *reader) windows(m *Model, window int, on bool, gives string) {
 			}
 			m.Window[i] = window
 		default:
-			r.keep(fault.Inputf("%s: layer_types: wanted %s or %s, found %q in layer %d", r.path, fullAttention, slidingAttention, kind, i))
+			r.keep(fault.Inputf("%s: layer_types: wanted %s or %s, found %q in layer %d", r.path, fullAttention,
+				slidingAttention, kind, i))
 		}
 	}
 }

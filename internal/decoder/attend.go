@@ -6,8 +6,9 @@ import "famkit/internal/engine"
 func (d *Decoder) heads(b *block, batch, seq int) *engine.Attention {
 	m, at := d.m, d.packed
 	a := &d.ops.attn
-	*a = engine.Attention{B: batch, T: seq, Heads: m.Heads, KVHeads: m.KVHeads, HeadDim: m.HeadDim, StepQ: at.stepQ, StepKV: at.stepKV,
-		Scale: d.scale, Softcap: m.AttnSoftcap, Window: b.window,
+	*a = engine.Attention{B: batch, T: seq, Heads: m.Heads, KVHeads: m.KVHeads, HeadDim: m.HeadDim, StepQ: at.stepQ,
+		StepKV: at.stepKV,
+		Scale:  d.scale, Softcap: m.AttnSoftcap, Window: b.window,
 		StrideQ: d.qkvWidth(), StrideK: d.qkvWidth(), StrideV: d.qkvWidth(), StrideO: d.qWidth()}
 	if d.normsQK() {
 		a.StrideQ, a.StrideK = d.qkWidth(), d.qkWidth()

@@ -20,8 +20,8 @@ func (d *Decoder) BlockBackward(l int) {
 	}
 }
 
-// attentionAgain computes again what the attention's backward pass reads, and with outer the stream after it. A norm of what the branch gave
-// is part of that for its statistics.
+// attentionAgain computes again what the attention's backward pass reads, and with outer the stream after it. A norm
+// of what the branch gave is part of that for its statistics.
 func (d *Decoder) attentionAgain(b *block, outer bool) {
 	d.attentionInner(b)
 	if outer || d.m.PostNorm {
@@ -104,9 +104,11 @@ func (d *Decoder) backwardRows(p *linear, x, dy, dx engine.Buf, rows int) {
 // weightGrad is dw += dy^T x.
 func (p *linear) weightGrad(x, dy engine.Buf, rows int) engine.MatMul {
 	if p.transposed {
-		return engine.MatMul{M: p.in, N: p.out, K: rows, A: x, B: dy, C: p.dw, LDA: p.in, LDB: p.out, LDC: p.out, TransA: true, Beta: 1}
+		return engine.MatMul{M: p.in, N: p.out, K: rows, A: x, B: dy, C: p.dw, LDA: p.in, LDB: p.out, LDC: p.out,
+			TransA: true, Beta: 1}
 	}
-	return engine.MatMul{M: p.out, N: p.in, K: rows, A: dy, B: x, C: p.dw, LDA: p.out, LDB: p.in, LDC: p.in, TransA: true, Beta: 1}
+	return engine.MatMul{M: p.out, N: p.in, K: rows, A: dy, B: x, C: p.dw, LDA: p.out, LDB: p.in, LDC: p.in, TransA: true,
+		Beta: 1}
 }
 
 // inputGrad is dx = dy w.

@@ -21,8 +21,8 @@ type gain struct{ w, b, dw, db engine.Buf }
 // stat is what a norm keeps for its backward pass.
 type stat struct{ scale, mean engine.Buf }
 
-// mlp is the two products of an MLP: gate and up in one, or up alone; and down. Of a mixture it is the first expert's, and the
-// weights of the next are step elements further on.
+// mlp is the two products of an MLP: gate and up in one, or up alone; and down. Of a mixture it is the first
+// expert's, and the weights of the next are step elements further on.
 type mlp struct {
 	in, down linear
 	step     int
@@ -102,7 +102,8 @@ func (d *Decoder) halves() int {
 	return 1
 }
 
-// inner is the size of a block's MLP, or of one of its experts, and slots the rows that it works on for each row of the batch.
+// inner is the size of a block's MLP, or of one of its experts, and slots the rows that it works on for each row of
+// the batch.
 func (d *Decoder) inner(b *block) (ffn, slots int) {
 	if b.mixture {
 		return d.m.MoE.FFN, d.m.MoE.TopK
@@ -175,7 +176,8 @@ func (d *Decoder) planMLP(l int, b *block) error {
 	return err
 }
 
-// planExperts finds the distance between the weights of experts. One product runs over all of them, so these must be stored alike.
+// planExperts finds the distance between the weights of experts. One product runs over all of them, so these must be
+// stored alike.
 func (d *Decoder) planExperts(l int, b *block) error {
 	y := d.layout
 	roles := append(slices.Clone(inner(d.m, l, 0)), arch.Down)

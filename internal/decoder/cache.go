@@ -32,9 +32,10 @@ func (d *Decoder) Kept() int { return len(d.cache.ids) }
 // Forget begins a new sequence.
 func (d *Decoder) Forget() { d.cache = cache{} }
 
-// Extend runs the next ids of a sequence and keeps their keys and values, so that it costs what the new rows cost. LastLogits then
-// gives what follows them: the numbers that Forward gives for the sequence as a whole. Any other pass forgets the sequence.
-// Where the frequencies of the rotary embedding depend on the length and change, the whole sequence is run again.
+// Extend runs the next ids of a sequence and keeps their keys and values, so that it costs what the new rows cost.
+// LastLogits then gives what follows them: the numbers that Forward gives for the sequence as a whole. Any other pass
+// forgets the sequence. Where the frequencies of the rotary embedding depend on the length and change, the whole
+// sequence is run again.
 func (d *Decoder) Extend(ids []int32) error {
 	total := len(d.cache.ids) + len(ids)
 	if len(ids) == 0 || total > d.o.Cache {
@@ -72,8 +73,8 @@ func (d *Decoder) Extend(ids []int32) error {
 // LastLogits gives the logits [1, vocab] after the last id of Extend. The buffer is overwritten by the next pass.
 func (d *Decoder) LastLogits() (engine.Buf, error) { return d.LogitRows(d.rows-1, 1) }
 
-// keep has an attention read the kept keys and values, once those of its own rows are among them. Rows that the window of the
-// first query leaves out are not read.
+// keep has an attention read the kept keys and values, once those of its own rows are among them. Rows that the
+// window of the first query leaves out are not read.
 func (d *Decoder) keep(b *block, a *engine.Attention) {
 	past, width := d.cache.past, d.kvWidth()
 	for t := range d.rows {

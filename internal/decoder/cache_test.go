@@ -17,8 +17,8 @@ var elasticRope = map[string]string{
 		"rope_scaling": {"type": "longrope", "short_factor": [1.0, 1.5], "long_factor": [2.0, 5.0]}`,
 }
 
-// TestExtend: whatever pieces a sequence is run in, what follows each of them is what the whole sequence gives: the same bits on
-// engine ref, rounding apart on cpu.
+// TestExtend: whatever pieces a sequence is run in, what follows each of them is what the whole sequence gives: the
+// same bits on engine ref, rounding apart on cpu.
 func TestExtend(t *testing.T) {
 	models := maps.Clone(tiny)
 	maps.Copy(models, elasticRope)
@@ -81,13 +81,15 @@ func TestExtendRefusals(t *testing.T) {
 	_, m := tinyConfig(t, tiny["gpt2"])
 	e := refEngine(t, 1)
 	for name, o := range map[string]decoder.Options{"training": {Batch: 1, SeqLen: 4, Cache: 8, Train: true},
-		"several sequences": {Batch: 2, SeqLen: 4, Cache: 8}, "past the learned positions": {Batch: 1, SeqLen: 4, Cache: 33}} {
+		"several sequences": {Batch: 2, SeqLen: 4, Cache: 8}, "past the learned positions": {Batch: 1, SeqLen: 4,
+			Cache: 33}} {
 		if _, err := decoder.New(e, m, o); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
 	d := newTiny(t, e, m, decoder.Options{Batch: 1, SeqLen: 4, Cache: 6})
-	for name, ids := range map[string][]int32{"nothing": {}, "too many": {1, 2, 3, 4, 5, 6, 7}, "outside the vocabulary": {1, 99}} {
+	for name, ids := range map[string][]int32{"nothing": {}, "too many": {1, 2, 3, 4, 5, 6, 7},
+		"outside the vocabulary": {1, 99}} {
 		if err := d.Extend(ids); err == nil {
 			t.Errorf("%s: no error", name)
 		}

@@ -13,21 +13,23 @@ import (
 	"famkit/internal/engine/cuda/cudatest"
 )
 
-// The tests that range over engines run engine cuda too, through libraries that are built for them; without gcc it cannot run, and they
-// skip it.
+// The tests that range over engines run engine cuda too, through libraries that are built for them; without gcc it
+// cannot run, and they skip it.
 var _ = cudatest.Use()
 
-// again are models whose architecture and features another one has as well. A device that is played by a processor is slow, and leaves them
-// out; SLOW runs all.
-var again = []string{"gemma3-v4", "llama-rope3-v4", "mixtral-v4", "qwen2-v4", "llama-tied", "llama-untied", "gemma", "mistral", "phi3", "qwen2"}
+// again are models whose architecture and features another one has as well. A device that is played by a processor is
+// slow, and leaves them out; SLOW runs all.
+var again = []string{"gemma3-v4", "llama-rope3-v4", "mixtral-v4", "qwen2-v4", "llama-tied", "llama-untied", "gemma",
+	"mistral", "phi3", "qwen2"}
 
 func played(engine, dir string) bool {
 	return engine == cuda.Name && os.Getenv("SLOW") == "" && slices.Contains(again, filepath.Base(dir))
 }
 
-// TestTrainRecordBFloat16 follows transformers' float32 training record with weights and activations of bfloat16 on engine cuda. Of the
-// tiny models' numbers bfloat16 keeps 8 bits. Measured over all models: the loss within 4.9e-3 (mixtral, whose router then chooses other experts
-// now and then; 1e-3 without experts), the norm within 7.6e-2 (llama-bias; 2e-2 for most).
+// TestTrainRecordBFloat16 follows transformers' float32 training record with weights and activations of bfloat16 on
+// engine cuda. Of the tiny models' numbers bfloat16 keeps 8 bits. Measured over all models: the loss within 4.9e-3
+// (mixtral, whose router then chooses other experts now and then; 1e-3 without experts), the norm within 7.6e-2
+// (llama-bias; 2e-2 for most).
 func TestTrainRecordBFloat16(t *testing.T) {
 	for _, dir := range oracleModels(t) {
 		if played(cuda.Name, dir) {

@@ -6,15 +6,15 @@
 //
 // with each of the norms pre and post there or not, and the MLP gated, plain, or a mixture of experts.
 //
-// Weights lie in one arena and gradients in another of the same layout, every tensor as the checkpoint stores it, fused,
-// transposed or interleaved: the products and the attention are told how, so that a parameter, its gradient and
-// its optimizer state have the tensor's own name, shape and order of elements. Nothing is allocated after New. A training
-// decoder keeps for every block what its backward pass reads: the block's input, both normed inputs with their
-// statistics, q, k and v (normed and rotated apart from raw where q and k have norms), the attention's output and
-// log-sum-exp, the stream between attention and MLP, gate and up, and their product; before a norm of a branch's output
-// that output, and of a mixture its routing and what each expert gave. Unless Recompute says more, nothing is computed again but the
-// attention's scores. Per row and layer of a plain block that is 4*hidden + 2*heads*head_dim + 2*kv*head_dim + 3*ffn
-// elements and a few.
+// Weights lie in one arena and gradients in another of the same layout, every tensor as the checkpoint stores it,
+// fused, transposed or interleaved: the products and the attention are told how, so that a parameter, its gradient
+// and its optimizer state have the tensor's own name, shape and order of elements. Nothing is allocated after New. A
+// training decoder keeps for every block what its backward pass reads: the block's input, both normed inputs with
+// their statistics, q, k and v (normed and rotated apart from raw where q and k have norms), the attention's output
+// and log-sum-exp, the stream between attention and MLP, gate and up, and their product; before a norm of a branch's
+// output that output, and of a mixture its routing and what each expert gave. Unless Recompute says more, nothing is
+// computed again but the attention's scores. Per row and layer of a plain block that is 4*hidden + 2*heads*head_dim +
+// 2*kv*head_dim + 3*ffn elements and a few.
 package decoder
 
 import (
@@ -133,7 +133,8 @@ func New(e engine.Engine, m *arch.Model, o Options) (*Decoder, error) {
 // shape checks the model and fixes everything but memory.
 func shape(m *arch.Model, spec engine.Spec, o Options) (*Decoder, error) {
 	if o.Batch < 1 || o.SeqLen < 1 || o.Batch > math.MaxInt32/o.SeqLen {
-		return nil, fault.Usagef("batch %d of %d tokens: both must be positive and their product below 2^31", o.Batch, o.SeqLen)
+		return nil, fault.Usagef("batch %d of %d tokens: both must be positive and their product below 2^31", o.Batch,
+			o.SeqLen)
 	}
 	if !slices.Contains([]Recompute{RecomputeNone, RecomputeAttention, RecomputeBlock}, o.Recompute) {
 		return nil, fault.Usagef("recompute %q: want none, attention or block", o.Recompute)
@@ -142,7 +143,8 @@ func shape(m *arch.Model, spec engine.Spec, o Options) (*Decoder, error) {
 		return nil, fault.Inputf("sequences of %d tokens: the model has learned %d positions", o.positions(), m.MaxPos)
 	}
 	if o.Cache > 0 && (o.Train || o.Batch != 1 || !spec.Cached) {
-		return nil, fault.Usagef("keys and values are kept for one sequence that is not trained on, by an engine that reads them")
+		return nil, fault.Usagef("keys and values are kept for one sequence that is not trained on, by an engine that " +
+			"reads them")
 	}
 	d := &Decoder{m: m, o: o, spec: spec, scale: m.Scale()}
 	var err error
@@ -163,7 +165,8 @@ func shape(m *arch.Model, spec engine.Spec, o Options) (*Decoder, error) {
 	case arch.GELU:
 		d.act = engine.GELU
 	default:
-		return nil, fault.Inputf("config.json: hidden_act %q: the decoder runs %s, %s and %s", m.Act, arch.SiLU, arch.GELUTanh, arch.GELU)
+		return nil, fault.Inputf("config.json: hidden_act %q: the decoder runs %s, %s and %s", m.Act, arch.SiLU,
+			arch.GELUTanh, arch.GELU)
 	}
 	return d, nil
 }

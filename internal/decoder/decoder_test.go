@@ -19,7 +19,8 @@ import (
 func TestPlan(t *testing.T) {
 	for name, special := range tiny {
 		_, m := tinyConfig(t, special)
-		for _, o := range []decoder.Options{{Batch: 1, SeqLen: 1}, {Batch: 3, SeqLen: 17}, {Batch: 3, SeqLen: 17, Train: true}} {
+		for _, o := range []decoder.Options{{Batch: 1, SeqLen: 1}, {Batch: 3, SeqLen: 17},
+			{Batch: 3, SeqLen: 17, Train: true}} {
 			for _, c := range engine.Candidates() {
 				if s, _ := c.Score(); s == 0 {
 					continue
@@ -46,7 +47,8 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// TestSharedActivations: without training all layers share activations; a smaller batch than planned runs too; threads do not matter.
+// TestSharedActivations: without training all layers share activations; a smaller batch than planned runs too;
+// threads do not matter.
 func TestSharedActivations(t *testing.T) {
 	for name, special := range tiny {
 		_, m := tinyConfig(t, special)
@@ -141,23 +143,37 @@ func TestNewRefuses(t *testing.T) {
 		return m
 	}
 	for want, m := range map[string]*arch.Model{
-		`role "attn_norm" here`:          change(func(m *arch.Model) { m.PreNorm = false }),
-		`no tensor of role "attn_post_`:  change(func(m *arch.Model) { m.PostNorm = true }),
-		`no tensor of role "attn_norm.`:  change(func(m *arch.Model) { m.LayerNorm = true }),
-		`role "gate" here`:               change(func(m *arch.Model) { m.Gated = false }),
-		`mlp.gate_proj.weight": the dec`: change(func(m *arch.Model) { m.MoE = &arch.MoE{Experts: 2, TopK: 1, FFN: 4, Layer: []bool{true, true}} }),
-		"3 experts for a token":          change(func(m *arch.Model) { m.MoE = &arch.MoE{Experts: 2, TopK: 3, FFN: 4, Layer: make([]bool, 2)} }),
+		`role "attn_norm" here`:         change(func(m *arch.Model) { m.PreNorm = false }),
+		`no tensor of role "attn_post_`: change(func(m *arch.Model) { m.PostNorm = true }),
+		`no tensor of role "attn_norm.`: change(func(m *arch.Model) { m.LayerNorm = true }),
+		`role "gate" here`:              change(func(m *arch.Model) { m.Gated = false }),
+		`mlp.gate_proj.weight": the dec`: change(func(m *arch.Model) {
+			m.MoE = &arch.MoE{Experts: 2, TopK: 1, FFN: 4,
+				Layer: []bool{true, true}}
+		}),
+		"3 experts for a token": change(func(m *arch.Model) {
+			m.MoE = &arch.MoE{Experts: 2, TopK: 3, FFN: 4,
+				Layer: make([]bool, 2)}
+		}),
 		"apart from": change(func(m *arch.Model) {
 			d := m.Spec.Block[1].Dims
 			m.Spec.Block[1].Dims = []arch.Dim{d[1], d[0]}
 		}),
-		"its parts [v k q] in this order": fused(func(d *arch.Dim) { d.Parts = []arch.Part{d.Parts[2], d.Parts[1], d.Parts[0]} }),
+		"its parts [v k q] in this order": fused(func(d *arch.Dim) {
+			d.Parts = []arch.Part{d.Parts[2], d.Parts[1],
+				d.Parts[0]}
+		}),
 		"its parts [q k v] in this order": fused(func(d *arch.Dim) { d.Interleave = arch.HeadDim }),
 		"hidden_act":                      change(func(m *arch.Model) { m.Act = "relu2" }),
 		"rotary scaling":                  change(func(m *arch.Model) { m.Rope.Type = "yarn2" }),
 		`of role "sinks"`:                 change(func(m *arch.Model) { m.Spec.Block[0].Role = "sinks" }),
-		"only some":                       change(func(m *arch.Model) { m.Spec.Block[1].When = func(*arch.Model, int) bool { return false } }),
-		`no tensor of role "gate"`:        change(func(m *arch.Model) { m.Spec.Block = m.Spec.Block[:12] }),
+		"only some": change(func(m *arch.Model) {
+			m.Spec.Block[1].When = func(*arch.Model,
+				int) bool {
+				return false
+			}
+		}),
+		`no tensor of role "gate"`: change(func(m *arch.Model) { m.Spec.Block = m.Spec.Block[:12] }),
 	} {
 		_, err := decoder.New(e, m, o)
 		if err == nil || !strings.Contains(err.Error(), want) || fault.KindOf(err) != fault.Input {
@@ -231,7 +247,8 @@ func TestLoadRefuses(t *testing.T) {
 	info := broken.Tensors[2].Info()
 	info.DType = tensor.F8E4M3
 	broken.Tensors[2].Tensor = fake{info}
-	if err := d.Load(&broken); err == nil || !strings.Contains(err.Error(), info.Name) || !strings.Contains(err.Error(), "F8_E4M3") {
+	if err := d.Load(&broken); err == nil || !strings.Contains(err.Error(), info.Name) ||
+		!strings.Contains(err.Error(), "F8_E4M3") {
 		t.Errorf("loading F8: %v", err)
 	}
 }
@@ -243,7 +260,8 @@ func (f fake) ReadAt(b []byte, _ int64) (int, error) { return len(b), nil }
 
 // TestInit: the distribution of transformers' initialisation, as a function of seed, name and element alone.
 func TestInit(t *testing.T) {
-	_, m := tinyConfig(t, tiny["llama, all biases, groups"], "hidden_size", 64, "intermediate_size", 96, "vocab_size", 512, "initializer_range", 0.02)
+	_, m := tinyConfig(t, tiny["llama, all biases, groups"], "hidden_size", 64, "intermediate_size", 96, "vocab_size", 512,
+		"initializer_range", 0.02)
 	e := refEngine(t, 1)
 	start := func(seed uint64) []decoder.Param {
 		d, err := decoder.New(e, m, decoder.Options{Batch: 1, SeqLen: 1})
@@ -296,7 +314,8 @@ func checkNormal(t *testing.T, name string, x []float64, std float64) {
 	}
 	n := float64(len(x))
 	sigma := 5 / math.Sqrt(n)
-	for _, c := range []struct{ what, got, want, dev float64 }{{1, m1, 0, 1}, {2, m2, 1, math.Sqrt(2)}, {3, m3, 0, math.Sqrt(15)}, {4, m4, 3, math.Sqrt(96)}, {11, lag, 0, 1}} {
+	for _, c := range []struct{ what, got, want, dev float64 }{{1, m1, 0, 1}, {2, m2, 1, math.Sqrt(2)},
+		{3, m3, 0, math.Sqrt(15)}, {4, m4, 3, math.Sqrt(96)}, {11, lag, 0, 1}} {
 		if math.Abs(c.got/n-c.want) > sigma*c.dev {
 			t.Errorf("%s: moment %g is %.4f, want %g", name, c.what, c.got/n, c.want)
 		}

@@ -20,7 +20,8 @@ func (d *Decoder) lookup() {
 	if scale == 0 {
 		scale = 1
 	}
-	d.ops.embed = engine.Embed{Rows: d.rows, Dim: d.m.Hidden, Vocab: d.m.Vocab, T: d.seq, Scale: scale, IDs: d.ids, Order: d.order}
+	d.ops.embed = engine.Embed{Rows: d.rows, Dim: d.m.Hidden, Vocab: d.m.Vocab, T: d.seq, Scale: scale, IDs: d.ids,
+		Order: d.order}
 }
 
 // stream is the residual stream before block l, or after the last.
@@ -43,7 +44,8 @@ func (d *Decoder) BlockForward(l int) {
 	d.mlpOuter(b, d.stream(l+1))
 }
 
-// attentionInner runs the attention of a block up to what it gives before the product with O, and that product too where it is normed.
+// attentionInner runs the attention of a block up to what it gives before the product with O, and that product too
+// where it is normed.
 func (d *Decoder) attentionInner(b *block) {
 	if d.m.PreNorm {
 		d.normForward(b.x, b.normed1, b.stat1, b.attnNorm)

@@ -124,7 +124,8 @@ func (y *layout) formOf(layer, expert int, roles []arch.Role) (form, error) {
 		out = p.spec.Dims[1]
 	}
 	if f.transposed && len(roles) > 1 {
-		return f, fault.Inputf("tensor %q is stored [in, out] apart from %v: the decoder runs these only in one tensor", p.name, roles[1:])
+		return f, fault.Inputf("tensor %q is stored [in, out] apart from %v: the decoder runs these only in one tensor",
+			p.name, roles[1:])
 	}
 	var parts []arch.Role
 	for _, part := range out.Parts {

@@ -33,7 +33,8 @@ func (d *Decoder) checkBatch(batch, seq int, ids, targets []int32) error {
 	case targets != nil && len(targets) != len(ids):
 		return fault.Inputf("batch of %d ids has %d targets", len(ids), len(targets))
 	case seq > d.o.SeqLen || len(ids) > d.o.Batch*d.o.SeqLen:
-		return fault.Inputf("batch of %d x %d tokens does not fit into the %d x %d that were planned", batch, seq, d.o.Batch, d.o.SeqLen)
+		return fault.Inputf("batch of %d x %d tokens does not fit into the %d x %d that were planned", batch, seq, d.o.Batch,
+			d.o.SeqLen)
 	}
 	for i, id := range ids {
 		if id < 0 || int(id) >= d.m.Vocab {
@@ -59,9 +60,9 @@ func (d *Decoder) putBatch(batch, seq int, ids, targets []int32) {
 	}
 }
 
-// HeadForward runs the final norm, the head and the cross-entropy over chunks of rows, and adds the losses in nats to those of the batches
-// since ZeroGrad. A training decoder also computes gradScale times the gradient: that of the stream goes where BlockBackward takes it, those
-// of the head and the final norm are added to theirs.
+// HeadForward runs the final norm, the head and the cross-entropy over chunks of rows, and adds the losses in nats to
+// those of the batches since ZeroGrad. A training decoder also computes gradScale times the gradient: that of the
+// stream goes where BlockBackward takes it, those of the head and the final norm are added to theirs.
 func (d *Decoder) HeadForward(gradScale float64) error {
 	return d.headForward(gradScale, d.o.Train, d.sums.loss)
 }
@@ -96,8 +97,8 @@ func (d *Decoder) logitsOf(first, rows int) (x, logits engine.Buf) {
 	return x, logits
 }
 
-// Loss is the forward pass alone: the sum of the losses in nats and the number of targets that count. It leaves gradients as they are,
-// but not the activations that a backward pass would read.
+// Loss is the forward pass alone: the sum of the losses in nats and the number of targets that count. It leaves
+// gradients as they are, but not the activations that a backward pass would read.
 func (d *Decoder) Loss(batch, seq int, ids, targets []int32) (sum float64, n int, err error) {
 	if err := d.SetBatch(batch, seq, ids, targets); err != nil {
 		return 0, 0, err
@@ -116,8 +117,8 @@ func (d *Decoder) Loss(batch, seq int, ids, targets []int32) (sum float64, n int
 	return d.host[0], n, err
 }
 
-// Logits is the forward pass; sink gets the logits [rows, vocab] of a few rows of the batch at a time, in order. The buffer is
-// reused after it returns.
+// Logits is the forward pass; sink gets the logits [rows, vocab] of a few rows of the batch at a time, in order. The
+// buffer is reused after it returns.
 func (d *Decoder) Logits(batch, seq int, ids []int32, sink func(firstRow, rows int, logits engine.Buf) error) error {
 	if err := d.Forward(batch, seq, ids); err != nil {
 		return err
@@ -174,8 +175,8 @@ func (d *Decoder) blocksForward() {
 	}
 }
 
-// Residuals is the forward pass up to the last block; sink gets the residual stream [rows, hidden] that leaves the embedding,
-// as layer -1, and each block. The buffer may be overwritten after it returns.
+// Residuals is the forward pass up to the last block; sink gets the residual stream [rows, hidden] that leaves the
+// embedding, as layer -1, and each block. The buffer may be overwritten after it returns.
 func (d *Decoder) Residuals(batch, seq int, ids []int32, sink func(layer int, stream engine.Buf) error) error {
 	if err := d.SetBatch(batch, seq, ids, nil); err != nil {
 		return err

@@ -14,8 +14,9 @@ import (
 )
 
 // Init sets fresh weights as transformers does: matrices and the embedding from a normal distribution of mean 0 and
-// standard deviation InitRange, gains 1 (stored less GainOffset), biases 0. What some architectures scale by their depth,
-// GPT-2 the writers of the stream, is not scaled. An element is a function of (seed, tensor name, index) alone.
+// standard deviation InitRange, gains 1 (stored less GainOffset), biases 0. What some architectures scale by their
+// depth, GPT-2 the writers of the stream, is not scaled. An element is a function of (seed, tensor name, index)
+// alone.
 func (d *Decoder) Init(seed uint64) error {
 	b := make([]byte, 8*piece)
 	for _, p := range d.Params() {

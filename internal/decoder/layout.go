@@ -52,7 +52,8 @@ func newLayout(m *arch.Model) (*layout, error) {
 		}
 		placed += n
 		if n == 0 && g.needed && missing == nil {
-			missing = fault.Inputf("architecture %s has no tensor of role %q: the decoder cannot run it", m.Spec.Name, g.roles[0])
+			missing = fault.Inputf("architecture %s has no tensor of role %q: the decoder cannot run it", m.Spec.Name,
+				g.roles[0])
 		}
 	}
 	if placed != len(y.places) {

@@ -20,8 +20,8 @@ type Options struct {
 // positions is how far the tables of positions reach.
 func (o *Options) positions() int { return max(o.SeqLen, o.Cache) }
 
-// Recompute is what the backward pass of a block computes again instead of reading what the forward pass kept. It changes the memory
-// and the time that a step takes, and no bit of its result.
+// Recompute is what the backward pass of a block computes again instead of reading what the forward pass kept. It
+// changes the memory and the time that a step takes, and no bit of its result.
 type Recompute string
 
 // What can be computed again.
@@ -81,8 +81,10 @@ type arenas struct {
 }
 
 func newArenas(f engine.Formats) *arenas {
-	return &arenas{weights: arena{kind: f.Master}, copies: arena{kind: f.Weight}, grads: arena{kind: f.Master}, acts: arena{kind: f.Act},
-		stats: arena{kind: f.Stat}, work: arena{kind: f.Act}, workStats: arena{kind: f.Stat}, ints: arena{kind: engine.I32}, sums: arena{kind: engine.F64}}
+	return &arenas{weights: arena{kind: f.Master}, copies: arena{kind: f.Weight}, grads: arena{kind: f.Master},
+		acts:  arena{kind: f.Act},
+		stats: arena{kind: f.Stat}, work: arena{kind: f.Act}, workStats: arena{kind: f.Stat}, ints: arena{kind: engine.I32},
+		sums: arena{kind: engine.F64}}
 }
 
 func (a *arenas) all() []*arena {
@@ -90,8 +92,9 @@ func (a *arenas) all() []*arena {
 }
 
 func (a *arenas) need() Need {
-	return Need{Weights: a.weights.bytes(), Copies: a.copies.bytes(), Gradients: a.grads.bytes(), Activations: a.acts.bytes() + a.stats.bytes(),
-		Workspace: a.work.bytes() + a.workStats.bytes() + a.ints.bytes() + a.sums.bytes()}
+	return Need{Weights: a.weights.bytes(), Copies: a.copies.bytes(), Gradients: a.grads.bytes(),
+		Activations: a.acts.bytes() + a.stats.bytes(),
+		Workspace:   a.work.bytes() + a.workStats.bytes() + a.ints.bytes() + a.sums.bytes()}
 }
 
 // allocate puts memory behind arenas that have counted.

@@ -43,18 +43,22 @@ func (d *Decoder) grouped(b *block, mm engine.MatMul) {
 
 // gather copies what the experts read next to each other.
 func (d *Decoder) gather(b *block) {
-	d.ops.embed = engine.Embed{Rows: d.slots(), Dim: d.m.Hidden, Vocab: d.rows, Scale: 1, Table: b.normed2, IDs: b.source, Y: d.gathered}
+	d.ops.embed = engine.Embed{Rows: d.slots(), Dim: d.m.Hidden, Vocab: d.rows, Scale: 1, Table: b.normed2, IDs: b.source,
+		Y: d.gathered}
 	d.e.Embed(&d.ops.embed)
 }
 
 func (d *Decoder) route(b *block) *engine.Route {
 	m := d.m.MoE
-	d.ops.route = engine.Route{Rows: d.rows, Experts: m.Experts, TopK: m.TopK, Normalise: m.NormTopK, Logits: b.routed, P: b.chances,
-		Weight: b.routing, Chosen: b.chosen, Place: b.place, Source: b.source, Starts: b.starts, DWeight: d.drouting, DLogits: d.drouted}
+	d.ops.route = engine.Route{Rows: d.rows, Experts: m.Experts, TopK: m.TopK, Normalise: m.NormTopK, Logits: b.routed,
+		P:      b.chances,
+		Weight: b.routing, Chosen: b.chosen, Place: b.place, Source: b.source, Starts: b.starts, DWeight: d.drouting,
+		DLogits: d.drouted}
 	return &d.ops.route
 }
 
 func (d *Decoder) combine(b *block) *engine.Combine {
-	d.ops.combine = engine.Combine{Rows: d.rows, TopK: d.m.MoE.TopK, Dim: d.m.Hidden, X: b.expertOut, Weight: b.routing, Place: b.place}
+	d.ops.combine = engine.Combine{Rows: d.rows, TopK: d.m.MoE.TopK, Dim: d.m.Hidden, X: b.expertOut, Weight: b.routing,
+		Place: b.place}
 	return &d.ops.combine
 }

@@ -17,7 +17,8 @@ import (
 	"famkit/internal/tensor"
 )
 
-// fixtures holds tiny models with what the real transformers library computes for them; testdata has some more of the kind.
+// fixtures holds tiny models with what the real transformers library computes for them; testdata has some more of the
+// kind.
 const fixtures = "../../fixtures/oracle"
 
 func oracleModels(t *testing.T) []string {
@@ -285,7 +286,8 @@ func (tr *trainer) step(t *testing.T, rec *trainRecord, tokens []int32, width in
 	tr.d.Clip(rec.Clip)
 	tr.number++
 	for i, p := range tr.d.Params() {
-		o := engine.AdamW{W: p.W, Copy: p.Copy, G: p.G, M: tr.m[i], V: tr.v[i], Factor: tr.d.Factor(), LR: rec.LR, Beta1: rec.Betas[0], Beta2: rec.Betas[1], Eps: rec.Eps,
+		o := engine.AdamW{W: p.W, Copy: p.Copy, G: p.G, M: tr.m[i], V: tr.v[i], Factor: tr.d.Factor(), LR: rec.LR,
+			Beta1: rec.Betas[0], Beta2: rec.Betas[1], Eps: rec.Eps,
 			C1: 1 - math.Pow(rec.Betas[0], float64(tr.number)), C2: 1 - math.Pow(rec.Betas[1], float64(tr.number))}
 		if len(p.Shape) > 1 {
 			o.Decay = rec.WeightDecay

@@ -25,8 +25,8 @@ func streams(t *testing.T, e engine.Engine, d *decoder.Decoder, batch, seq int, 
 	return out
 }
 
-// TestResiduals: there is a stream for the embedding and for every block, the same where activations are kept, none equals its
-// neighbour, and the last one, normed and multiplied with the head, gives the logits.
+// TestResiduals: there is a stream for the embedding and for every block, the same where activations are kept, none
+// equals its neighbour, and the last one, normed and multiplied with the head, gives the logits.
 func TestResiduals(t *testing.T) {
 	const batch, seq = 2, 5
 	for name, special := range tiny {

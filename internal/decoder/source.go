@@ -24,8 +24,8 @@ type source struct {
 	mu     sync.Mutex // the engine takes one call at a time
 }
 
-// Source shows the current weights as a lazy checkpoint of type dtype, with cfg as its config.json and the other files as given.
-// It must be read before the weights change.
+// Source shows the current weights as a lazy checkpoint of type dtype, with cfg as its config.json and the other
+// files as given. It must be read before the weights change.
 func (d *Decoder) Source(cfg *arch.Config, dtype tensor.DType, files map[string][]byte) format.Source {
 	s := &source{params: map[string]Param{}, dtype: dtype, files: maps.Clone(files), e: d.e}
 	for _, p := range d.Params() {

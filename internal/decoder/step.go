@@ -8,8 +8,8 @@ type Figures struct {
 	Norm float64 // of all gradients together, before clipping
 }
 
-// Clip measures the gradients: Figures has their norm, and Factor what brings it down to limit (0: any). The factor is NaN where the
-// losses or the gradients are not finite, so that an engine's AdamW changes nothing.
+// Clip measures the gradients: Figures has their norm, and Factor what brings it down to limit (0: any). The factor
+// is NaN where the losses or the gradients are not finite, so that an engine's AdamW changes nothing.
 func (d *Decoder) Clip(limit float64) {
 	c := &d.ops.clip
 	c.Max, c.Guard, c.Norm, c.Factor = limit, d.sums.loss, d.sums.norm, d.sums.factor
@@ -26,7 +26,8 @@ func (d *Decoder) Figures() (Figures, error) {
 	return Figures{x[0], x[1]}, err
 }
 
-// sorting lists the rows of a batch by their token, for the engines that add up gradients of the embedding in that order.
+// sorting lists the rows of a batch by their token, for the engines that add up gradients of the embedding in that
+// order.
 type sorting struct{ order, starts []int32 }
 
 func newSorting(rows, vocab int) sorting {

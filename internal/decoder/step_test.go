@@ -27,7 +27,8 @@ func TestClipGuards(t *testing.T) {
 				passes(t, d, batch, seq, ids, ids, scale)
 				d.Clip(1)
 				for _, p := range d.Params() {
-					e.AdamW(&engine.AdamW{W: p.W, Copy: p.Copy, G: p.G, M: moments.At(p.Off, p.W.N), V: moments.At(d.Weights().N+p.Off, p.W.N),
+					e.AdamW(&engine.AdamW{W: p.W, Copy: p.Copy, G: p.G, M: moments.At(p.Off, p.W.N),
+						V:      moments.At(d.Weights().N+p.Off, p.W.N),
 						Factor: d.Factor(), LR: 1e-2, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, C1: 1, C2: 1})
 				}
 				return figures(t, d), append(values(t, e, d.Weights()), values(t, e, moments)...)

@@ -1,6 +1,7 @@
 package decoder
 
-// takeActivations takes what blocks keep. Without training all share the same memory; with it those parts that are computed again.
+// takeActivations takes what blocks keep. Without training all share the same memory; with it those parts that are
+// computed again.
 func (d *Decoder) takeActivations(a *arenas) {
 	m, rows := d.m, d.o.Batch*d.o.SeqLen
 	for l := range d.blocks {

@@ -12,8 +12,9 @@ import (
 	"famkit/internal/tensor"
 )
 
-// tiny are models small enough to differentiate numerically by every weight. Together they have all biases, norms of q and k,
-// tied and untied heads, groups, head sizes apart from hidden/heads, windows in all and in some layers, rotary scaling.
+// tiny are models small enough to differentiate numerically by every weight. Together they have all biases, norms of
+// q and k, tied and untied heads, groups, head sizes apart from hidden/heads, windows in all and in some layers,
+// rotary scaling.
 var tiny = map[string]string{
 	"llama, all biases, groups": `"model_type": "llama", "num_attention_heads": 4, "num_key_value_heads": 2, "attention_bias": true, "mlp_bias": true,
 		"rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8}`,

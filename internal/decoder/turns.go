@@ -92,7 +92,8 @@ func (d *Decoder) uploadTable(to *turns, freq []float64, factor float64) error {
 // rotate turns packed heads in place, or takes a gradient back through it.
 func (d *Decoder) rotate(b *block, x engine.Buf, heads, headStep, stride int, inverse bool) {
 	d.ops.rope = engine.Rope{Rows: d.rows, T: d.seq, Heads: heads, HeadDim: headStep, Dim: 2 * b.turn.half,
-		Stride: stride, X: x, Cos: b.turn.cos.From(d.cache.past * b.turn.half), Sin: b.turn.sin.From(d.cache.past * b.turn.half), Inverse: inverse}
+		Stride: stride, X: x, Cos: b.turn.cos.From(d.cache.past * b.turn.half),
+		Sin: b.turn.sin.From(d.cache.past * b.turn.half), Inverse: inverse}
 	d.e.Rope(&d.ops.rope)
 }
 

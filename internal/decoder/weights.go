@@ -11,9 +11,11 @@ import (
 	"famkit/internal/tensor"
 )
 
-// Param is one tensor of the model: its weights and, where the decoder trains, its gradients, row-major as the checkpoint
-// stores it. Off is where its elements start in Weights, and in any memory laid out as Weights is. Copy is what products read instead of W
-// where the engine keeps narrower copies; AdamW writes both, and Refresh makes the copies after W was written otherwise. A fused tensor is one parameter of its own role, a transposed one has its stored shape [in, out].
+// Param is one tensor of the model: its weights and, where the decoder trains, its gradients, row-major as the
+// checkpoint stores it. Off is where its elements start in Weights, and in any memory laid out as Weights is. Copy is
+// what products read instead of W where the engine keeps narrower copies; AdamW writes both, and Refresh makes the
+// copies after W was written otherwise. A fused tensor is one parameter of its own role, a transposed one has its
+// stored shape [in, out].
 type Param struct {
 	Name   string
 	Role   arch.Role
@@ -44,8 +46,8 @@ func (d *Decoder) Params() []Param {
 // Weights is the memory of all parameters; what lies between them is zero.
 func (d *Decoder) Weights() engine.Buf { return d.mem.weights.buf }
 
-// Gradients is the memory of all gradients, laid out as Weights; what lies between them is zero. It is absent unless the
-// decoder trains.
+// Gradients is the memory of all gradients, laid out as Weights; what lies between them is zero. It is absent unless
+// the decoder trains.
 func (d *Decoder) Gradients() engine.Buf { return d.mem.grads.buf }
 
 // Refresh rounds all weights into the copies that products read, on engines that keep such.

@@ -1,5 +1,6 @@
-// Command demo prints what a demonstration's training logs show, as a table, and draws them. It exits 1 when the grown model
-// does not start at its parent's loss or does not fall below it, so that the demonstration cannot quietly go wrong.
+// Command demo prints what a demonstration's training logs show, as a table, and draws them. It exits 1 when the
+// grown model does not start at its parent's loss or does not fall below it, so that the demonstration cannot quietly
+// go wrong.
 package main
 
 import (
@@ -40,7 +41,8 @@ func run(parentLog, grownLog, dir string, out io.Writer) error {
 	}
 	pe, ge := report.Losses(parent, "eval"), report.Losses(grown, "eval")
 	if len(pe) < 2 || len(ge) != len(pe) {
-		return fmt.Errorf("%d evaluations of the parent and %d of the grown model, want the same number and at least 2", len(pe), len(ge))
+		return fmt.Errorf("%d evaluations of the parent and %d of the grown model, want the same number and at least 2",
+			len(pe), len(ge))
 	}
 	table := lossTable(pe, ge)
 	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
@@ -56,7 +58,8 @@ func run(parentLog, grownLog, dir string, out io.Writer) error {
 		Series: []report.Series{
 			{Name: "grown (6.5 times the parameters)", Points: ge, Dots: true},
 			{Name: "parent, the same batches", Points: pe, Dots: true},
-			{Name: "parent as it was", Points: []report.Point{{X: 0, Y: pe[0].Y}, {X: pe[len(pe)-1].X, Y: pe[0].Y}}, Dashed: true},
+			{Name: "parent as it was", Points: []report.Point{{X: 0, Y: pe[0].Y}, {X: pe[len(pe)-1].X, Y: pe[0].Y}},
+				Dashed: true},
 			{Name: "grown, each batch of training", Points: report.Losses(grown, "step"), Faint: true},
 		}}
 	if err := draw(c, table, dir); err != nil {
@@ -71,7 +74,8 @@ func run(parentLog, grownLog, dir string, out io.Writer) error {
 }
 
 // next says what to do after the demonstration.
-const next = "docs/tutorial.md does the same by hand in fifteen minutes, docs/which-growth.md says what to grow and when, and " +
+const next = "docs/tutorial.md does the same by hand in fifteen minutes, docs/which-growth.md says what to grow and " +
+	"when, and " +
 	"famkit expand YOUR_MODEL --params 2x -n shows the plan for a model of yours."
 
 func lossTable(parent, grown []report.Point) [][]string {
@@ -90,7 +94,8 @@ func judge(parent, grown []report.Point, out io.Writer) error {
 	if last >= first {
 		return fmt.Errorf("the grown model's loss did not fall: %.6f, then %.6f", first, last)
 	}
-	_, _ = fmt.Fprintf(out, "the grown model starts at its parent's loss (%.6f) and ends %.4f below it; the parent, trained as long, ends %.4f below\n",
+	_, _ = fmt.Fprintf(out, "the grown model starts at its parent's loss (%.6f) and ends %.4f below it; the parent, "+
+		"trained as long, ends %.4f below\n",
 		first, first-last, first-parent[len(parent)-1].Y)
 	return nil
 }

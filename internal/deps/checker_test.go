@@ -8,17 +8,18 @@ import (
 	"testing"
 )
 
-// The second checker of proofs is worth something as long as it is small, reads on one screen after another and needs nothing
-// of famkit.
+// The second checker of proofs is worth something as long as it is small, reads on one screen after another and needs
+// nothing of famkit.
 const (
 	checkerFile  = "../../docs/check_proof.py"
 	checkerLines = 500
 	checkerWidth = 120
 )
 
-// checkerImports are all that it may import: of Python's own library what computes and reads, and the two packages with which
-// anybody reads checkpoints. Nothing here starts a program or opens a connection.
-var checkerImports = []string{"fractions", "functools", "hashlib", "json", "math", "numpy", "os", "re", "safetensors", "sys"}
+// checkerImports are all that it may import: of Python's own library what computes and reads, and the two packages
+// with which anybody reads checkpoints. Nothing here starts a program or opens a connection.
+var checkerImports = []string{"fractions", "functools", "hashlib", "json", "math", "numpy", "os", "re", "safetensors",
+	"sys"}
 
 var importLine = regexp.MustCompile(`^\s*(?:import|from)\s+(.+)$`)
 
@@ -68,7 +69,8 @@ func checkChecker(text string) []string {
 				bad = append(bad, "check_proof.py may not import "+name)
 			}
 		}
-		for _, call := range []string{"__import__", "importlib", "os.system", "os.popen", "os.exec", "os.spawn", "eval(", "exec("} {
+		for _, call := range []string{"__import__", "importlib", "os.system", "os.popen", "os.exec", "os.spawn", "eval(",
+			"exec("} {
 			if strings.Contains(line, call) {
 				bad = append(bad, "check_proof.py may not use "+call)
 			}

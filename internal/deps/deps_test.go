@@ -36,19 +36,27 @@ func TestRulesBite(t *testing.T) {
 		name, want string
 		graph      map[string]pkg
 	}{
-		{"sound", "", map[string]pkg{"format": {imports: []string{"fmt", "famkit/internal/tensor", "famkit/internal/fault"}}}},
-		{"upward import", "format may not import internal/arch", map[string]pkg{"format": {imports: []string{"famkit/internal/arch"}}}},
+		{"sound", "", map[string]pkg{"format": {imports: []string{"fmt", "famkit/internal/tensor",
+			"famkit/internal/fault"}}}},
+		{"upward import", "format may not import internal/arch",
+			map[string]pkg{"format": {imports: []string{"famkit/internal/arch"}}}},
 		{"unplaced package", "internal/helpers has no place", map[string]pkg{"internal/helpers": {}}},
-		{"third party in the wrong room", "expand may not import github.com/nlpodyssey/spago/ag", map[string]pkg{"expand": {imports: []string{"github.com/nlpodyssey/spago/ag"}}}},
-		{"unknown module", "train may not import example.org/x", map[string]pkg{"train": {testImports: []string{"example.org/x"}}}},
-		{"test-only module in the program", "cmd/famkit may not import github.com/rogpeppe/go-internal/testscript", map[string]pkg{"cmd/famkit": {imports: []string{"github.com/rogpeppe/go-internal/testscript"}}}},
+		{"third party in the wrong room", "expand may not import github.com/nlpodyssey/spago/ag",
+			map[string]pkg{"expand": {imports: []string{"github.com/nlpodyssey/spago/ag"}}}},
+		{"unknown module", "train may not import example.org/x",
+			map[string]pkg{"train": {testImports: []string{"example.org/x"}}}},
+		{"test-only module in the program", "cmd/famkit may not import github.com/rogpeppe/go-internal/testscript",
+			map[string]pkg{"cmd/famkit": {imports: []string{"github.com/rogpeppe/go-internal/testscript"}}}},
 		{"test-only module in a test", "", map[string]pkg{"cmd/famkit": {testImports: []string{"github.com/rogpeppe/go-internal/testscript"}}}},
 		{"cgo outside its rooms", "expand may not use cgo", map[string]pkg{"expand": {imports: []string{"C"}}}},
 		{"an engine reached indirectly", "expand reaches internal/engine", map[string]pkg{
-			"expand": {imports: []string{"famkit/format"}}, "format": {imports: []string{"famkit/internal/engine"}}, "internal/engine": {}}},
+			"expand": {imports: []string{"famkit/format"}}, "format": {imports: []string{"famkit/internal/engine"}},
+			"internal/engine": {}}},
 		{"a proof that reaches the compiler", "internal/proof reaches expand", map[string]pkg{
-			"internal/proof": {imports: []string{"famkit/internal/arch"}}, "internal/arch": {imports: []string{"famkit/expand"}}, "expand": {}}},
-		{"a module whose name only begins alike", "format may not import github.com/nlpodyssey/safetensorsx", map[string]pkg{"format": {imports: []string{"github.com/nlpodyssey/safetensorsx"}}}},
+			"internal/proof": {imports: []string{"famkit/internal/arch"}}, "internal/arch": {imports: []string{"famkit/expand"}},
+			"expand": {}}},
+		{"a module whose name only begins alike", "format may not import github.com/nlpodyssey/safetensorsx",
+			map[string]pkg{"format": {imports: []string{"github.com/nlpodyssey/safetensorsx"}}}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

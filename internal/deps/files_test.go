@@ -16,12 +16,16 @@ import (
 // onDisk are the calls that open, make, change or remove files, by package. They stand in internal/disk, so that every
 // failure can be tried there, and what is written goes by the rules of internal/output.
 var onDisk = map[string][]string{
-	"os": {"Create", "CreateTemp", "OpenFile", "Open", "OpenRoot", "OpenInRoot", "ReadFile", "WriteFile", "ReadDir", "DirFS", "CopyFS",
-		"Mkdir", "MkdirAll", "MkdirTemp", "Rename", "Remove", "RemoveAll", "Link", "Symlink", "Truncate", "Chmod", "Chown", "Lchown",
+	"os": {"Create", "CreateTemp", "OpenFile", "Open", "OpenRoot", "OpenInRoot", "ReadFile", "WriteFile", "ReadDir",
+		"DirFS", "CopyFS",
+		"Mkdir", "MkdirAll", "MkdirTemp", "Rename", "Remove", "RemoveAll", "Link", "Symlink", "Truncate", "Chmod", "Chown",
+		"Lchown",
 		"Chtimes", "Stat", "Lstat"},
-	"syscall": {"Open", "Openat", "Creat", "Rename", "Renameat", "Unlink", "Unlinkat", "Mkdir", "Rmdir", "Link", "Symlink", "Truncate",
+	"syscall": {"Open", "Openat", "Creat", "Rename", "Renameat", "Unlink", "Unlinkat", "Mkdir", "Rmdir", "Link", "Symlink",
+		"Truncate",
 		"Ftruncate", "Write", "Pwrite", "Fsync"},
-	"golang.org/x/sys/unix": {"Open", "Openat", "Openat2", "Creat", "Rename", "Renameat", "Renameat2", "Unlink", "Unlinkat", "Mkdir",
+	"golang.org/x/sys/unix": {"Open", "Openat", "Openat2", "Creat", "Rename", "Renameat", "Renameat2", "Unlink",
+		"Unlinkat", "Mkdir",
 		"Rmdir", "Link", "Symlink", "Truncate", "Ftruncate", "Fallocate", "Write", "Pwrite", "Fsync", "Fdatasync"},
 	"path/filepath": {"Abs", "EvalSymlinks", "Walk", "WalkDir", "Glob"},
 	"io/ioutil":     {"WriteFile", "ReadFile", "TempDir", "TempFile", "ReadDir"},

@@ -28,12 +28,15 @@ var mayImport = map[string][]string{
 	"convert":       {"internal/tensor", "format", "internal/arch", "internal/tokenizer"},
 	// growth is data: whoever reads or makes plans may import it.
 	"internal/growth": {"internal/tensor", "internal/strictjson", "internal/runs", "internal/arch"},
-	"expand":          {"internal/draw", "internal/tensor", "format", "internal/arch", "internal/trainstate", "internal/growth"},
+	"expand": {"internal/draw", "internal/tensor", "format", "internal/arch", "internal/trainstate",
+		"internal/growth"},
 
-	"internal/engine":               {"internal/kern", "internal/mem", "internal/tensor"},
-	"internal/engine/host":          {"internal/engine"},
-	"internal/engine/ref":           {"internal/kern", "internal/mem", "internal/tensor", "internal/engine", "internal/engine/host"},
-	"internal/engine/cpu":           {"internal/kern", "internal/mem", "internal/tensor", "internal/engine", "internal/engine/host"},
+	"internal/engine":      {"internal/kern", "internal/mem", "internal/tensor"},
+	"internal/engine/host": {"internal/engine"},
+	"internal/engine/ref": {"internal/kern", "internal/mem", "internal/tensor", "internal/engine",
+		"internal/engine/host"},
+	"internal/engine/cpu": {"internal/kern", "internal/mem", "internal/tensor", "internal/engine",
+		"internal/engine/host"},
 	"internal/engine/cuda":          {"internal/kern", "internal/mem", "internal/tensor", "internal/engine"},
 	"internal/engine/cuda/cudatest": {"internal/engine/cuda"},
 	"internal/engine/conform":       {"internal/tensor", "internal/engine"},
@@ -41,35 +44,48 @@ var mayImport = map[string][]string{
 
 	// trainstate is what a training is made of, corpus what it reads; neither runs anything.
 	"internal/trainstate": {"internal/disk", "internal/infile", "internal/strictjson"},
-	"internal/corpus":     {"internal/disk", "internal/infile", "internal/draw", "internal/strictjson", "internal/tensor", "format"},
+	"internal/corpus": {"internal/disk", "internal/infile", "internal/draw", "internal/strictjson", "internal/tensor",
+		"format"},
 
 	"internal/regex":     {},
 	"internal/tokenizer": {"internal/regex"},
-	"internal/decoder":   {"internal/draw", "internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine"},
-	// rowsum compares numbers and knows no architecture. proof is independent of what makes children, and of what runs them.
+	"internal/decoder": {"internal/draw", "internal/tensor", "internal/mem", "format", "internal/arch",
+		"internal/engine"},
+	// rowsum compares numbers and knows no architecture. proof is independent of what makes children, and of what runs
+	// them.
 	"internal/rowsum": {"internal/kern", "internal/tensor"},
-	"internal/proof":  {"internal/strictjson", "internal/runs", "internal/units", "internal/tensor", "internal/arch", "internal/rowsum"},
-	"internal/infer":  {"internal/tensor", "internal/arch", "internal/rowsum", "internal/proof"},
-	"internal/verify": {"internal/disk", "internal/infile", "internal/draw", "internal/tensor", "format", "internal/arch", "internal/growth", "expand", "internal/engine", "internal/decoder",
+	"internal/proof": {"internal/strictjson", "internal/runs", "internal/units", "internal/tensor", "internal/arch",
+		"internal/rowsum"},
+	"internal/infer": {"internal/tensor", "internal/arch", "internal/rowsum", "internal/proof"},
+	"internal/verify": {"internal/disk", "internal/infile", "internal/draw", "internal/tensor", "format", "internal/arch",
+		"internal/growth", "expand", "internal/engine", "internal/decoder",
 		"internal/rowsum", "internal/proof", "internal/infer", "internal/units"},
-	"internal/generate": {"internal/draw", "internal/tensor", "internal/units", "internal/arch", "internal/engine", "internal/decoder"},
-	"train": {"internal/strictjson", "internal/disk", "internal/output", "internal/tensor", "internal/mem", "format", "internal/arch", "internal/engine", "internal/tokenizer", "internal/decoder",
+	"internal/generate": {"internal/draw", "internal/tensor", "internal/units", "internal/arch", "internal/engine",
+		"internal/decoder"},
+	"train": {"internal/strictjson", "internal/disk", "internal/output", "internal/tensor", "internal/mem", "format",
+		"internal/arch", "internal/engine", "internal/tokenizer", "internal/decoder",
 		"internal/corpus", "internal/draw", "internal/growth", "internal/infile", "internal/trainstate", "internal/units"},
 
 	"internal/report": {"internal/infile"},
 
 	// job does what commands do; whoever runs several of them in one process imports it.
-	"internal/selftest": {"internal/tensor", "internal/arch", "internal/engine", "internal/engine/conform", "internal/decoder"},
-	"internal/job": {"internal/selftest", "internal/disk", "internal/infile", "internal/output", "internal/mem", "internal/tensor", "internal/units", "format", "internal/arch", "convert", "internal/growth", "expand",
-		"internal/engine", "internal/decoder", "internal/generate", "internal/tokenizer", "internal/proof", "internal/verify", "internal/corpus", "internal/trainstate", "train"},
+	"internal/selftest": {"internal/tensor", "internal/arch", "internal/engine", "internal/engine/conform",
+		"internal/decoder"},
+	"internal/job": {"internal/selftest", "internal/disk", "internal/infile", "internal/output", "internal/mem",
+		"internal/tensor", "internal/units", "format", "internal/arch", "convert", "internal/growth", "expand",
+		"internal/engine", "internal/decoder", "internal/generate", "internal/tokenizer", "internal/proof", "internal/verify",
+		"internal/corpus", "internal/trainstate", "train"},
 
 	// family runs jobs and trainings, one after the other.
-	"internal/family": {"internal/disk", "internal/output", "internal/mem", "internal/tensor", "internal/units", "internal/infile", "internal/strictjson", "format", "internal/arch",
-		"internal/growth", "expand", "internal/corpus", "internal/trainstate", "internal/tokenizer", "internal/verify", "internal/proof", "internal/engine",
+	"internal/family": {"internal/disk", "internal/output", "internal/mem", "internal/tensor", "internal/units",
+		"internal/infile", "internal/strictjson", "format", "internal/arch",
+		"internal/growth", "expand", "internal/corpus", "internal/trainstate", "internal/tokenizer", "internal/verify",
+		"internal/proof", "internal/engine",
 		"internal/decoder", "internal/report", "train", "internal/job"},
 
 	"expand/expandtest": {"internal/arch", "internal/growth", "expand"},
-	"internal/proof/prooftest": {"internal/draw", "internal/tensor", "format", "internal/arch", "internal/arch/archtest", "internal/growth", "expand",
+	"internal/proof/prooftest": {"internal/draw", "internal/tensor", "format", "internal/arch", "internal/arch/archtest",
+		"internal/growth", "expand",
 		"internal/engine", "internal/engine/ref", "internal/decoder", "internal/proof"},
 	"internal/arch/archtest": {"internal/tensor", "format", "internal/arch"},
 	"internal/gguftest":      {"internal/tensor"},
@@ -99,9 +115,11 @@ var cgo = []string{"internal/kern", "internal/engine/cpu", "internal/engine/cuda
 
 // engineFree packages never reach an engine or the decoder, however indirectly: inspecting, converting and growing
 // a model needs no arithmetic engine.
-var engineFree = []string{"format", "internal/arch", "convert", "internal/growth", "expand", "internal/rowsum", "internal/proof", "internal/infer"}
+var engineFree = []string{"format", "internal/arch", "convert", "internal/growth", "expand", "internal/rowsum",
+	"internal/proof", "internal/infer"}
 
-// independent packages never reach what they judge, however indirectly: a proof shares no code with what makes children.
+// independent packages never reach what they judge, however indirectly: a proof shares no code with what makes
+// children.
 var independent = map[string][]string{
 	"internal/proof":  {"expand", "internal/growth", "internal/trainstate"},
 	"internal/rowsum": {"expand", "internal/growth", "internal/arch"},

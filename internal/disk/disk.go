@@ -40,7 +40,8 @@ const (
 )
 
 // Ops lists the calls.
-var Ops = []Op{Open, Read, ReadAt, Write, WriteAt, Sync, Close, Rename, Remove, Mkdir, Link, Stat, ReadDir, Map, Allocate,
+var Ops = []Op{Open, Read, ReadAt, Write, WriteAt, Sync, Close, Rename, Remove, Mkdir, Link, Stat, ReadDir, Map,
+	Allocate,
 	Truncate}
 
 // Lie is the error by which an Injector has a write reported as done that was not.
@@ -101,8 +102,8 @@ func ReadFile(path string) ([]byte, error) {
 	return f.ReadAll(-1)
 }
 
-// ReadAll reads what is left of a file from its beginning on, at most one byte more than most where most is not negative.
-// A regular file that gives fewer bytes than it has is an error.
+// ReadAll reads what is left of a file from its beginning on, at most one byte more than most where most is not
+// negative. A regular file that gives fewer bytes than it has is an error.
 func (f *File) ReadAll(most int64) ([]byte, error) {
 	st, err := f.Stat()
 	if err != nil {

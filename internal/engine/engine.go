@@ -2,15 +2,16 @@
 // transformer's forward and backward pass. Engines register themselves; they know nothing of models,
 // checkpoints or training graphs.
 //
-// What an operator computes stays in the engine's memory, losses, norms and the counts of a router too. The host waits once
-// a step, in Read.
+// What an operator computes stays in the engine's memory, losses, norms and the counts of a router too. The host
+// waits once a step, in Read.
 package engine
 
 import "famkit/internal/tensor"
 
-// Engine runs operators. Calls take effect in order; Upload, Download, Read and Sync wait for those before them, the others may return before
-// they are done. An engine that has failed does nothing more, and says so from Download, Read and Sync. Buffers live until
-// Close. Operators panic on impossible arguments (programmer errors) and never allocate after the first call of a shape.
+// Engine runs operators. Calls take effect in order; Upload, Download, Read and Sync wait for those before them, the
+// others may return before they are done. An engine that has failed does nothing more, and says so from Download,
+// Read and Sync. Buffers live until Close. Operators panic on impossible arguments (programmer errors) and never
+// allocate after the first call of a shape.
 type Engine interface {
 	Name() string
 	Spec() Spec
@@ -18,7 +19,8 @@ type Engine interface {
 	Describe() string
 	// Available is how many bytes can still be allocated; 0 if unknown.
 	Available() int64
-	// Reserve takes memory for buffers of so many bytes together, or gives an error that says how much was wanted and available.
+	// Reserve takes memory for buffers of so many bytes together, or gives an error that says how much was wanted and
+	// available.
 	Reserve(bytes int64) error
 	// Alloc gives n zeroed elements of one of the engine's formats, of I32 or of F64, or an error as Reserve.
 	Alloc(t Type, n int) (Buf, error)

@@ -1,7 +1,7 @@
 package engine
 
-// SortRows fills order with the numbers of rows 0 to len(ids), by their id and rows of one id in order. Ids are below len(starts)-1, and
-// starts is scratch.
+// SortRows fills order with the numbers of rows 0 to len(ids), by their id and rows of one id in order. Ids are below
+// len(starts)-1, and starts is scratch.
 func SortRows(order, ids, starts []int32) {
 	clear(starts)
 	for _, id := range ids {

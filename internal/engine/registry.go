@@ -21,8 +21,8 @@ type Options struct {
 	Device    int       // the number of the device, of engines that run on several
 }
 
-// Workers is the number of threads to start. Results do not depend on it, and threads far above the number of processors
-// only take memory: a number that a file or a slip of the finger gives is not followed there.
+// Workers is the number of threads to start. Results do not depend on it, and threads far above the number of
+// processors only take memory: a number that a file or a slip of the finger gives is not followed there.
 func (o Options) Workers() int {
 	n := runtime.GOMAXPROCS(0)
 	if o.Threads > 0 {
@@ -31,8 +31,9 @@ func (o Options) Workers() int {
 	return n
 }
 
-// Candidate is a registered engine. Specs has a spec for each precision that it computes in, first the one it takes by itself. Score
-// ranks it; 0 means that it cannot run here, for the reason given. Create gives an Unavailable error where that turns out later.
+// Candidate is a registered engine. Specs has a spec for each precision that it computes in, first the one it takes
+// by itself. Score ranks it; 0 means that it cannot run here, for the reason given. Create gives an Unavailable error
+// where that turns out later.
 type Candidate struct {
 	Name   string
 	Specs  []Spec
@@ -66,7 +67,8 @@ func (c *Candidate) Spec(p Precision) (Spec, error) {
 		}
 		have = append(have, string(s.Precision))
 	}
-	return Spec{}, fault.Usagef("engine %s does not compute in precision %s (it has %s)", c.Name, p, strings.Join(have, ", "))
+	return Spec{}, fault.Usagef("engine %s does not compute in precision %s (it has %s)", c.Name, p,
+		strings.Join(have, ", "))
 }
 
 // Exact is the most exact precision that the candidate computes in.
@@ -146,7 +148,8 @@ func precisions() []string {
 	return slices.Compact(all)
 }
 
-// Choose finds the named engine, or where name is "" or "auto" the best that runs here, among those that compute in precision p ("": any).
+// Choose finds the named engine, or where name is "" or "auto" the best that runs here, among those that compute in
+// precision p ("": any).
 func Choose(name string, p Precision) (Choice, error) {
 	all, err := fitting(orAuto(name), p)
 	if err != nil {
@@ -167,7 +170,8 @@ func orAuto(name string) string {
 	return name
 }
 
-// For is Choose for a question that asks for precision p: the named engine where it computes in p, else the best that does.
+// For is Choose for a question that asks for precision p: the named engine where it computes in p, else the best that
+// does.
 func For(name string, p Precision) (Choice, error) {
 	for _, c := range Candidates() {
 		if _, err := c.Spec(p); c.Name == name && err == nil {
@@ -177,8 +181,8 @@ func For(name string, p Precision) (Choice, error) {
 	return Choose(Auto, p)
 }
 
-// Start creates the engine that Choose finds. For "auto" it goes on to the next best where one turns out to be Unavailable; passed says
-// which engines were passed over and why.
+// Start creates the engine that Choose finds. For "auto" it goes on to the next best where one turns out to be
+// Unavailable; passed says which engines were passed over and why.
 func Start(name string, o Options) (e Engine, passed []string, err error) {
 	all, err := fitting(orAuto(name), o.Precision)
 	if err != nil {

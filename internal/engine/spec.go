@@ -23,8 +23,8 @@ type Formats struct {
 // Copied tells whether products read a rounded copy of the weights, which must be made anew when the weights change.
 func (f Formats) Copied() bool { return f.Weight != f.Master }
 
-// Spec is what an engine is in one precision. It is known before the engine exists, so that memory can be planned on a machine where
-// the engine does not run.
+// Spec is what an engine is in one precision. It is known before the engine exists, so that memory can be planned on
+// a machine where the engine does not run.
 type Spec struct {
 	Precision Precision
 	Formats
@@ -32,8 +32,8 @@ type Spec struct {
 	HostMemory bool
 	// Cached says that Attention takes keys and values of earlier rows (Attention.Past).
 	Cached bool
-	// Logits is how many logits should exist at a time: the head's products and the losses run over that many, a few rows of the
-	// batch after the other.
+	// Logits is how many logits should exist at a time: the head's products and the losses run over that many, a few
+	// rows of the batch after the other.
 	Logits int
 	// AttentionWork is how many Stat elements Attention and AttentionGrad need in Work. Nil: none.
 	AttentionWork func(*Attention) int

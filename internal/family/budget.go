@@ -41,7 +41,8 @@ func (r *Recipe) stages(members []*model, alone []float64) ([]float64, error) {
 	for i, m := range members {
 		cost := flopsPerParameter * m.counted * alone[i]
 		if cost <= spent {
-			return nil, fault.Hint(fault.Inputf("%s: member %q trained alone costs %.3g operations, and its parents have cost %.3g: "+
+			return nil, fault.Hint(fault.Inputf("%s: member %q trained alone costs %.3g operations, and its parents have "+
+				"cost %.3g: "+
 				"nothing is left for its stage", r.memberAt(i), r.Members[i].Name, cost, spent), "more tokens, or a larger member")
 		}
 		list[i] = (cost - spent) / (flopsPerParameter * m.counted)

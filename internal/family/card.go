@@ -17,12 +17,14 @@ func (f *family) card(w *work, res *Result) error {
 	return output.Write(filepath.Join(f.output(w), CardFile), []byte(f.cardText(w, res)), output.Replace)
 }
 
-// cardText is a function of the recipe and of what was trained, without times, so that the same family has the same cards.
+// cardText is a function of the recipe and of what was trained, without times, so that the same family has the same
+// cards.
 func (f *family) cardText(w *work, res *Result) string {
 	var b strings.Builder
 	m := f.p.models[w.member]
 	say := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
-	say("---\nlibrary_name: transformers\npipeline_tag: text-generation\ntags:\n- famkit\n- model-family\n- %s\n---\n", m.Spec.Name)
+	say("---\nlibrary_name: transformers\npipeline_tag: text-generation\ntags:\n- famkit\n- model-family\n- %s\n---\n",
+		m.Spec.Name)
 	say("# %s: member %s\n", f.r.Name, w.Member)
 	switch {
 	case w.Arm == Independent:
@@ -30,11 +32,13 @@ func (f *family) cardText(w *work, res *Result) string {
 	case w.member == 0:
 		say("The smallest member of the family, trained from random weights.\n")
 	default:
-		say("Grown from member %s, proved to compute the same, and trained on (arXiv 2504.00623).\n", f.r.Members[w.member-1].Name)
+		say("Grown from member %s, proved to compute the same, and trained on (arXiv 2504.00623).\n",
+			f.r.Members[w.member-1].Name)
 	}
 	say("| | |\n| --- | --- |")
 	row := func(name, format string, a ...any) { say("| %s | "+format+" |", append([]any{name}, a...)...) }
-	row("architecture", "%s, %d layers, hidden %d, %d heads, %d kv heads", m.Spec.Name, m.Layers, m.Hidden, m.Heads, m.KVHeads)
+	row("architecture", "%s, %d layers, hidden %d, %d heads, %d kv heads", m.Spec.Name, m.Layers, m.Hidden, m.Heads,
+		m.KVHeads)
 	row("parameters", "%s", units.Count(m.Params()))
 	row("tokens seen", "%s", units.Count(f.p.seen(w.Stage)))
 	if res.Eval != nil {
@@ -67,7 +71,8 @@ func (w *work) does() string {
 	case Grow:
 		return "grown to " + w.inputs["sizes"] + ", proved"
 	case Train:
-		return fmt.Sprintf("%s, %s at %g, %s", units.Plural(w.Steps, "step"), w.Schedule, w.Rate, units.Plural(int(w.Tokens), "token"))
+		return fmt.Sprintf("%s, %s at %g, %s", units.Plural(w.Steps, "step"), w.Schedule, w.Rate,
+			units.Plural(int(w.Tokens), "token"))
 	}
 	return string(w.Kind)
 }

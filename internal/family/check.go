@@ -19,7 +19,8 @@ var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // check refuses recipes that cannot be, or that contradict themselves.
 func (r *Recipe) check() error {
-	for _, f := range []func() error{r.checkNames, r.checkModel, r.checkData, r.checkMembers, r.checkBudget, r.checkSchedule,
+	for _, f := range []func() error{r.checkNames, r.checkModel, r.checkData, r.checkMembers, r.checkBudget,
+		r.checkSchedule,
 		r.checkGrowth, r.checkTraining} {
 		if err := f(); err != nil {
 			return err
@@ -91,7 +92,8 @@ func (r *Recipe) checkData() error {
 
 func (r *Recipe) checkMembers() error {
 	if len(r.Members) == 0 {
-		return fault.Hint(fault.Inputf("%s: no [[member]] is given", r.path), "the first [[member]] is the smallest one, of [model]")
+		return fault.Hint(fault.Inputf("%s: no [[member]] is given", r.path),
+			"the first [[member]] is the smallest one, of [model]")
 	}
 	for i := range r.Members {
 		m := &r.Members[i]
@@ -163,7 +165,8 @@ func (r *Recipe) checkGrowth() error {
 		{"optimizer", g.Optimizer, []string{"keep", "asymmetric", "reset", "drop"}},
 	} {
 		if !slices.Contains(c.have, c.value) {
-			return r.refuse("growth."+c.name, strings.Join(slices.DeleteFunc(c.have, func(s string) bool { return s == "" }), " or "),
+			return r.refuse("growth."+c.name, strings.Join(slices.DeleteFunc(c.have, func(s string) bool { return s == "" }),
+				" or "),
 				quoted(c.value))
 		}
 	}

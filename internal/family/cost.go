@@ -48,8 +48,9 @@ func GPUs(kind string, mfu float64, n int) (*Speed, error) {
 	case n < 1 || n > 1e7:
 		return nil, fault.Usagef("%v: wanted 1 to 10000000 GPUs, found %d", fault.Arg("count"), n)
 	}
-	return &Speed{Where: fmt.Sprintf("%d x %s", n, strings.ToLower(kind)), GPU: strings.ToLower(kind), Count: n, Peak: peak,
-		MFU: mfu}, nil
+	return &Speed{Where: fmt.Sprintf("%d x %s", n, strings.ToLower(kind)), GPU: strings.ToLower(kind), Count: n,
+		Peak: peak,
+		MFU:  mfu}, nil
 }
 
 func (s *Speed) onGPUs() bool { return s != nil && s.GPU != "" }
@@ -95,7 +96,8 @@ func (p *Plan) look() error {
 		s := &p.Stages[i]
 		if again := rewarmSteps(r.Training.Beta2); s.Kind == Train && p.begins(s) == Grow &&
 			r.Growth.Optimizer != "drop" && s.Steps <= again {
-			warn("stage %s has %s, and after a growth the learning rate warms up again over %d: it does not reach its height", s.Name,
+			warn("stage %s has %s, and after a growth the learning rate warms up again over %d: it does not reach its height",
+				s.Name,
 				units.Plural(s.Steps, "step"), again)
 		}
 	}
@@ -134,7 +136,8 @@ func (p *Plan) lookAtMachine(warn func(string, ...any)) {
 	}
 	const week, mfu = 7 * 24 * 3600.0, 0.4
 	n := int(math.Ceil(p.Run.Operations / (peaks["h100"] * mfu * week)))
-	warn("on this machine it takes %s; %s at 0.4 of their peak would take %s", Duration(p.Run.Seconds), units.Plural(n, "h100"),
+	warn("on this machine it takes %s; %s at 0.4 of their peak would take %s", Duration(p.Run.Seconds),
+		units.Plural(n, "h100"),
 		Duration(p.Run.Operations/(peaks["h100"]*mfu*float64(n))))
 }
 
@@ -164,7 +167,8 @@ func (p *Plan) lookAtData(warn func(string, ...any)) error {
 
 // tooShort refuses data that the longest training would read too often.
 func (p *Plan) tooShort(tokens float64, has string) error {
-	err := p.recipe.refuse("data.train", fmt.Sprintf("data for %.4g tokens read at most %g times", tokens, p.recipe.Data.MaxEpochs), has)
+	err := p.recipe.refuse("data.train", fmt.Sprintf("data for %.4g tokens read at most %g times", tokens,
+		p.recipe.Data.MaxEpochs), has)
 	return fault.Hint(err, "more data, a smaller budget, or a larger [data] max-epochs")
 }
 
@@ -226,7 +230,8 @@ func Afford(flops float64, k int, factor, perParam float64, from string) (*Affor
 		}
 	}
 	a := &Affordable{Schema: 1, FLOPs: flops, From: from,
-		Formula: fmt.Sprintf("a family that grows costs what its largest member costs alone, 6 N D = %g N^2: N = sqrt(operations / %g)", 6*perParam, 6*perParam)}
+		Formula: fmt.Sprintf("a family that grows costs what its largest member costs alone, 6 N D = %g N^2: N = "+
+			"sqrt(operations / %g)", 6*perParam, 6*perParam)}
 	largest := math.Sqrt(flops / (flopsPerParameter * perParam))
 	for i := range k {
 		n := largest / math.Pow(factor, float64(k-1-i))

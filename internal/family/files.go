@@ -23,7 +23,8 @@ func makeFolders(dir string) error {
 	if err := output.Parent(dir); err != nil {
 		return err
 	}
-	for _, path := range []string{dir, filepath.Join(dir, stagesDir), filepath.Join(dir, logsDir), filepath.Join(dir, membersDir),
+	for _, path := range []string{dir, filepath.Join(dir, stagesDir), filepath.Join(dir, logsDir),
+		filepath.Join(dir, membersDir),
 		filepath.Join(dir, recipesDir), filepath.Join(dir, configsDir)} {
 		if err := disk.MakeDir(path); err != nil && !errors.Is(err, fs.ErrExist) {
 			return output.Failed(path, "making the folder", err)

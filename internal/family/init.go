@@ -146,7 +146,8 @@ func nominalText(v float64) string {
 	return fmt.Sprintf("%.0f", v)
 }
 
-var recipeText = template.Must(template.New("recipe").Funcs(template.FuncMap{"text": text, "texts": texts, "names": memberNames,
+var recipeText = template.Must(template.New("recipe").Funcs(template.FuncMap{"text": text, "texts": texts,
+	"names":   memberNames,
 	"nominal": func(o InitOptions, i int) string { return nominalText(o.Params * math.Pow(o.Factor, float64(i))) },
 }).Parse(`# A family of models for famkit. famkit family plan shows what it takes, famkit family run makes it.
 # Paths are seen from this file's folder. What is left out has the value shown by its comment.

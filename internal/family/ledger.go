@@ -187,8 +187,8 @@ func (l *Ledger) Close() error {
 	return l.record.Close()
 }
 
-// done is the last row that says that a stage with a key is finished; nil where none does, or where its output was asked
-// for again since.
+// done is the last row that says that a stage with a key is finished; nil where none does, or where its output was
+// asked for again since.
 func (l *Ledger) done(key string) *Row {
 	for i := len(l.Rows) - 1; i >= 0; i-- {
 		if l.Rows[i].Key == key && l.Rows[i].Type == rowDone {

@@ -29,28 +29,36 @@ func (r *Report) grids() []grid {
 }
 
 func (r *Report) memberGrid() grid {
-	rows := [][]string{{"member", "parameters", "tokens seen", "6 N D of the family so far", "held-out loss", "perplexity", "bits per byte",
+	rows := [][]string{{"member", "parameters", "tokens seen", "6 N D of the family so far", "held-out loss", "perplexity",
+		"bits per byte",
 		"loss alone", "gain"}}
 	for _, m := range r.Members {
-		row := []string{m.Name, units.Count(m.Params), units.Count(m.Seen), fmt.Sprintf("%.3g", m.FLOPs), loss(m.Score.Loss), some("%.4g", m.Score.Perplexity),
+		row := []string{m.Name, units.Count(m.Params), units.Count(m.Seen), fmt.Sprintf("%.3g", m.FLOPs), loss(m.Score.Loss),
+			some("%.4g", m.Score.Perplexity),
 			some("%.4f", m.Score.Bits), "", ""}
 		if m.AloneScore != nil {
 			row[7], row[8] = loss(m.AloneScore.Loss), fmt.Sprintf("%+.4f", *m.Gain)
 		}
 		rows = append(rows, row)
 	}
-	return grid{"Members", "Losses are nats a token on what was held out. Alone: the same size from random weights, for the same 6 N D; " +
-		"a gain above 0 says that the grown member is better. One run each: orders of the data alone move a small model's loss by about 0.03.", rows}
+	return grid{"Members", "Losses are nats a token on what was held out. Alone: the same size from random weights, " +
+		"for the same 6 N D; " +
+		"a gain above 0 says that the grown member is better. One run each: orders of the data alone move a small model's " +
+		"loss by about 0.03.", rows}
 }
 
 func (r *Report) neighbourGrid() grid {
-	rows := [][]string{{"neighbours A, B", "arm", "KL(A, B)", "KL(B, A)", "same most likely token", "accepted drafts", "tokens a call"}}
+	rows := [][]string{{"neighbours A, B", "arm", "KL(A, B)", "KL(B, A)", "same most likely token", "accepted drafts",
+		"tokens a call"}}
 	for _, p := range r.Neighbours {
-		rows = append(rows, []string{p.A + ", " + p.B, p.Arm, fmt.Sprintf("%.4f", p.KLAB), fmt.Sprintf("%.4f", p.KLBA), fmt.Sprintf("%.1f %%", 100*p.Top1),
+		rows = append(rows, []string{p.A + ", " + p.B, p.Arm, fmt.Sprintf("%.4f", p.KLAB), fmt.Sprintf("%.4f", p.KLBA),
+			fmt.Sprintf("%.1f %%", 100*p.Top1),
 			fmt.Sprintf("%.1f %%", 100*p.Acceptance), fmt.Sprintf("%.2f", p.PerCall)})
 	}
-	return grid{"Neighbours", "What two members next to each other say of the next token: KL divergence in nats, both directions; how often a token " +
-		"that A drafts is accepted by B in speculative decoding, sum(min(p, q)), and the tokens that a call of B then gives with drafts of 4.", rows}
+	return grid{"Neighbours", "What two members next to each other say of the next token: KL divergence in nats, both " +
+		"directions; how often a token " +
+		"that A drafts is accepted by B in speculative decoding, sum(min(p, q)), and the tokens that a call of B then " +
+		"gives with drafts of 4.", rows}
 }
 
 func (r *Report) growthGrid() grid {
@@ -65,7 +73,8 @@ func (r *Report) growthGrid() grid {
 		}
 		rows = append(rows, row)
 	}
-	return grid{"Growths", "Each grown model was proved to compute what its parent does before it was trained on; famkit verify --proof FILE proves it again.", rows}
+	return grid{"Growths", "Each grown model was proved to compute what its parent does before it was trained on; " +
+		"famkit verify --proof FILE proves it again.", rows}
 }
 
 func loss(v float64) string { return some("%.4f", v) }
@@ -80,7 +89,8 @@ func some(form string, v float64) string {
 
 // summary says in a few sentences what came out.
 func (r *Report) summary() []string {
-	list := []string{fmt.Sprintf("Growing took %.3g operations (6 N D) for %s; trained alone for their budgets the same would take %.3g: %.1f %% are saved.",
+	list := []string{fmt.Sprintf("Growing took %.3g operations (6 N D) for %s; trained alone for their budgets the "+
+		"same would take %.3g: %.1f %% are saved.",
 		r.Progressive, units.Plural(len(r.Members), "member"), r.Alone, 100*r.Saved)}
 	compared, better := 0, 0
 	for _, m := range r.Members {
@@ -92,7 +102,8 @@ func (r *Report) summary() []string {
 		}
 	}
 	if compared > 0 {
-		list = append(list, fmt.Sprintf("Of %s that were also trained alone, the grown one has the lower held-out loss in %d.",
+		list = append(list, fmt.Sprintf("Of %s that were also trained alone, the grown one has the lower held-out loss in "+
+			"%d.",
 			units.Plural(compared, "member"), better))
 	}
 	if !r.Complete {
@@ -103,7 +114,8 @@ func (r *Report) summary() []string {
 
 // figures are the charts of the report.
 func (r *Report) figures() []report.Figure {
-	loss := report.Figure{Title: "Held-out loss against the family's compute", XLabel: "operations, 6 N D", YLabel: "loss, nats a token"}
+	loss := report.Figure{Title: "Held-out loss against the family's compute", XLabel: "operations, 6 N D",
+		YLabel: "loss, nats a token"}
 	for _, c := range r.Curves {
 		style, name := report.Solid, c.Stage
 		switch {
@@ -113,7 +125,8 @@ func (r *Report) figures() []report.Figure {
 			style = report.Dashed
 		}
 		if c.Arm == Progressive {
-			loss.Lines = append(loss.Lines, report.Line{Name: c.Stage + ", batches", Points: c.Batch, Colour: c.Member, Style: report.Faint, Hidden: true})
+			loss.Lines = append(loss.Lines, report.Line{Name: c.Stage + ", batches", Points: c.Batch, Colour: c.Member,
+				Style: report.Faint, Hidden: true})
 		}
 		loss.Lines = append(loss.Lines, report.Line{Name: name, Points: c.Held, Colour: c.Member, Style: style})
 		if c.Arm == Progressive && c.From > 0 && (!c.Final || r.Schedule != Trunk) {
@@ -121,7 +134,8 @@ func (r *Report) figures() []report.Figure {
 		}
 	}
 	size := report.Figure{Title: "Loss against size", XLabel: "parameters", YLabel: "loss, nats a token", LogX: true}
-	grown, alone := report.Line{Name: "grown", Style: report.Solid}, report.Line{Name: "trained alone for the same 6 N D", Style: report.Dotted, Colour: 1}
+	grown, alone := report.Line{Name: "grown", Style: report.Solid}, report.Line{Name: "trained alone for the same 6 N D",
+		Style: report.Dotted, Colour: 1}
 	for _, m := range r.Members {
 		if m.Score.Loss > 0 {
 			grown.Points = append(grown.Points, report.Point{X: float64(m.Params), Y: m.Score.Loss})
@@ -152,8 +166,9 @@ func (r *Report) HTML() ([]byte, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	err = page.Execute(&b, map[string]any{"R": r, "Style": template.CSS(report.FigureStyle), "Summary": r.summary(), "Figures": pictures,
-		"Grids": r.grids(), "Time": Duration(r.Seconds), "Data": template.JS(data)})
+	err = page.Execute(&b, map[string]any{"R": r, "Style": template.CSS(report.FigureStyle), "Summary": r.summary(),
+		"Figures": pictures,
+		"Grids":   r.grids(), "Time": Duration(r.Seconds), "Data": template.JS(data)})
 	return b.Bytes(), err
 }
 
@@ -211,7 +226,8 @@ func (r *Report) Markdown() string {
 		}
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "## Provenance\n\nMade %s by %s; the stages took %s. Data %s, ledger %s.\n", r.Made.Format("2006-01-02 15:04 MST"), r.By,
+	fmt.Fprintf(&b, "## Provenance\n\nMade %s by %s; the stages took %s. Data %s, ledger %s.\n",
+		r.Made.Format("2006-01-02 15:04 MST"), r.By,
 		Duration(r.Seconds), r.Provenance.Data, r.Provenance.Ledger)
 	return b.String()
 }

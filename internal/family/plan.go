@@ -110,7 +110,8 @@ func MakePlan(r *Recipe, speed *Speed) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Schema: 1, Family: r.Name, Recipe: r.path, Schedule: r.Schedule.Kind, Speed: speed, models: models, recipe: r,
+	p := &Plan{Schema: 1, Family: r.Name, Recipe: r.path, Schedule: r.Schedule.Kind, Speed: speed, models: models,
+		recipe:   r,
 		Warnings: []string{}}
 	for i, m := range models {
 		pm := PlannedMember{Name: r.Members[i].Name, Params: m.Params(), Counted: m.counted, Sizes: growth.SizesOf(m.Model),
@@ -202,7 +203,8 @@ func (p *Plan) training(name string, i int, tokens float64, schedule string, dec
 	set := r.settings(r.rate(i, p.models))
 	n, ok := steps(tokens, set.StepTokens())
 	if !ok {
-		return nil, r.refuse("training.batch", fmt.Sprintf("steps large enough that %.3g tokens take at most %d", tokens, math.MaxInt32),
+		return nil, r.refuse("training.batch", fmt.Sprintf("steps large enough that %.3g tokens take at most %d", tokens,
+			math.MaxInt32),
 			set.StepTokens())
 	}
 	s := &Stage{Name: name, Kind: Train, Member: r.Members[i].Name, Schedule: schedule, Rate: set.LR, Steps: n, member: i,
@@ -299,7 +301,8 @@ func (p *Plan) formulas() {
 		"operations: 6 for each weight that multiplies and causal attention; time: operations / speed",
 	}
 	if p.recipe.Schedule.Kind == Trunk {
-		p.Formulas = append(p.Formulas, fmt.Sprintf("trunk and branches: %g of each stage's tokens train the trunk, the rest decay the member off it",
+		p.Formulas = append(p.Formulas, fmt.Sprintf("trunk and branches: %g of each stage's tokens train the trunk, the "+
+			"rest decay the member off it",
 			1-p.recipe.Schedule.DecayFraction))
 	}
 }

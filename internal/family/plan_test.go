@@ -57,7 +57,8 @@ func TestPaper(t *testing.T) {
 	}
 }
 
-// TestOperations: the count of matrix products differs from 6 N D by attention, and by the embedding that only looks up.
+// TestOperations: the count of matrix products differs from 6 N D by attention, and by the embedding that only looks
+// up.
 func TestOperations(t *testing.T) {
 	p, err := MakePlan(paper(t), nil)
 	if err != nil {
@@ -116,8 +117,8 @@ func TestHonestAboutThisMachine(t *testing.T) {
 	}
 }
 
-// TestMeasure: the speed of this machine is measured with the members themselves, and with the nearest smaller one where
-// a member is too large.
+// TestMeasure: the speed of this machine is measured with the members themselves, and with the nearest smaller one
+// where a member is too large.
 func TestMeasure(t *testing.T) {
 	r, err := Parse("r.toml", []byte(small))
 	if err != nil {
@@ -156,7 +157,8 @@ func TestStages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"tokenizer<", "trunk-1x<", "member-1x<trunk-1x", "grow-2x<trunk-1x", "trunk-2x<grow-2x", "member-2x<trunk-2x"}
+	want := []string{"tokenizer<", "trunk-1x<", "member-1x<trunk-1x", "grow-2x<trunk-1x", "trunk-2x<grow-2x",
+		"member-2x<trunk-2x"}
 	if got := names(r); !slices.Equal(got, want) {
 		t.Errorf("trunk: %v", got)
 	}
@@ -169,7 +171,8 @@ func TestStages(t *testing.T) {
 		t.Errorf("independent: %v", got)
 	}
 	r.Arms = []string{Progressive}
-	if got := names(r); !slices.Equal(got, []string{"tokenizer<", "member-1x<", "grow-2x<member-1x", "member-2x<grow-2x"}) {
+	if got := names(r); !slices.Equal(got, []string{"tokenizer<", "member-1x<", "grow-2x<member-1x",
+		"member-2x<grow-2x"}) {
 		t.Errorf("decayed: %v", got)
 	}
 }
@@ -210,7 +213,8 @@ func TestDataTooShort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err = MakePlan(r, nil); fault.KindOf(err) != fault.Input || !strings.Contains(err.Error(), "line 3: data.train") {
+	if _, err = MakePlan(r, nil); fault.KindOf(err) != fault.Input || !strings.Contains(err.Error(),
+		"line 3: data.train") {
 		t.Errorf("%v", err)
 	}
 	r.Data.MaxEpochs = 100
@@ -262,7 +266,8 @@ func TestHandOverBelongsToGrowths(t *testing.T) {
 		}
 	}
 	bad := strings.Replace(small, "[training]", "[growth]\nhand-over = 1.5\n[training]", 1)
-	if _, err := Parse("r.toml", []byte(bad)); fault.KindOf(err) != fault.Input || !strings.Contains(err.Error(), "line 26: growth.hand-over") {
+	if _, err := Parse("r.toml", []byte(bad)); fault.KindOf(err) != fault.Input ||
+		!strings.Contains(err.Error(), "line 26: growth.hand-over") {
 		t.Errorf("%v", err)
 	}
 }

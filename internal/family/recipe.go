@@ -3,8 +3,8 @@
 // interruption, and is reported.
 //
 // To read: recipe.go and lines.go (what a user writes), check.go (what contradicts itself), members.go (the models),
-// plan.go with budget.go and cost.go (what it takes), stages.go (what each stage depends on), ledger.go (what was done),
-// run.go with stagetrain.go and stagegrow.go, report.go.
+// plan.go with budget.go and cost.go (what it takes), stages.go (what each stage depends on), ledger.go (what was
+// done), run.go with stagetrain.go and stagegrow.go, report.go.
 //
 // Words: a stage is one piece of work with one output; the trunk is trained at a constant rate and is what grows; a
 // branch decays the trunk's rate to zero and gives the member; the progressive arm grows its members, the independent
@@ -146,15 +146,16 @@ type Training struct {
 	DType       string  `toml:"dtype"`
 }
 
-// handOver is the part of a stage in which blocks hand over to their silent copies, where a recipe says nothing: the best
-// of those that docs/family.md compares.
+// handOver is the part of a stage in which blocks hand over to their silent copies, where a recipe says nothing: the
+// best of those that docs/family.md compares.
 const handOver = 0.03
 
 // defaults is a recipe that says nothing.
 func defaults() *Recipe {
 	d := trainstate.Defaults()
 	return &Recipe{Seed: 1, Arms: []string{Progressive}, Data: Data{MaxEpochs: 4},
-		Schedule: Schedule{Kind: Trunk, DecayFraction: d.DecayFraction}, Growth: Growth{Optimizer: "keep", HandOver: handOver},
+		Schedule: Schedule{Kind: Trunk, DecayFraction: d.DecayFraction}, Growth: Growth{Optimizer: "keep",
+			HandOver: handOver},
 		Training: Training{Batch: d.Batch, Seq: d.Seq, Accum: d.Accum, LR: d.LR, Warmup: d.Warmup, MinLR: 0,
 			WeightDecay: d.WeightDecay, Beta1: d.Beta1, Beta2: d.Beta2, Eps: d.Eps, Clip: d.Clip, EvalEvery: 50,
 			SaveEvery: 200, Engine: d.Engine}}

@@ -49,8 +49,8 @@ type MemberReport struct {
 	FLOPs  float64    `json:"flops"` // of the family up to it
 	Score  *job.Score `json:"score,omitempty"`
 	Digest string     `json:"digest"`
-	// AloneScore is that of the same size trained alone, at the same 6 N D; nil where it was not. Gain is its loss less the
-	// grown member's: above 0 the grown one is better.
+	// AloneScore is that of the same size trained alone, at the same 6 N D; nil where it was not. Gain is its loss less
+	// the grown member's: above 0 the grown one is better.
 	AloneScore *job.Score `json:"alone,omitempty"`
 	Gain       *float64   `json:"gain,omitempty"`
 }
@@ -110,7 +110,8 @@ func MakeReport(ctx context.Context, o ReportOptions, on job.Observer) (*Report,
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Schema: 1, Family: f.r.Name, Schedule: f.r.Schedule.Kind, Made: time.Now().UTC().Truncate(time.Second), By: o.By, Out: f.dir,
+	r := &Report{Schema: 1, Family: f.r.Name, Schedule: f.r.Schedule.Kind, Made: time.Now().UTC().Truncate(time.Second),
+		By: o.By, Out: f.dir,
 		Complete: s.Left == 0}
 	if err := f.provenance(r); err != nil {
 		return nil, err
@@ -173,7 +174,8 @@ func (f *family) collect(r *Report) error {
 			r.Independent += res.FLOPs
 		}
 		if w.Kind == Grow {
-			r.Growths = append(r.Growths, GrowthRow{Stage: w.Name, Verdict: res.Verdict, Proof: filepath.Join(res.Output, proofFile)})
+			r.Growths = append(r.Growths, GrowthRow{Stage: w.Name, Verdict: res.Verdict,
+				Proof: filepath.Join(res.Output, proofFile)})
 			continue
 		}
 		if w.Kind != Train {
@@ -223,8 +225,9 @@ func (f *family) member(r *Report, w *work, res *Result, spent float64) {
 		}
 		return
 	}
-	r.Members = append(r.Members, MemberReport{Name: name, Model: filepath.Join(membersDir, name), Params: res.Params, Tokens: res.Tokens,
-		Seen: f.p.seen(w.Stage), FLOPs: spent, Score: score, Digest: res.Digest})
+	r.Members = append(r.Members, MemberReport{Name: name, Model: filepath.Join(membersDir, name), Params: res.Params,
+		Tokens: res.Tokens,
+		Seen:   f.p.seen(w.Stage), FLOPs: spent, Score: score, Digest: res.Digest})
 	r.Alone += flopsPerParameter * f.p.models[w.member].counted * f.p.Members[w.member].Alone
 }
 
@@ -323,6 +326,7 @@ func (f *family) writeReport(r *Report) error {
 	if err != nil {
 		return err
 	}
-	return output.WriteAll(filepath.Join(f.dir, "report"), map[string][]byte{"index.html": page, "report.md": []byte(r.Markdown()),
+	return output.WriteAll(filepath.Join(f.dir, "report"), map[string][]byte{"index.html": page,
+		"report.md":   []byte(r.Markdown()),
 		"report.json": text}, true)
 }

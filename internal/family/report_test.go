@@ -13,7 +13,8 @@ import (
 // TestReport: what is reported is what the logs and the ledger say; the three forms say the same; the page needs
 // nothing else and obeys nothing that a recipe holds.
 func TestReport(t *testing.T) {
-	text := strings.Replace(tiny, `name = "tiny"`, "# <script>alert(1)</script>\nname = \"tiny\"\narms = [\"progressive\", \"independent\"]", 1)
+	text := strings.Replace(tiny, `name = "tiny"`, "# <script>alert(1)</script>\nname = \"tiny\"\narms = "+
+		"[\"progressive\", \"independent\"]", 1)
 	recipe := folder(t, text)
 	out := filepath.Join(filepath.Dir(recipe), "tiny")
 	// Half made, it is reported so far.
@@ -36,7 +37,8 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	var back Report
-	if err := json.Unmarshal(b, &back); err != nil || len(back.Members) != 3 || back.Members[2].Score.Loss != r.Members[2].Score.Loss {
+	if err := json.Unmarshal(b, &back); err != nil || len(back.Members) != 3 ||
+		back.Members[2].Score.Loss != r.Members[2].Score.Loss {
 		t.Errorf("report.json: %v", err)
 	}
 	page, err := os.ReadFile(filepath.Join(out, "report", "index.html"))
@@ -49,7 +51,8 @@ func TestReport(t *testing.T) {
 			t.Errorf("the page holds %s", bad)
 		}
 	}
-	if refs := regexp.MustCompile(`(src|href)=|url\(|@import|https?://`).FindAllString(strings.ReplaceAll(html, "http://www.w3.org/2000/svg", ""), -1); len(refs) > 0 {
+	if refs := regexp.MustCompile(`(src|href)=|url\(|@import|https?://`).FindAllString(strings.ReplaceAll(html,
+		"http://www.w3.org/2000/svg", ""), -1); len(refs) > 0 {
 		t.Errorf("the page refers to %v", refs)
 	}
 	if n := strings.Count(html, "<svg "); n != 2 {

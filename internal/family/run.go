@@ -164,7 +164,8 @@ func (f *family) apart() error {
 			continue
 		}
 		if rel, err := filepath.Rel(data, out); err == nil && filepath.IsLocal(rel) {
-			return fault.Hint(fault.Inputf("%s: the family's folder lies in its data, %s", f.dir, p), "another folder: famkit family run RECIPE OUT")
+			return fault.Hint(fault.Inputf("%s: the family's folder lies in its data, %s", f.dir, p),
+				"another folder: famkit family run RECIPE OUT")
 		}
 	}
 	return nil
@@ -225,7 +226,8 @@ func (f *family) choose() error {
 	}
 	for _, c := range []struct{ arg, name string }{{"until", f.o.Until}, {"stage", f.o.Only}} {
 		if c.name != "" && !slices.Contains(names, c.name) {
-			return fault.Hint(fault.Usagef("%v: no such stage", fault.Arg(c.arg, c.name)), "the recipe's stages are %s", strings.Join(names, ", "))
+			return fault.Hint(fault.Usagef("%v: no such stage", fault.Arg(c.arg, c.name)), "the recipe's stages are %s",
+				strings.Join(names, ", "))
 		}
 	}
 	if f.o.Again && f.o.Only == "" {
@@ -302,8 +304,8 @@ func (f *family) status() (*Status, error) {
 	return s, err
 }
 
-// needs counts what is to do. An output that is gone is made again where something that is to do begins with it, or where
-// it is a member.
+// needs counts what is to do. An output that is gone is made again where something that is to do begins with it, or
+// where it is a member.
 func (f *family) needs(s *Status) {
 	wanted := map[string]bool{}
 	for i := len(s.Stages) - 1; i >= 0; i-- {
@@ -334,7 +336,8 @@ func (f *family) differences(s *Status) {
 		if !ok || was == w.key || f.ledger.done(was) == nil {
 			continue
 		}
-		s.Changed = append(s.Changed, Changed{Stage: w.Name, Was: w.Name + "-" + was[:idDigits], What: w.inputs.differs(last.All[w.Name])})
+		s.Changed = append(s.Changed, Changed{Stage: w.Name, Was: w.Name + "-" + was[:idDigits],
+			What: w.inputs.differs(last.All[w.Name])})
 	}
 }
 
@@ -369,7 +372,8 @@ func (f *family) room(s *Status) error {
 	if s.Disk <= s.Free {
 		return nil
 	}
-	return fault.Hint(fault.Failedf("%s: the stages that are left take %s of disk, %s are free", f.dir, units.Bytes(s.Disk),
+	return fault.Hint(fault.Failedf("%s: the stages that are left take %s of disk, %s are free", f.dir,
+		units.Bytes(s.Disk),
 		units.Bytes(s.Free)), "another folder, or %v makes a part of them", fault.Arg("until", "STAGE"))
 }
 
@@ -383,7 +387,8 @@ func (f *family) keepRecipe() error {
 	if err := output.Write(filepath.Join(f.dir, name), b, output.Replace); err != nil {
 		return err
 	}
-	row := Row{Type: rowRecipe, Family: f.r.Name, Recipe: name, Stages: map[string]string{}, All: map[string]inputs{}, By: f.o.By}
+	row := Row{Type: rowRecipe, Family: f.r.Name, Recipe: name, Stages: map[string]string{}, All: map[string]inputs{},
+		By: f.o.By}
 	for _, w := range f.works {
 		row.Stages[w.Name], row.All[w.Name] = w.key, w.inputs
 	}
@@ -406,7 +411,8 @@ func (f *family) all(ctx context.Context, s *Status) error {
 		if err := f.ready(w); err != nil {
 			return err
 		}
-		e := StageEvent{Name: w.Name, Kind: w.Kind, Index: n, Of: s.Left, Goes: "begins", Steps: w.Steps, Left: f.left(s, i), Later: f.operations(s, i+1)}
+		e := StageEvent{Name: w.Name, Kind: w.Kind, Index: n, Of: s.Left, Goes: "begins", Steps: w.Steps, Left: f.left(s, i),
+			Later: f.operations(s, i+1)}
 		if st.State == Partial {
 			e.Goes = "goes on"
 		}
@@ -433,7 +439,8 @@ func (f *family) ready(w *work) error {
 	if err != nil || here && f.ledger.done(from.key) != nil {
 		return err
 	}
-	return fault.Hint(fault.Inputf("stage %s begins with the output of %s, which is not there: %s", w.Name, from.Name, f.output(from)),
+	return fault.Hint(fault.Inputf("stage %s begins with the output of %s, which is not there: %s", w.Name, from.Name,
+		f.output(from)),
 		"famkit family run makes it; with %v it must be there", fault.Arg("stage"))
 }
 

@@ -82,7 +82,8 @@ func folder(t *testing.T, recipe string) string {
 		t.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	words := strings.Fields("a family of small models grows step by step and each member computes what its parent did before it is trained on")
+	words := strings.Fields("a family of small models grows step by step and each member computes what its parent did " +
+		"before it is trained on")
 	var b strings.Builder
 	for range 600 {
 		for range 8 {
@@ -132,10 +133,11 @@ func madeFor(t *testing.T, out string) bool {
 	return here
 }
 
-var tinyStages = []string{"tokenizer", "trunk-a", "member-a", "grow-b", "trunk-b", "member-b", "grow-c", "trunk-c", "member-c"}
+var tinyStages = []string{"tokenizer", "trunk-a", "member-a", "grow-b", "trunk-b", "member-b", "grow-c", "trunk-c",
+	"member-c"}
 
-// results are the files of all stages that a family's result is made of, by name: weights, moments, configs, tokenizers,
-// plans. Times are left out.
+// results are the files of all stages that a family's result is made of, by name: weights, moments, configs,
+// tokenizers, plans. Times are left out.
 func results(t *testing.T, out string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -269,7 +271,8 @@ func checkLineage(t *testing.T, list []job.Origin) {
 	for _, o := range list {
 		did = append(did, o.Did)
 		if o.Did == "grown" && (o.Proof == "" || o.Plan == "" || !o.Exact || !strings.Contains(o.Sizes, "layers 1 -> 2") &&
-			!strings.Contains(o.Sizes, "hidden 32 -> 64")) || o.Did == "trained" && (o.Steps < 1 || o.Tokens < 1 || o.Data == "") {
+			!strings.Contains(o.Sizes, "hidden 32 -> 64")) || o.Did == "trained" && (o.Steps < 1 || o.Tokens < 1 ||
+			o.Data == "") {
 			t.Errorf("%+v", o)
 		}
 	}
@@ -307,7 +310,8 @@ func TestPieces(t *testing.T) {
 		!strings.Contains(err.Error(), "begins with the output of trunk-b") {
 		t.Errorf("a stage without its beginning: %v", err)
 	}
-	if _, names := ran(t, RunOptions{Recipe: recipe, Out: parts, Only: "grow-b"}); !slices.Equal(names, []string{"grow-b"}) {
+	if _, names := ran(t, RunOptions{Recipe: recipe, Out: parts, Only: "grow-b"}); !slices.Equal(names,
+		[]string{"grow-b"}) {
 		t.Errorf("grow-b alone: %v", names)
 	}
 	// Stopped in the middle of trunk-b.
@@ -324,11 +328,13 @@ func TestPieces(t *testing.T) {
 	ran(t, RunOptions{Recipe: recipe, Out: parts})
 	same(t, "in pieces", results(t, parts), results(t, whole))
 	// One stage again gives the same, and leaves the others.
-	if _, names := ran(t, RunOptions{Recipe: recipe, Out: parts, Only: "trunk-b", Again: true}); !slices.Equal(names, []string{"trunk-b"}) {
+	if _, names := ran(t, RunOptions{Recipe: recipe, Out: parts, Only: "trunk-b", Again: true}); !slices.Equal(names,
+		[]string{"trunk-b"}) {
 		t.Errorf("again: %v", names)
 	}
 	same(t, "again", results(t, parts), results(t, whole))
-	for _, o := range []RunOptions{{Until: "nothing"}, {Only: "alone-b"}, {Again: true}, {Until: "trunk-a", Only: "trunk-a"}} {
+	for _, o := range []RunOptions{{Until: "nothing"}, {Only: "alone-b"}, {Again: true},
+		{Until: "trunk-a", Only: "trunk-a"}} {
 		o.Recipe, o.Out = recipe, parts
 		if _, _, err := tried(t, o); fault.KindOf(err) != fault.Usage {
 			t.Errorf("%+v: %v", o, err)
@@ -360,7 +366,8 @@ func TestChangedRecipe(t *testing.T) {
 	if want := []string{"grow-c", "trunk-c", "member-c"}; !slices.Equal(changed, want) {
 		t.Errorf("changed: %v", changed)
 	}
-	if all := strings.Join(warned, "\n"); !strings.Contains(all, "lr was 0.003, now 0.001") || !strings.Contains(all, "sizes was") {
+	if all := strings.Join(warned, "\n"); !strings.Contains(all, "lr was 0.003, now 0.001") ||
+		!strings.Contains(all, "sizes was") {
 		t.Errorf("said:\n%s", all)
 	}
 	s, names := ran(t, RunOptions{Recipe: recipe})
@@ -379,7 +386,8 @@ func TestChangedRecipe(t *testing.T) {
 		t.Errorf("back to the first recipe: %v", names)
 	}
 	write(t, filepath.Join(filepath.Dir(recipe), "text", "b.txt"), "more text that was not there before\n")
-	if s, _ := ran(t, RunOptions{Recipe: recipe, DryRun: true}); s.Left != len(tinyStages) || len(s.Changed) != len(tinyStages) {
+	if s, _ := ran(t, RunOptions{Recipe: recipe, DryRun: true}); s.Left != len(tinyStages) ||
+		len(s.Changed) != len(tinyStages) {
 		t.Errorf("other data: %d left, %d changed", s.Left, len(s.Changed))
 	}
 }
@@ -410,8 +418,9 @@ func TestUnprovedGrowthIsNotTrained(t *testing.T) {
 	}
 	grow := f.find("grow-b")
 	// A child of the right name that a killed run could have left, damaged.
-	if _, err := job.Expand(t.Context(), job.ExpandOptions{Source: f.output(f.find("trunk-a")), Destination: f.output(grow),
-		Request: f.p.models[1].request}, nil); err != nil {
+	if _, err := job.Expand(t.Context(), job.ExpandOptions{Source: f.output(f.find("trunk-a")),
+		Destination: f.output(grow),
+		Request:     f.p.models[1].request}, nil); err != nil {
 		t.Fatal(err)
 	}
 	flip(t, f.output(grow))
@@ -427,7 +436,8 @@ func TestUnprovedGrowthIsNotTrained(t *testing.T) {
 		t.Errorf("%v: the ledger ends with %+v", err, l.Rows[len(l.Rows)-1])
 	}
 	// Made again, it is proved.
-	if _, names := ran(t, RunOptions{Recipe: recipe, Only: "grow-b", Again: true}); !slices.Equal(names, []string{"grow-b"}) {
+	if _, names := ran(t, RunOptions{Recipe: recipe, Only: "grow-b", Again: true}); !slices.Equal(names,
+		[]string{"grow-b"}) {
 		t.Errorf("again: %v", names)
 	}
 }
@@ -442,14 +452,16 @@ func TestTouchedOutput(t *testing.T) {
 		t.Fatal(found, err)
 	}
 	flip(t, found[0])
-	if _, _, err := tried(t, RunOptions{Recipe: recipe}); fault.KindOf(err) != fault.Input || !strings.Contains(err.Error(), "its weights are not those") {
+	if _, _, err := tried(t, RunOptions{Recipe: recipe}); fault.KindOf(err) != fault.Input ||
+		!strings.Contains(err.Error(), "its weights are not those") {
 		t.Errorf("%v", err)
 	}
 	// An output that is gone is made again where something begins with it.
 	if err := os.RemoveAll(found[0]); err != nil {
 		t.Fatal(err)
 	}
-	if _, names := ran(t, RunOptions{Recipe: recipe, Until: "member-a"}); !slices.Equal(names, []string{"trunk-a", "member-a"}) {
+	if _, names := ran(t, RunOptions{Recipe: recipe, Until: "member-a"}); !slices.Equal(names,
+		[]string{"trunk-a", "member-a"}) {
 		t.Errorf("ran %v", names)
 	}
 	// Once nothing needs it, it may go.
@@ -479,7 +491,8 @@ func TestDecayedAndAlone(t *testing.T) {
 	text = strings.Replace(text, `name = "tiny"`, "name = \"tiny\"\narms = [\"progressive\", \"independent\"]", 1)
 	recipe := folder(t, text)
 	_, names := ran(t, RunOptions{Recipe: recipe})
-	if want := []string{"tokenizer", "member-a", "grow-b", "member-b", "grow-c", "member-c", "alone-b", "alone-c"}; !slices.Equal(names, want) {
+	if want := []string{"tokenizer", "member-a", "grow-b", "member-b", "grow-c", "member-c", "alone-b",
+		"alone-c"}; !slices.Equal(names, want) {
 		t.Errorf("ran %v", names)
 	}
 	out := filepath.Join(filepath.Dir(recipe), "tiny")
@@ -487,7 +500,8 @@ func TestDecayedAndAlone(t *testing.T) {
 		t.Errorf("grown models have their parents' cards: %v, %v", cards, err)
 	}
 	for _, name := range []string{"a", "b", "c", "alone-b", "alone-c"} {
-		if _, err := job.Inspect(t.Context(), job.InspectOptions{Path: filepath.Join(out, "members", name)}, nil); err != nil {
+		if _, err := job.Inspect(t.Context(), job.InspectOptions{Path: filepath.Join(out, "members", name)},
+			nil); err != nil {
 			t.Error(err)
 		}
 	}
@@ -562,7 +576,8 @@ func TestRoom(t *testing.T) {
 	if err := f.room(&Status{Disk: 10, Free: 10}); err != nil {
 		t.Error(err)
 	}
-	if err := f.room(&Status{Disk: 11, Free: 10}); fault.KindOf(err) != fault.Failed || !strings.Contains(err.Error(), "11 bytes of disk, 10 bytes are free") {
+	if err := f.room(&Status{Disk: 11, Free: 10}); fault.KindOf(err) != fault.Failed ||
+		!strings.Contains(err.Error(), "11 bytes of disk, 10 bytes are free") {
 		t.Errorf("%v", err)
 	}
 }
@@ -577,11 +592,13 @@ func TestLedger(t *testing.T) {
 	if err := l.append(Row{Type: rowDone, Stage: "s", Key: "k"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenLedger(dir, "one"); fault.KindOf(err) != fault.Failed || !strings.Contains(err.Error(), "another run") {
+	if _, err := OpenLedger(dir, "one"); fault.KindOf(err) != fault.Failed || !strings.Contains(err.Error(),
+		"another run") {
 		t.Errorf("opened twice: %v", err)
 	}
 	_ = l.Close()
-	if _, err := OpenLedger(dir, "two"); fault.KindOf(err) != fault.Input || !strings.Contains(err.Error(), `family "one", wanted "two"`) {
+	if _, err := OpenLedger(dir, "two"); fault.KindOf(err) != fault.Input || !strings.Contains(err.Error(),
+		`family "one", wanted "two"`) {
 		t.Errorf("another family: %v", err)
 	}
 	path := filepath.Join(dir, LedgerFile)
@@ -603,7 +620,8 @@ func TestLedger(t *testing.T) {
 	if l, err = ReadLedger(dir); err != nil || len(l.Rows) != 3 || l.done("k") == nil || l.done("j") != nil {
 		t.Errorf("after half a line: %+v, %v", l, err)
 	}
-	for name, text := range map[string]string{"another format": `{"format":2,"type":"family"}`, "no ledger": `{"format":1,"type":"done"}`,
+	for name, text := range map[string]string{"another format": `{"format":2,"type":"family"}`,
+		"no ledger":   `{"format":1,"type":"done"}`,
 		"unknown key": `{"format":1,"type":"family","famly":"x"}`, "no JSON": "x"} {
 		write(t, path, text+"\n")
 		if _, err := ReadLedger(dir); fault.KindOf(err) != fault.Input || !strings.Contains(err.Error(), "line 1") {
@@ -616,7 +634,8 @@ func TestLedger(t *testing.T) {
 func TestMuchEvaluation(t *testing.T) {
 	for text, want := range map[string]int{
 		tiny: 0,
-		strings.NewReplacer("eval-fraction = 0.05", "eval-fraction = 0.5", "eval-every = 8", "eval-every = 1").Replace(tiny): 1,
+		strings.NewReplacer("eval-fraction = 0.05", "eval-fraction = 0.5", "eval-every = 8",
+			"eval-every = 1").Replace(tiny): 1,
 	} {
 		recipe, said := folder(t, strings.Replace(text, "eval-every = 8", "eval-every = 800", 1)), 0
 		if _, err := Run(t.Context(), RunOptions{Recipe: recipe, Until: "member-a"}, func(e Event) {
@@ -637,7 +656,8 @@ func TestFolderInItsData(t *testing.T) {
 	recipe := folder(t, tiny)
 	dir := filepath.Dir(recipe)
 	for _, out := range []string{filepath.Join(dir, "text"), filepath.Join(dir, "text", "x", "y")} {
-		if _, _, err := tried(t, RunOptions{Recipe: recipe, Out: out}); fault.KindOf(err) != fault.Input || !strings.Contains(err.Error(), "lies in its data") {
+		if _, _, err := tried(t, RunOptions{Recipe: recipe, Out: out}); fault.KindOf(err) != fault.Input ||
+			!strings.Contains(err.Error(), "lies in its data") {
 			t.Errorf("%s: %v", out, err)
 		}
 	}

@@ -52,7 +52,8 @@ func shapeFor(params float64, vocab int) (Shape, error) {
 		}
 	}
 	if missed := best.params() / params; missed > nominal || missed < 1/nominal {
-		return best, fault.Inputf("%v: with %d tokens the nearest shape has %.3g parameters, wanted %.3g", fault.Arg("params"),
+		return best, fault.Inputf("%v: with %d tokens the nearest shape has %.3g parameters, wanted %.3g",
+			fault.Arg("params"),
 			vocab, best.params(), params)
 	}
 	return best, nil

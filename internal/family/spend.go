@@ -36,7 +36,8 @@ func (s Spend) Operations(ctx context.Context, about time.Duration) (flops float
 	}
 	switch {
 	case given != 1:
-		return 0, "", fault.Usagef("wanted one of %v, %v and %v, above 0", fault.Arg("flops"), fault.Arg("gpu-hours"), fault.Arg("days"))
+		return 0, "", fault.Usagef("wanted one of %v, %v and %v, above 0", fault.Arg("flops"), fault.Arg("gpu-hours"),
+			fault.Arg("days"))
 	case s.FLOPs > 0:
 		return s.FLOPs, fmt.Sprintf("%.3g operations", s.FLOPs), nil
 	case s.GPUHours > 0 && s.GPU == "":
@@ -47,15 +48,18 @@ func (s Spend) Operations(ctx context.Context, about time.Duration) (flops float
 			return 0, "", err
 		}
 		if s.GPUHours > 0 {
-			return speed.Peak * speed.MFU * s.GPUHours * 3600, fmt.Sprintf("%g hours of one %s at %g of its peak", s.GPUHours, speed.GPU, s.MFU), nil
+			return speed.Peak * speed.MFU * s.GPUHours * 3600, fmt.Sprintf("%g hours of one %s at %g of its peak", s.GPUHours,
+				speed.GPU, s.MFU), nil
 		}
-		return speed.of(0) * s.Days * 24 * 3600, fmt.Sprintf("%g days of %s at %g of their peak", s.Days, speed.Where, s.MFU), nil
+		return speed.of(0) * s.Days * 24 * 3600, fmt.Sprintf("%g days of %s at %g of their peak", s.Days, speed.Where, s.MFU),
+			nil
 	}
 	sample, err := measureProbe(ctx, about)
 	if err != nil {
 		return 0, "", err
 	}
-	return sample.FLOPs * s.Days * 24 * 3600, fmt.Sprintf("%g days of this machine, measured at %.3g operations a second", s.Days, sample.FLOPs), nil
+	return sample.FLOPs * s.Days * 24 * 3600, fmt.Sprintf("%g days of this machine, measured at %.3g operations a second",
+		s.Days, sample.FLOPs), nil
 }
 
 func measureProbe(ctx context.Context, about time.Duration) (*train.Sample, error) {

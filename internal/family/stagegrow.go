@@ -28,12 +28,14 @@ func (f *family) tokenizer(ctx context.Context, w *work) (*Result, error) {
 	d := f.r.settings(f.r.Training.LR)
 	got, err := job.TrainTokenizer(ctx, job.TokenizerOptions{Data: d.Data, Output: f.output(w), Force: true,
 		Reading: corpus.Reading{Ext: d.Ext, TextField: d.TextField, AsText: d.AsText},
-		Train:   tokenizer.TrainOptions{VocabSize: f.r.Tokenizer.Vocab, Specials: []string{endOfText}, MinFrequency: 2}}, f.observe)
+		Train:   tokenizer.TrainOptions{VocabSize: f.r.Tokenizer.Vocab, Specials: []string{endOfText}, MinFrequency: 2}},
+		f.observe)
 	if err != nil {
 		return nil, err
 	}
 	if got.Vocab < f.r.Tokenizer.Vocab {
-		return nil, fault.Hint(f.r.refuse("tokenizer.vocab", fmt.Sprintf("at most %d tokens, all that the data have pairs for", got.Vocab),
+		return nil, fault.Hint(f.r.refuse("tokenizer.vocab",
+			fmt.Sprintf("at most %d tokens, all that the data have pairs for", got.Vocab),
 			f.r.Tokenizer.Vocab), "a smaller vocabulary, or more data")
 	}
 	return &Result{}, nil
@@ -51,7 +53,8 @@ func (f *family) grow(ctx context.Context, w *work) (*Result, error) {
 		return nil, err
 	}
 	if !here { // one that a killed run left is whole, and is proved like any other
-		if _, err := job.Expand(ctx, job.ExpandOptions{Source: parent, Destination: child, Request: f.p.models[w.member].request,
+		if _, err := job.Expand(ctx, job.ExpandOptions{Source: parent, Destination: child,
+			Request:   f.p.models[w.member].request,
 			Optimizer: expand.OptimizerState(f.r.Growth.Optimizer)}, f.observe); err != nil {
 			return nil, err
 		}
@@ -59,8 +62,9 @@ func (f *family) grow(ctx context.Context, w *work) (*Result, error) {
 	if err := output.Drop(filepath.Join(child, CardFile)); err != nil { // it travelled, and speaks of the parent
 		return nil, err
 	}
-	report, err := job.Verify(ctx, job.VerifyOptions{Parent: parent, Child: child, ProofOnly: true, AllowInexact: f.r.Growth.AllowInexact,
-		WriteProof: filepath.Join(child, proofFile), Force: true, Version: f.o.By}, f.observe)
+	report, err := job.Verify(ctx, job.VerifyOptions{Parent: parent, Child: child, ProofOnly: true,
+		AllowInexact: f.r.Growth.AllowInexact,
+		WriteProof:   filepath.Join(child, proofFile), Force: true, Version: f.o.By}, f.observe)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +96,8 @@ func judge(r *verify.Report, stage string) (string, error) {
 	if r.Unsure != "" {
 		return "", fault.Failedf("stage %s: the growth could not be proved: %s", stage, r.Unsure)
 	}
-	return "", &fault.Error{Kind: fault.No, Err: fmt.Errorf("stage %s: the grown model is not proved to compute what its parent does: %s", stage,
+	return "", &fault.Error{Kind: fault.No, Err: fmt.Errorf("stage %s: the grown model is not proved to compute what "+
+		"its parent does: %s", stage,
 		strings.Join(why, "; "))}
 }
 
@@ -117,8 +122,10 @@ func (f *family) untouched(w *work) error {
 		return err
 	}
 	if now != row.Result.Digest {
-		return fault.Hint(fault.Inputf("%s: its weights are not those that stage %s left: wanted digest %s, found %s", f.output(w), w.Name,
-			row.Result.Digest[:idDigits], now[:idDigits]), "%v %v makes it again", fault.Arg("stage", w.Name), fault.Arg("again"))
+		return fault.Hint(fault.Inputf("%s: its weights are not those that stage %s left: wanted digest %s, found %s",
+			f.output(w), w.Name,
+			row.Result.Digest[:idDigits], now[:idDigits]), "%v %v makes it again", fault.Arg("stage", w.Name),
+			fault.Arg("again"))
 	}
 	return nil
 }

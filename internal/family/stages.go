@@ -140,8 +140,8 @@ func (in inputs) add(pairs ...string) {
 	}
 }
 
-// trainInputs are the settings that a training's result depends on. The data's digest stands for their paths; when it is
-// saved and evaluated changes nothing.
+// trainInputs are the settings that a training's result depends on. The data's digest stands for their paths; when it
+// is saved and evaluated changes nothing.
 func (p *Plan) trainInputs(w *work) {
 	s := p.stageSettings(w.Stage)
 	for name, v := range s.Values() {
@@ -169,8 +169,10 @@ func (p *Plan) stageSettings(s *Stage) trainstate.Settings {
 // growInputs are what a growth depends on.
 func (p *Plan) growInputs(w *work) {
 	q, m := p.models[w.member].request, p.models[w.member]
-	w.inputs.add("sizes", sizesText(m.growth.To), "split", string(q.Split), "place", string(q.Place), "methods", fmt.Sprint(q.Methods),
-		"pairs", fmt.Sprint(q.Pairs), "fresh", fmt.Sprint(q.Fresh), "seed", fmt.Sprint(q.Seed), "optimizer", p.recipe.Growth.Optimizer)
+	w.inputs.add("sizes", sizesText(m.growth.To), "split", string(q.Split), "place", string(q.Place), "methods",
+		fmt.Sprint(q.Methods),
+		"pairs", fmt.Sprint(q.Pairs), "fresh", fmt.Sprint(q.Fresh), "seed", fmt.Sprint(q.Seed), "optimizer",
+		p.recipe.Growth.Optimizer)
 }
 
 // tokenizerDigest identifies a tokenizer that is taken; "" where one is made.

@@ -63,7 +63,8 @@ func (f *family) trained(w *work, got *train.Result) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{Params: f.p.models[w.member].Params(), Steps: state.Step, Tokens: state.Tokens, FLOPs: w.FLOPs, Ops: w.Operations,
+	r := &Result{Params: f.p.models[w.member].Params(), Steps: state.Step, Tokens: state.Tokens, FLOPs: w.FLOPs,
+		Ops:     w.Operations,
 		Seconds: state.Seconds, Loss: got.Loss}
 	if state.Eval != nil && state.Eval.Step == state.Step {
 		loss := state.Eval.Loss
@@ -108,8 +109,8 @@ func (f *family) givenTo(warmup bool) func(string) bool {
 	return func(name string) bool { return slices.Contains(names, name) && (name != "warmup" || warmup) }
 }
 
-// freshLog makes room for the log of a training of which nothing was saved: rows of one that was killed before its first
-// save are lost with it.
+// freshLog makes room for the log of a training of which nothing was saved: rows of one that was killed before its
+// first save are lost with it.
 func (f *family) freshLog(w *work) error {
 	if err := disk.Delete(f.log(w)); err != nil && !disk.Absent(err) {
 		return output.Failed(f.log(w), "removing it", err)
@@ -152,8 +153,8 @@ func (f *family) enough(ctx context.Context) error {
 // muchEvaluation is the part of the training's operations from which evaluations are spoken of.
 const muchEvaluation = 0.25
 
-// tellEvaluations says, once a run, when much of the time goes into evaluations of the rows that are held out. A forward
-// pass is a third of a training's operations.
+// tellEvaluations says, once a run, when much of the time goes into evaluations of the rows that are held out. A
+// forward pass is a third of a training's operations.
 func (f *family) tellEvaluations(rows int64) {
 	if f.counted {
 		return
@@ -172,7 +173,8 @@ func (f *family) tellEvaluations(rows int64) {
 		evals += float64(n) * w.Operations / float64(w.Tokens) * float64(rows*int64(f.r.Training.Seq)) / 3
 	}
 	if evals > muchEvaluation*all {
-		f.on(Event{Warn: fmt.Sprintf("evaluations take about %.0f %% as long as training: a larger eval-every, or a smaller eval-fraction",
+		f.on(Event{Warn: fmt.Sprintf("evaluations take about %.0f %% as long as training: a larger eval-every, or a "+
+			"smaller eval-fraction",
 			100*evals/all)})
 	}
 }

@@ -31,8 +31,8 @@ type phrase struct {
 	args   []any
 }
 
-// text puts the message together. The settings, messages and errors in it are spelled by spell. What a file may have put into
-// the arguments is made printable; the format is the program's own.
+// text puts the message together. The settings, messages and errors in it are spelled by spell. What a file may have
+// put into the arguments is made printable; the format is the program's own.
 func (p phrase) text(spell func(Setting) string) string {
 	args := make([]any, len(p.args))
 	for i, a := range p.args {

@@ -61,8 +61,8 @@ func HintSay(err error, hint Message) error {
 	return Hint(err, hint.phrase.format, hint.phrase.args...)
 }
 
-// KindOf is the kind of the outermost Error in err's chain. Where the machine is the cause it is Failed, whoever refused
-// an input for it.
+// KindOf is the kind of the outermost Error in err's chain. Where the machine is the cause it is Failed, whoever
+// refused an input for it.
 func KindOf(err error) Kind {
 	var e *Error
 	if errors.As(err, &e) && !Machines(err) {

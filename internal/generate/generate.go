@@ -1,5 +1,6 @@
-// Package generate continues token sequences with a model: what follows is computed from kept keys and values (package decoder),
-// chosen as transformers' generate chooses (sample.go), and shown as text while it comes (stream.go).
+// Package generate continues token sequences with a model: what follows is computed from kept keys and values
+// (package decoder), chosen as transformers' generate chooses (sample.go), and shown as text while it comes
+// (stream.go).
 package generate
 
 import (
@@ -49,8 +50,8 @@ type Generator struct {
 	z   []float64
 }
 
-// New loads a model for sequences of at most positions tokens, prompt included. Engines that keep no keys and values run the whole
-// sequence for every token; plain asks for that.
+// New loads a model for sequences of at most positions tokens, prompt included. Engines that keep no keys and values
+// run the whole sequence for every token; plain asks for that.
 func New(e engine.Engine, ck *arch.Checkpoint, positions int, plain bool) (*Generator, error) {
 	spec := e.Spec()
 	g := &Generator{max: positions, all: plain || !spec.Cached}

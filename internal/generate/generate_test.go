@@ -180,7 +180,8 @@ func TestStops(t *testing.T) {
 	}
 	o.Stop = []int32{want.IDs[5]}
 	first := slices.Index(want.IDs, want.IDs[5])
-	if r, err = g.Run(context.Background(), want.Prompt, o, nil); err != nil || r.Finish != AtStop || !slices.Equal(r.IDs, want.IDs[:first]) {
+	if r, err = g.Run(context.Background(), want.Prompt, o, nil); err != nil || r.Finish != AtStop ||
+		!slices.Equal(r.IDs, want.IDs[:first]) {
 		t.Errorf("at a stop token: %+v, %v", r, err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -189,7 +190,8 @@ func TestStops(t *testing.T) {
 		t.Errorf("ended from outside: %v", err)
 	}
 	for name, bad := range map[string]Options{"temperature": {Sampling: Sampling{TopP: 1, RepetitionPenalty: 1}},
-		"top-p": {Sampling: Sampling{Temperature: 1, TopP: 1.5, RepetitionPenalty: 1}}, "top-k": {Sampling: Sampling{Greedy: true, TopK: -1, RepetitionPenalty: 1}},
+		"top-p":   {Sampling: Sampling{Temperature: 1, TopP: 1.5, RepetitionPenalty: 1}},
+		"top-k":   {Sampling: Sampling{Greedy: true, TopK: -1, RepetitionPenalty: 1}},
 		"penalty": {Sampling: Sampling{Greedy: true}}} {
 		if _, err := g.Run(context.Background(), want.Prompt, bad, nil); err == nil {
 			t.Errorf("%s: no error", name)

@@ -19,8 +19,8 @@ type Sampling struct {
 	TopK int `json:"top_k"`
 	// TopP keeps the most likely tokens whose probabilities add up to it, in (0, 1].
 	TopP float64 `json:"top_p"`
-	// RepetitionPenalty makes tokens less likely that were there before: their logits are divided by it where they are above 0 and
-	// multiplied where below (Keskar et al. 2019). 1: none.
+	// RepetitionPenalty makes tokens less likely that were there before: their logits are divided by it where they are
+	// above 0 and multiplied where below (Keskar et al. 2019). 1: none.
 	RepetitionPenalty float64 `json:"repetition_penalty"`
 	Seed              uint64  `json:"seed"`
 }
@@ -35,7 +35,8 @@ func (s *Sampling) Check() error {
 		{s.Greedy || s.Temperature > 0 && !math.IsInf(s.Temperature, 0), "temperature", "a number above 0", s.Temperature},
 		{s.TopK >= 0, "top-k", "0 or more tokens", s.TopK},
 		{s.Greedy || s.TopP > 0 && s.TopP <= 1, "top-p", "a probability above 0, at most 1", s.TopP},
-		{s.RepetitionPenalty > 0 && !math.IsInf(s.RepetitionPenalty, 0), "repetition-penalty", "a number above 0", s.RepetitionPenalty},
+		{s.RepetitionPenalty > 0 && !math.IsInf(s.RepetitionPenalty, 0), "repetition-penalty", "a number above 0",
+			s.RepetitionPenalty},
 	} {
 		if !c.ok {
 			return fault.Usagef("%v: wanted %s, found %v", fault.Arg(c.name), c.wanted, c.found)
@@ -44,7 +45,8 @@ func (s *Sampling) Check() error {
 	return nil
 }
 
-// next chooses the token number n of a continuation; z are the logits, which are overwritten. What is drawn is a function of (seed, n).
+// next chooses the token number n of a continuation; z are the logits, which are overwritten. What is drawn is a
+// function of (seed, n).
 func (s *Sampling) next(z []float64, before []int32, n int) int32 {
 	s.penalise(z, before)
 	if s.Greedy {
@@ -94,7 +96,8 @@ func largest(z []float64) int32 {
 	return int32(best)
 }
 
-// probabilities turns logits into the probabilities to draw from, in the order of transformers' generate: temperature, top-k, top-p.
+// probabilities turns logits into the probabilities to draw from, in the order of transformers' generate:
+// temperature, top-k, top-p.
 func (s *Sampling) probabilities(z []float64) []float64 {
 	for i := range z {
 		z[i] /= s.Temperature
@@ -115,7 +118,8 @@ func (s *Sampling) probabilities(z []float64) []float64 {
 	return softmax(z)
 }
 
-// nucleus leaves out the least likely tokens whose probabilities together are at most 1 - TopP, never the most likely one.
+// nucleus leaves out the least likely tokens whose probabilities together are at most 1 - TopP, never the most likely
+// one.
 func (s *Sampling) nucleus(z []float64) {
 	p := softmax(slices.Clone(z))
 	order := make([]int, len(z))

@@ -7,8 +7,9 @@ type Decoder interface {
 	Decode(ids []int32, skipSpecial bool) (string, error)
 }
 
-// Stream gives text as its tokens come. What a token means depends on those before it, and a character may take several tokens: so
-// the last few are decoded again with each new one, and an unfinished character waits for the next.
+// Stream gives text as its tokens come. What a token means depends on those before it, and a character may take
+// several tokens: so the last few are decoded again with each new one, and an unfinished character waits for the
+// next.
 type Stream struct {
 	tok     Decoder
 	special bool // special tokens are shown

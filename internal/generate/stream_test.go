@@ -10,8 +10,8 @@ import (
 	"famkit/internal/tokenizer"
 )
 
-// TestStream: the pieces of a continuation add up to what the tokenizer makes of it after the prompt, for text that breaks characters
-// and words in all places.
+// TestStream: the pieces of a continuation add up to what the tokenizer makes of it after the prompt, for text that
+// breaks characters and words in all places.
 func TestStream(t *testing.T) {
 	files, err := filepath.Glob("../../fixtures/tokenizers/*.json")
 	if err != nil || len(files) < 10 {

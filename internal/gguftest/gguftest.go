@@ -95,8 +95,9 @@ func scalar(b *bytes.Buffer, value any) uint32 {
 		b.WriteByte(map[bool]byte{true: 1}[v])
 		return Bool
 	}
-	kinds := map[string]uint32{"uint8": U8, "int8": I8, "uint16": U16, "int16": I16, "uint32": U32, "int32": I32, "float32": F32,
-		"uint64": U64, "int64": I64, "float64": F64}
+	kinds := map[string]uint32{"uint8": U8, "int8": I8, "uint16": U16, "int16": I16, "uint32": U32, "int32": I32,
+		"float32": F32,
+		"uint64":  U64, "int64": I64, "float64": F64}
 	kind, ok := kinds[fmt.Sprintf("%T", value)]
 	if !ok {
 		return Array

@@ -20,7 +20,8 @@ func (p *Plan) StartsFrom(m *arch.Model) error {
 		}
 	}
 	if m.Tied != p.Tied {
-		return fault.Inputf("the plan grows a model whose head is tied to its embedding: %v; the parent's is: %v", p.Tied, m.Tied)
+		return fault.Inputf("the plan grows a model whose head is tied to its embedding: %v; the parent's is: %v", p.Tied,
+			m.Tied)
 	}
 	return nil
 }

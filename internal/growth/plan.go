@@ -97,7 +97,8 @@ func (p *Plan) JSON() []byte {
 // Clone is a copy that shares no map with p.
 func (p *Plan) Clone() *Plan {
 	q := *p
-	q.Layers, q.Maps, q.Pairs, q.Methods = slices.Clone(p.Layers), maps.Clone(p.Maps), maps.Clone(p.Pairs), maps.Clone(p.Methods)
+	q.Layers, q.Maps, q.Pairs, q.Methods = slices.Clone(p.Layers), maps.Clone(p.Maps), maps.Clone(p.Pairs),
+		maps.Clone(p.Methods)
 	q.Rounding, q.Inexact = slices.Clone(p.Rounding), slices.Clone(p.Inexact)
 	return &q
 }
@@ -141,7 +142,8 @@ func (p *Plan) Check() error {
 	return nil
 }
 
-// checkMaps checks each map against the sizes. Maps that must keep every source index are whole; those of pairs are not.
+// checkMaps checks each map against the sizes. Maps that must keep every source index are whole; those of pairs are
+// not.
 func (p *Plan) checkMaps(of map[arch.Axis]AxisMap, whole bool) error {
 	for a := range of {
 		if !slices.Contains(Axes, a) {
@@ -158,7 +160,10 @@ func (p *Plan) checkMaps(of map[arch.Axis]AxisMap, whole bool) error {
 		case !ok:
 		case whole:
 			err = m.Check(string(a), n, k)
-		case len(m.Src) != k || len(m.Read) != k || slices.ContainsFunc(m.Src, func(s int32) bool { return int(s) >= n || s < 0 }):
+		case len(m.Src) != k || len(m.Read) != k || slices.ContainsFunc(m.Src, func(s int32) bool {
+			return int(s) >= n ||
+				s < 0
+		}):
 			err = fmt.Errorf("axis %s: the pairs' map of %d indices is none of %d to %d", a, len(m.Src), n, k)
 		}
 		if err != nil {

@@ -47,7 +47,8 @@ func compile(t testing.TB, ck *arch.Checkpoint, r expand.Request) *growth.Plan {
 
 func TestPlanSurvivesJSON(t *testing.T) {
 	ck := random(t, "llama", tensor.BF16)
-	p := compile(t, ck, expand.Request{Depth: change(t, "2x"), Hidden: change(t, "+24"), Heads: change(t, "2x"), Place: expand.Top, Seed: 9})
+	p := compile(t, ck, expand.Request{Depth: change(t, "2x"), Hidden: change(t, "+24"), Heads: change(t, "2x"),
+		Place: expand.Top, Seed: 9})
 	p.Parent = growth.Parent{Path: "../small", Digest: "ab"}
 	q, err := growth.ParsePlan("plan.json", p.JSON(), p.To)
 	if err != nil {
@@ -128,7 +129,8 @@ func TestHostilePlans(t *testing.T) {
 
 func TestOutputName(t *testing.T) {
 	p := &growth.Plan{From: growth.Sizes{Layers: 2, Hidden: 4, Heads: 2}, To: growth.Sizes{Layers: 4, Hidden: 8, Heads: 2}}
-	for in, want := range map[string]string{"a/model.safetensors": "a/model-depth4-hidden8.safetensors", "a/small/": "a/small-depth4-hidden8"} {
+	for in, want := range map[string]string{"a/model.safetensors": "a/model-depth4-hidden8.safetensors",
+		"a/small/": "a/small-depth4-hidden8"} {
 		if got := p.OutputName(in); got != want {
 			t.Errorf("%s: %s, want %s", in, got, want)
 		}
@@ -141,14 +143,16 @@ func TestOutputName(t *testing.T) {
 // TestBombs: a few characters that stand for millions of indices take no memory, in whatever field they stand.
 func TestBombs(t *testing.T) {
 	sizes := growth.Sizes{Layers: 2, Hidden: 8, FFN: 12, Heads: 2, KVHeads: 1, HeadDim: 4, Vocab: 300, Positions: 64}
-	huge := growth.Sizes{Layers: 2, Hidden: 1 << 23, FFN: 1 << 23, Heads: 1 << 23, KVHeads: 1, HeadDim: 1, Vocab: 1 << 23, Positions: 1 << 23}
+	huge := growth.Sizes{Layers: 2, Hidden: 1 << 23, FFN: 1 << 23, Heads: 1 << 23, KVHeads: 1, HeadDim: 1, Vocab: 1 << 23,
+		Positions: 1 << 23}
 	big := map[string]any{"src": "0*8388608", "write": []any{[]any{1.0, 1 << 23}}, "read": []any{[]any{1.0, 1 << 23}}}
 	for name, of := range map[string]growth.Sizes{"sizes of the model": sizes, "sizes of the maps": huge} {
 		maps := map[string]any{}
 		for _, a := range growth.Axes {
 			maps[string(a)] = big
 		}
-		b, err := json.Marshal(map[string]any{"schema": growth.PlanSchema, "arch": "llama", "from": of, "to": of, "split": "choice",
+		b, err := json.Marshal(map[string]any{"schema": growth.PlanSchema, "arch": "llama", "from": of, "to": of,
+			"split":  "choice",
 			"layers": []any{map[string]any{"src": 0}, map[string]any{"src": 1}}, "maps": maps, "pairs": maps})
 		if err != nil {
 			t.Fatal(err)

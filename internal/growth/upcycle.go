@@ -28,7 +28,8 @@ func (u *Upcycle) Check(from, to Sizes) error {
 	case to.FFN%u.Shards != 0 || to.ExpertFFN != to.FFN/u.Shards:
 		return fmt.Errorf("%d parts of %d neurons are not %d", u.Shards, to.ExpertFFN, to.FFN)
 	case u.Shards > 1 && to.FFN != from.FFN:
-		return fmt.Errorf("ffn cannot grow while it is cut into %d parts: its copies would lie in different experts", u.Shards)
+		return fmt.Errorf("ffn cannot grow while it is cut into %d parts: its copies would lie in different experts",
+			u.Shards)
 	case !(u.Redraw >= 0 && u.Redraw < 1):
 		return fmt.Errorf("redraw %v: want 0 to 1", u.Redraw)
 	}

@@ -44,8 +44,8 @@ func (f *layerFinder) heads() error {
 	return err
 }
 
-// neurons finds the maps of experts by their router's rows, and of neurons, of an expert's too, by the gate's rows or by the
-// only ones.
+// neurons finds the maps of experts by their router's rows, and of neurons, of an expert's too, by the gate's rows or
+// by the only ones.
 func (f *layerFinder) neurons() error {
 	axis, was, is := arch.FFN, rowsOfRole{role: arch.Up}, rowsOfRole{role: arch.Up}
 	if f.parent.Model.Gated {
@@ -65,16 +65,16 @@ func (f *layerFinder) neurons() error {
 	return err
 }
 
-// rowsOfRole are rows lo to hi of a projection, all where both are 0; in a mixture of an expert, or of the first parts experts
-// together.
+// rowsOfRole are rows lo to hi of a projection, all where both are 0; in a mixture of an expert, or of the first
+// parts experts together.
 type rowsOfRole struct {
 	role          arch.Role
 	expert, parts int
 	lo, hi        int
 }
 
-// match finds what rows of the child are among the parent's and keeps it as the layer's map of an axis; nil where either
-// model has no such rows.
+// match finds what rows of the child are among the parent's and keeps it as the layer's map of an axis; nil where
+// either model has no such rows.
 func (f *layerFinder) match(axis arch.Axis, was, is rowsOfRole, like likeness) ([]int32, error) {
 	from, err := f.vectors(f.parent, f.claim.Layers[f.layer], was)
 	if err != nil {
@@ -89,8 +89,8 @@ func (f *layerFinder) match(axis arch.Axis, was, is rowsOfRole, like likeness) (
 	return src, nil
 }
 
-// vectors gives rows, summed over the copies of the stream: each a sample of the source columns. Those of a head are joined to
-// one, of the elements that have a source.
+// vectors gives rows, summed over the copies of the stream: each a sample of the source columns. Those of a head are
+// joined to one, of the elements that have a source.
 func (f *layerFinder) vectors(ck *arch.Checkpoint, layer int, r rowsOfRole) ([][]float64, error) {
 	rows, err := f.rows(ck, layer, r)
 	if err != nil || r.role != arch.K && r.role != arch.Q {

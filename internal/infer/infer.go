@@ -13,10 +13,11 @@ import (
 	"famkit/internal/rowsum"
 )
 
-// Claim finds the claim of a child that was grown by copies, zero padding, padding with the mean, fresh neurons or heads,
-// or identity blocks.
+// Claim finds the claim of a child that was grown by copies, zero padding, padding with the mean, fresh neurons or
+// heads, or identity blocks.
 func Claim(ctx context.Context, parent, child *arch.Checkpoint) (*proof.Claim, error) {
-	f := &finder{parent: parent, child: child, claim: &proof.Claim{Maps: map[arch.Axis]proof.Map{}}, w: &rowsum.Worker{Ctx: ctx}}
+	f := &finder{parent: parent, child: child, claim: &proof.Claim{Maps: map[arch.Axis]proof.Map{}},
+		w: &rowsum.Worker{Ctx: ctx}}
 	for _, a := range []arch.Axis{arch.Vocab, arch.Pos} {
 		f.append(a)
 	}
@@ -79,7 +80,8 @@ func (f *finder) layers() error {
 	return nil
 }
 
-// seesAlike reports whether a layer of the child could be one of the parent: it has the same window, and its layer type.
+// seesAlike reports whether a layer of the child could be one of the parent: it has the same window, and its layer
+// type.
 func (f *finder) seesAlike(was, is int) bool {
 	m, c := f.parent.Model, f.child.Model
 	if was < len(m.Window) && is < len(c.Window) && m.Window[was] != c.Window[is] {
@@ -88,7 +90,8 @@ func (f *finder) seesAlike(was, is int) bool {
 	return was >= len(m.LayerType) || is >= len(c.LayerType) || m.LayerType[was] == c.LayerType[is]
 }
 
-// cancelling looks for layers whose writers are not zero but cancel, where more layers add something than in the parent.
+// cancelling looks for layers whose writers are not zero but cancel, where more layers add something than in the
+// parent.
 func (f *finder) cancelling(silent, was []bool) error {
 	more := count(silent, false) - count(was, false)
 	for i := range silent {
@@ -212,8 +215,8 @@ func (f *finder) hidden() error {
 	return nil
 }
 
-// likely replaces measured scales, which are rounded, by what they probably stand for: 1, another power of two, or the square
-// root that keeps the norm or multiplies it as the epsilon was; nil where all are 1.
+// likely replaces measured scales, which are rounded, by what they probably stand for: 1, another power of two, or
+// the square root that keeps the norm or multiplies it as the epsilon was; nil where all are 1.
 func (f *finder) likely(ratio []float64) []float64 {
 	copies := f.stream.Copies()
 	d, to := float64(f.stream.From), float64(f.stream.To())
@@ -231,7 +234,9 @@ func (f *finder) likely(ratio []float64) []float64 {
 			out[t] = 1
 			continue
 		}
-		for _, k := range []float64{1, math.Sqrt(to / (d * float64(copies[s]))), math.Sqrt(rho * to / (d * float64(copies[s]))), math.Sqrt(to / float64(sourced)), math.Exp2(math.Round(math.Log2(math.Abs(ratio[t]))))} {
+		for _, k := range []float64{1, math.Sqrt(to / (d * float64(copies[s]))),
+			math.Sqrt(rho * to / (d * float64(copies[s]))), math.Sqrt(to / float64(sourced)),
+			math.Exp2(math.Round(math.Log2(math.Abs(ratio[t]))))} {
 			if math.Abs(math.Abs(ratio[t])-k) < 0.01*k {
 				out[t] = math.Copysign(k, ratio[t])
 				break

@@ -16,8 +16,8 @@ import (
 // own are the maps that were found for one layer.
 type own map[arch.Axis]*rowsum.Relation
 
-// inner finds the maps of heads, neurons and experts, layer by layer. What is found in the first layer is claimed of all,
-// what is found otherwise in another of that one.
+// inner finds the maps of heads, neurons and experts, layer by layer. What is found in the first layer is claimed of
+// all, what is found otherwise in another of that one.
 func (f *finder) inner(ctx context.Context) error {
 	if err := f.headDim(); err != nil {
 		return err
@@ -32,7 +32,10 @@ func (f *finder) inner(ctx context.Context) error {
 			continue
 		}
 		found[i] = own{}
-		jobs = append(jobs, func(w *rowsum.Worker) error { return (&layerFinder{finder: f, w: w, layer: i, own: found[i]}).find() })
+		jobs = append(jobs, func(w *rowsum.Worker) error {
+			return (&layerFinder{finder: f, w: w, layer: i,
+				own: found[i]}).find()
+		})
 	}
 	if err := each(ctx, jobs); err != nil {
 		return err

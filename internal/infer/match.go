@@ -54,8 +54,8 @@ func (c *class) take() int {
 	return s
 }
 
-// classes are vectors in the order of their first number: of its magnitude in a vector of norm 1 where only the direction
-// counts.
+// classes are vectors in the order of their first number: of its magnitude in a vector of norm 1 where only the
+// direction counts.
 type classes struct {
 	like  likeness
 	list  []*class
@@ -93,7 +93,8 @@ func classesOf(from [][]float64, like likeness) *classes {
 	return k
 }
 
-// find gives the vector that v is most likely a copy of, and v's factor. Among equals preferred is taken before any other.
+// find gives the vector that v is most likely a copy of, and v's factor. Among equals preferred is taken before any
+// other.
 func (k *classes) find(v []float64, preferred int) (s int, ratio float64, ok bool) {
 	n := norm(v)
 	if n == 0 && !k.zeros {
@@ -120,8 +121,8 @@ func (k *classes) find(v []float64, preferred int) (s int, ratio float64, ok boo
 // negligible is how far off, as a part of what is allowed, arithmetic in float64 alone may be.
 const negligible = 1e-9
 
-// compare gives the factor by which v, of norm n, is a class's vector, and how far off it then is: more than 1 where that
-// cannot be rounding.
+// compare gives the factor by which v, of norm n, is a class's vector, and how far off it then is: more than 1 where
+// that cannot be rounding.
 func (k *classes) compare(c *class, v []float64, n float64) (ratio, off float64) {
 	ratio = 1
 	if k.like == upToScale && c.norm > 0 {

@@ -10,9 +10,9 @@ import (
 	"famkit/internal/rowsum"
 )
 
-// Rewritten finds the claim of a child that is also stored otherwise: queries with keys and values of their own or shared
-// ones, powers of two that were moved between tensors, elements of v and neurons of experts in another order. plain is
-// what Claim has found: layers and the stream.
+// Rewritten finds the claim of a child that is also stored otherwise: queries with keys and values of their own or
+// shared ones, powers of two that were moved between tensors, elements of v and neurons of experts in another order.
+// plain is what Claim has found: layers and the stream.
 func Rewritten(ctx context.Context, parent, child *arch.Checkpoint, plain *proof.Claim) (*proof.Claim, error) {
 	c := &proof.Claim{Layers: plain.Layers, Maps: map[arch.Axis]proof.Map{}, Shards: plain.Shards,
 		Rewritten: &proof.Rewriting{Unfolded: true, Layers: map[int]*proof.LayerRewriting{}}}
@@ -288,7 +288,8 @@ func (f *rewriteFinder) values(src []int32, rows [2][3][][]float64) {
 	}
 }
 
-// placed puts each element of found into the place that it says, as far as that is free, and the others into what is left.
+// placed puts each element of found into the place that it says, as far as that is free, and the others into what is
+// left.
 func placed(found []int32, n int) []int {
 	out, used := slices.Repeat([]int{-1}, n), make([]bool, len(found))
 	for j, s := range found {

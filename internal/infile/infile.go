@@ -1,5 +1,6 @@
-// Package infile opens what famkit reads, whatever stands at its path: only a regular file is opened, so that a pipe does
-// not make it wait and a device does not fill the memory. What is read as a whole has a bound. All inputs are opened here.
+// Package infile opens what famkit reads, whatever stands at its path: only a regular file is opened, so that a pipe
+// does not make it wait and a device does not fill the memory. What is read as a whole has a bound. All inputs are
+// opened here.
 package infile
 
 import (

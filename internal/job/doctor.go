@@ -8,7 +8,8 @@ import (
 	"famkit/internal/selftest"
 )
 
-// DoctorOptions say which engine Doctor looks at, "" or "auto" for all, and whether it runs the checks on those that run here.
+// DoctorOptions say which engine Doctor looks at, "" or "auto" for all, and whether it runs the checks on those that
+// run here.
 type DoctorOptions struct {
 	Engine   string
 	Threads  int
@@ -75,7 +76,8 @@ func SeeDoctor(o DoctorOptions, on Observer) (*Doctor, error) {
 
 func see(c *engine.Candidate, o DoctorOptions, on Observer) (EngineHealth, error) {
 	score, about := c.Score()
-	h := EngineHealth{Name: c.Name, Usable: score > 0, About: about, Found: []engine.Finding{}, Reports: []*selftest.Report{}}
+	h := EngineHealth{Name: c.Name, Usable: score > 0, About: about, Found: []engine.Finding{},
+		Reports: []*selftest.Report{}}
 	if c.Look != nil {
 		h.Found = c.Look()
 	}
@@ -83,9 +85,11 @@ func see(c *engine.Candidate, o DoctorOptions, on Observer) (EngineHealth, error
 		return h, nil
 	}
 	for _, s := range c.Specs {
-		r, err := selftest.Run(c, selftest.Options{Options: engine.Options{Precision: s.Precision, Threads: o.Threads}, Progress: func(done, total int64) {
-			on.tell(Event{Kind: Progress, Task: fmt.Sprintf("checking %s in %s", c.Name, s.Precision), Done: done, Total: total, Parts: true})
-		}})
+		r, err := selftest.Run(c, selftest.Options{Options: engine.Options{Precision: s.Precision, Threads: o.Threads},
+			Progress: func(done, total int64) {
+				on.tell(Event{Kind: Progress, Task: fmt.Sprintf("checking %s in %s", c.Name, s.Precision), Done: done, Total: total,
+					Parts: true})
+			}})
 		if err != nil {
 			return h, err
 		}

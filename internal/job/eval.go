@@ -186,7 +186,8 @@ func (s *scored) score(ctx context.Context, path string, on Observer) (*Score, e
 	if err != nil {
 		return nil, err
 	}
-	r := &Score{Model: path, Params: s.ck.Model.Params(), Tokens: int64(n), Bytes: s.held.Bytes, Loss: sum / float64(n), Data: s.held.Digest,
+	r := &Score{Model: path, Params: s.ck.Model.Params(), Tokens: int64(n), Bytes: s.held.Bytes, Loss: sum / float64(n),
+		Data:   s.held.Digest,
 		Engine: run.e.Name()}
 	if r.Perplexity = math.Exp(r.Loss); math.IsNaN(r.Loss) || math.IsInf(r.Perplexity, 0) {
 		return nil, fault.Failedf("%s: the loss is %v", path, r.Loss)

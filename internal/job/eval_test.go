@@ -64,8 +64,8 @@ func TestPerCall(t *testing.T) {
 	}
 }
 
-// TestEval: the loss is that of famkit train's own evaluation; a model agrees with itself and not with another; bits per
-// byte are those of the text.
+// TestEval: the loss is that of famkit train's own evaluation; a model agrees with itself and not with another; bits
+// per byte are those of the text.
 func TestEval(t *testing.T) {
 	dir := t.TempDir()
 	text := strings.Repeat("The quick brown fox jumps over the lazy dog. ", 300)
@@ -93,7 +93,8 @@ func TestEval(t *testing.T) {
 	for _, name := range []string{"one", "two"} {
 		s.Seed++
 		out := filepath.Join(dir, name)
-		r, err := train.Run(t.Context(), train.Options{Init: config, Tokenizer: tok, Out: out, Settings: s, Given: given}, func(train.Event) {})
+		r, err := train.Run(t.Context(), train.Options{Init: config, Tokenizer: tok, Out: out, Settings: s, Given: given},
+			func(train.Event) {})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +108,8 @@ func TestEval(t *testing.T) {
 		t.Errorf("losses %v and %v, training evaluated %v", got.Models[0].Loss, got.Models[2].Loss, losses)
 	}
 	m := got.Models[0]
-	if want := m.Loss * float64(m.Tokens) / math.Ln2 / float64(m.Bytes); math.Abs(m.Bits-want) > 1e-12*want || m.Perplexity != math.Exp(m.Loss) {
+	if want := m.Loss * float64(m.Tokens) / math.Ln2 / float64(m.Bytes); math.Abs(m.Bits-want) > 1e-12*want ||
+		m.Perplexity != math.Exp(m.Loss) {
 		t.Errorf("%+v, want %v bits", m, want)
 	}
 	if n := int64(len(text)); m.Bytes > n || m.Bytes < n-200 { // less the first token and what fills no row

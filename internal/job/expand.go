@@ -47,8 +47,8 @@ type Expanded struct {
 	NonFinite map[string]int64 `json:"non_finite,omitempty"`
 }
 
-// Expand grows a checkpoint. A dry run gives its result also where the destination is then refused, so that the plan can
-// be shown beside the refusal.
+// Expand grows a checkpoint. A dry run gives its result also where the destination is then refused, so that the plan
+// can be shown beside the refusal.
 func Expand(ctx context.Context, o ExpandOptions, on Observer) (*Expanded, error) {
 	if o.Optimizer != "" {
 		if err := o.Optimizer.Check(); err != nil {
@@ -95,9 +95,9 @@ func Expand(ctx context.Context, o ExpandOptions, on Observer) (*Expanded, error
 	return e.run(ctx)
 }
 
-// outsideCache is the path from which a child's is derived. What lies in the cache of the Hugging Face hub gets no child
-// there, where other programs would take it for their own: it goes into the current folder, under the model's name
-// (models--ORG--NAME gives NAME).
+// outsideCache is the path from which a child's is derived. What lies in the cache of the Hugging Face hub gets no
+// child there, where other programs would take it for their own: it goes into the current folder, under the model's
+// name (models--ORG--NAME gives NAME).
 func outsideCache(path string) (string, error) {
 	abs, err := disk.Abs(path)
 	if err != nil {

@@ -39,7 +39,8 @@ func openTraining(parent string, how expand.OptimizerState) (*training, error) {
 			return nil, err
 		}
 		if s := t.state; s.HandOver.Left(s.Step) > 0 {
-			return nil, fault.Hint(fault.Inputf("%s: its training is handing blocks over to their copies, which ends at step %d; it is at %d",
+			return nil, fault.Hint(fault.Inputf("%s: its training is handing blocks over to their copies, which ends at step "+
+				"%d; it is at %d",
 				parent, s.HandOver.To, s.Step), "%v leaves the training behind", fault.Arg("optimizer", "drop"))
 		}
 	}

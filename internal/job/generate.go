@@ -205,13 +205,15 @@ func (g *generating) readPrompt(src format.Source) (err error) {
 	case m.LearnedPos && len(g.prompt) > m.MaxPos:
 		return fault.Inputf("a prompt of %d tokens: the model has learned %d positions", len(g.prompt), m.MaxPos)
 	case m.MaxPos > 0 && len(g.prompt)+o.MaxTokens > m.MaxPos && !m.LearnedPos:
-		g.on.warn("%d tokens and %d new ones are more than the model's max_position_embeddings of %d", len(g.prompt), o.MaxTokens,
+		g.on.warn("%d tokens and %d new ones are more than the model's max_position_embeddings of %d", len(g.prompt),
+			o.MaxTokens,
 			m.MaxPos)
 	}
 	return nil
 }
 
-// trimEnd leaves out a token that ends the text, where the tokenizer puts one behind every text: there would be nothing to continue.
+// trimEnd leaves out a token that ends the text, where the tokenizer puts one behind every text: there would be
+// nothing to continue.
 func trimEnd(ids, stop []int32, text int) []int32 {
 	if n := len(ids); n > 1 && text > 0 && slices.Contains(stop, ids[n-1]) {
 		return ids[:n-1]
@@ -245,12 +247,14 @@ func (g *generating) run(ctx context.Context, e engine.Engine) (*Generation, err
 		stream = generate.NewStream(g.tok, g.known(), g.o.ShowSpecial)
 		emit = func(id int32) error { return show(stream.Add(id)) }
 	}
-	got, err := gen.Run(ctx, g.prompt, generate.Options{Sampling: g.o.Sampling, MaxTokens: g.o.MaxTokens, Stop: g.stop}, emit)
+	got, err := gen.Run(ctx, g.prompt, generate.Options{Sampling: g.o.Sampling, MaxTokens: g.o.MaxTokens, Stop: g.stop},
+		emit)
 	if err != nil {
 		return nil, err
 	}
-	r := &Generation{Schema: 1, Model: g.model, PromptIDs: g.prompt, IDs: got.IDs, Finish: got.Finish, Sampling: g.o.Sampling,
-		Stop: g.stop, Engine: e.Name(), Prefill: got.Prefill, Decode: got.Decode}
+	r := &Generation{Schema: 1, Model: g.model, PromptIDs: g.prompt, IDs: got.IDs, Finish: got.Finish,
+		Sampling: g.o.Sampling,
+		Stop:     g.stop, Engine: e.Name(), Prefill: got.Prefill, Decode: got.Decode}
 	if stream != nil {
 		if err := show(stream.End()); err != nil {
 			return nil, err

@@ -39,20 +39,24 @@ func newHanding(t *testing.T, depth string) *handing {
 	config := write("config.json", `{"model_type":"llama","hidden_size":16,"num_hidden_layers":1,"num_attention_heads":2,"num_key_value_heads":1,
 		"head_dim":8,"intermediate_size":24,"vocab_size":270,"max_position_embeddings":64,"rms_norm_eps":1e-5}`)
 	tok := filepath.Join(dir, "tok")
-	if _, err := TrainTokenizer(t.Context(), TokenizerOptions{Data: []string{text}, Output: tok, Train: tokenizerOptions(270)}, nil); err != nil {
+	if _, err := TrainTokenizer(t.Context(), TokenizerOptions{Data: []string{text}, Output: tok,
+		Train: tokenizerOptions(270)}, nil); err != nil {
 		t.Fatal(err)
 	}
 	h := &handing{s: trainstate.Defaults(), grown: filepath.Join(dir, "grown")}
-	h.s.Data, h.s.EvalFraction, h.s.Batch, h.s.Seq, h.s.Steps, h.s.LR, h.s.Schedule = []string{text}, 0.1, 2, 16, 3, 1e-2, trainstate.Constant
+	h.s.Data, h.s.EvalFraction, h.s.Batch, h.s.Seq, h.s.Steps, h.s.LR, h.s.Schedule = []string{text}, 0.1, 2, 16, 3, 1e-2,
+		trainstate.Constant
 	parent := filepath.Join(dir, "parent")
-	if _, err := train.Run(t.Context(), train.Options{Init: config, Tokenizer: tok, Out: parent, Settings: h.s, Given: h.given()}, func(train.Event) {}); err != nil {
+	if _, err := train.Run(t.Context(), train.Options{Init: config, Tokenizer: tok, Out: parent, Settings: h.s,
+		Given: h.given()}, func(train.Event) {}); err != nil {
 		t.Fatal(err)
 	}
 	change, err := expand.ParseChange(depth)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Expand(t.Context(), ExpandOptions{Source: parent, Destination: h.grown, Request: expand.Request{Depth: change, Place: expand.Interleave}}, nil); err != nil {
+	if _, err := Expand(t.Context(), ExpandOptions{Source: parent, Destination: h.grown,
+		Request: expand.Request{Depth: change, Place: expand.Interleave}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	return h
@@ -112,8 +116,8 @@ var writers = []string{"model.layers.%.self_attn.o_proj.weight", "model.layers.%
 
 func layer(name string, l string) string { return strings.Replace(name, "%", l, 1) }
 
-// TestHandOver: at a rate that moves nothing a block of c copies keeps 1/(c+1) of its writers and each copy ends with as
-// much; half way it is half of that. Without a hand-over the copies stay silent.
+// TestHandOver: at a rate that moves nothing a block of c copies keeps 1/(c+1) of its writers and each copy ends with
+// as much; half way it is half of that. Without a hand-over the copies stay silent.
 func TestHandOver(t *testing.T) {
 	for depth, copies := range map[string]int{"2x": 1, "4x": 3} {
 		h := newHanding(t, depth)
@@ -146,7 +150,8 @@ func checkHanded(t *testing.T, grown, out string, copies int, moved float64) {
 		for l := 1; l <= copies; l++ {
 			silent := numbers(t, out, layer(name, string(rune('0'+l))))
 			for i, w := range was {
-				if math.Abs(silent[i]-share*w) > 1e-6*math.Abs(w) || math.Abs(block[i]-(1-share*float64(copies))*w) > 1e-6*math.Abs(w) {
+				if math.Abs(silent[i]-share*w) > 1e-6*math.Abs(w) ||
+					math.Abs(block[i]-(1-share*float64(copies))*w) > 1e-6*math.Abs(w) {
 					t.Fatalf("%s %d: %g of %g is %g in the block and %g in copy %d", name, i, moved, w, block[i], silent[i], l)
 				}
 			}

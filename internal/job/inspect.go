@@ -183,7 +183,8 @@ func (r *Inspection) scan(ctx context.Context, h format.Handle) error {
 	r.Values = &ValueSummary{append([]format.BadValues{}, bad...), skipped}
 	if len(bad) > 0 {
 		b := bad[0]
-		r.refuse(fault.Inputf("%s: %d tensors hold values that are not finite, the first is %q: %d NaN and %d infinite, wanted none",
+		r.refuse(fault.Inputf("%s: %d tensors hold values that are not finite, the first is %q: %d NaN and %d infinite, "+
+			"wanted none",
 			r.Path, len(bad), b.Name, b.NaN, b.Inf))
 	}
 	return nil

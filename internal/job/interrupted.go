@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// interrupted says what a job was doing when it was stopped. It wraps the context's error, whose own words say nothing to
-// a user.
+// interrupted says what a job was doing when it was stopped. It wraps the context's error, whose own words say
+// nothing to a user.
 type interrupted struct {
 	text string
 	err  error

@@ -130,7 +130,8 @@ func TestConvert(t *testing.T) {
 		t.Errorf("bfloat16 as float32 rounds %d numbers, %v; want none", back.Rounded, err)
 	}
 	var lone heard
-	if _, err := Convert(t.Context(), ConvertOptions{Source: small, Destination: half + ".safetensors"}, lone.listen()); err != nil ||
+	if _, err := Convert(t.Context(), ConvertOptions{Source: small, Destination: half + ".safetensors"},
+		lone.listen()); err != nil ||
 		!strings.Contains(lone.notes(Note), "config and tokenizer are left out") {
 		t.Errorf("as one file: %v, notes %q", err, lone.notes(Note))
 	}
@@ -139,7 +140,8 @@ func TestConvert(t *testing.T) {
 // TestInspectShowsWhatItRefuses: what is wrong comes with what was found out.
 func TestInspectShowsWhatItRefuses(t *testing.T) {
 	r, err := Inspect(t.Context(), InspectOptions{Path: small, Values: true, Strict: true}, nil)
-	if err != nil || r.Model.Layers != 2 || len(r.Second) != 1 || !r.Second[0].Agree || len(r.Values.Bad) != 0 || r.TensorList != nil {
+	if err != nil || r.Model.Layers != 2 || len(r.Second) != 1 || !r.Second[0].Agree || len(r.Values.Bad) != 0 ||
+		r.TensorList != nil {
 		t.Fatalf("a sound model: %+v, %v", r, err)
 	}
 	dir := t.TempDir()

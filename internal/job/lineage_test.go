@@ -37,7 +37,8 @@ func TestLineageOfAGrownModel(t *testing.T) {
 		}
 		return r.Lineage
 	}
-	if l := look(); len(l) != 1 || l[0].Did != "grown" || !strings.HasPrefix(l[0].Sizes, "layers ") || l[0].Proof != "" || len(warned) > 0 {
+	if l := look(); len(l) != 1 || l[0].Did != "grown" || !strings.HasPrefix(l[0].Sizes, "layers ") || l[0].Proof != "" ||
+		len(warned) > 0 {
 		t.Errorf("%+v, %v", l, warned)
 	}
 	for _, name := range []string{growth.PlanFile, trainstate.LineageFile} {

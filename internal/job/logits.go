@@ -72,8 +72,9 @@ func WriteLogits(ctx context.Context, o LogitsOptions, on Observer) (*Logits, er
 	if err != nil {
 		return nil, err
 	}
-	_, err = format.Write(ctx, o.Output, format.FromTensors([]tensor.Tensor{l}, nil, nil), format.WriteOptions{Force: o.Force,
-		Inputs: []string{at, o.IDs}, Workers: 1, NoDigests: true, Progress: on.task("computing logits", l.info.Size())})
+	_, err = format.Write(ctx, o.Output, format.FromTensors([]tensor.Tensor{l}, nil, nil),
+		format.WriteOptions{Force: o.Force,
+			Inputs: []string{at, o.IDs}, Workers: 1, NoDigests: true, Progress: on.task("computing logits", l.info.Size())})
 	if err != nil {
 		return nil, err
 	}

@@ -54,13 +54,17 @@ func TestLogitsPieces(t *testing.T) {
 
 func TestChooseEngine(t *testing.T) {
 	for _, c := range []struct{ name, precision, want, in, err string }{
-		{"auto", "f64", "ref", "f64", ""}, {"ref", "", "ref", "f64", ""}, {"cpu", "f32", "cpu", "f32", ""}, {"cpu", "", "cpu", "f32", ""},
-		{"cpu", "bf16", "cpu", "bf16", ""}, {"cpu", "f64", "", "", "engine cpu does not compute in precision f64 (it has f32, bf16)"},
-		{"ref", "f8", "", "", "engine ref does not compute in precision f8 (it has f64)"}, {"x", "f32", "", "", `no engine "x" (there are cpu, ref)`},
+		{"auto", "f64", "ref", "f64", ""}, {"ref", "", "ref", "f64", ""}, {"cpu", "f32", "cpu", "f32", ""},
+		{"cpu", "", "cpu", "f32", ""},
+		{"cpu", "bf16", "cpu", "bf16", ""}, {"cpu", "f64", "", "",
+			"engine cpu does not compute in precision f64 (it has f32, bf16)"},
+		{"ref", "f8", "", "", "engine ref does not compute in precision f8 (it has f64)"},
+		{"x", "f32", "", "", `no engine "x" (there are cpu, ref)`},
 		{"auto", "f8", "", "", `no engine computes in precision "f8" (there are bf16, f32, f64)`},
 	} {
 		got, err := chooseEngine(c.name, c.precision)
-		if got.Name != c.want || string(got.Spec.Precision) != c.in || (err == nil) != (c.err == "") || err != nil && err.Error() != c.err {
+		if got.Name != c.want || string(got.Spec.Precision) != c.in || (err == nil) != (c.err == "") || err != nil &&
+			err.Error() != c.err {
 			t.Errorf("%s, %s: %s in %s, %v", c.name, c.precision, got.Name, got.Spec.Precision, err)
 		}
 	}

@@ -19,14 +19,15 @@ const groupRows = 2048
 func inVocabulary(path string, ids []int32, seq, vocab int) error {
 	for i, id := range ids {
 		if id < 0 || int(id) >= vocab {
-			return fault.Inputf("%s: input_ids: row %d, position %d: token id %d is outside the vocabulary of %d", path, i/seq, i%seq, id, vocab)
+			return fault.Inputf("%s: input_ids: row %d, position %d: token id %d is outside the vocabulary of %d", path, i/seq,
+				i%seq, id, vocab)
 		}
 	}
 	return nil
 }
 
-// logits is the tensor [B,T,V] of a model's logits, computed when it is read: a group of sequences at a time, a few of its rows
-// at a time. It should be read from start to end.
+// logits is the tensor [B,T,V] of a model's logits, computed when it is read: a group of sequences at a time, a few
+// of its rows at a time. It should be read from start to end.
 type logits struct {
 	d          *decoder.Decoder
 	e          engine.Engine

@@ -25,7 +25,8 @@ func Open(path string, on Observer) (format.Handle, error) {
 	return h, nil
 }
 
-// OpenModel opens a model and recognises its tensors, those of a lone file by their names. The caller closes the handle.
+// OpenModel opens a model and recognises its tensors, those of a lone file by their names. The caller closes the
+// handle.
 func OpenModel(path string, on Observer) (format.Handle, *arch.Checkpoint, error) {
 	h, err := Open(path, on)
 	if err != nil {

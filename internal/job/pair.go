@@ -11,8 +11,8 @@ import (
 	"famkit/internal/tensor"
 )
 
-// Pair compares what two models say of the next token, a mean over the positions of held-out rows. p is A's distribution,
-// q B's.
+// Pair compares what two models say of the next token, a mean over the positions of held-out rows. p is A's
+// distribution, q B's.
 type Pair struct {
 	A      string  `json:"a"`
 	B      string  `json:"b"`
@@ -20,8 +20,8 @@ type Pair struct {
 	KLAB   float64 `json:"kl_ab"` // KL(p || q), nats
 	KLBA   float64 `json:"kl_ba"` // KL(q || p)
 	Top1   float64 `json:"top1"`  // share of positions with the same most likely token
-	// Acceptance is the mean of sum(min(p, q)): the probability that a token which A drafts is accepted when B checks it by
-	// speculative sampling (Leviathan and others 2023, theorem 3.5).
+	// Acceptance is the mean of sum(min(p, q)): the probability that a token which A drafts is accepted when B checks it
+	// by speculative sampling (Leviathan and others 2023, theorem 3.5).
 	Acceptance float64 `json:"acceptance"`
 	// PerCall is the tokens that a call of B then gives with drafts of Drafted tokens: (1 - a^(k+1)) / (1 - a), as if each
 	// position were accepted with the mean probability.
@@ -37,7 +37,8 @@ const (
 // pair compares two models on the same rows.
 func (o *EvalOptions) pair(ctx context.Context, a, b *scored, on Observer) (*Pair, error) {
 	if a.held.Digest != b.held.Digest || a.ck.Model.Vocab != b.ck.Model.Vocab {
-		return nil, fault.Inputf("two models are compared on the same ids of the same vocabulary: theirs differ (%d and %d tokens)",
+		return nil, fault.Inputf("two models are compared on the same ids of the same vocabulary: theirs differ (%d and "+
+			"%d tokens)",
 			a.ck.Model.Vocab, b.ck.Model.Vocab)
 	}
 	first, err := a.load()
@@ -79,7 +80,8 @@ type comparison struct {
 
 func (c *comparison) mean() *Pair {
 	n := float64(c.n)
-	p := &Pair{Tokens: c.n, KLAB: c.klAB / n, KLBA: c.klBA / n, Top1: c.same / n, Acceptance: min(c.accept/n, 1), Drafted: drafted}
+	p := &Pair{Tokens: c.n, KLAB: c.klAB / n, KLBA: c.klBA / n, Top1: c.same / n, Acceptance: min(c.accept/n, 1),
+		Drafted: drafted}
 	for i, a := 0, 1.0; i <= drafted; i, a = i+1, a*p.Acceptance {
 		p.PerCall += a
 	}

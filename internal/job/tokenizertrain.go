@@ -39,7 +39,8 @@ func TrainTokenizer(ctx context.Context, o TokenizerOptions, on Observer) (*Trai
 	if o.Train.MinFrequency < 1 {
 		return nil, fault.Usagef("%v: wanted 1 or more", fault.Arg("min-frequency", o.Train.MinFrequency))
 	}
-	if err := output.MayWriteAll(o.Output, map[string][]byte{tokenizerFile: nil, tokenizerConfigFile: nil}, o.Force); err != nil {
+	if err := output.MayWriteAll(o.Output, map[string][]byte{tokenizerFile: nil, tokenizerConfigFile: nil},
+		o.Force); err != nil {
 		return nil, err
 	}
 	r := &TrainedTokenizer{Schema: 1, Path: o.Output, Special: o.Train.Specials}

@@ -75,8 +75,9 @@ func verifyModels(ctx context.Context, o VerifyOptions, on Observer) (*verify.Re
 	}
 	defer func() { _ = parent.Close() }()
 	how := verify.Options{Seed: o.Seed, Tokens: o.Tokens, Precisions: o.Precisions, Threads: o.Threads,
-		Available: mem.Available(), ProofOnly: o.ProofOnly, Infer: o.Infer, AllowInexact: o.AllowInexact, Digests: o.WriteProof != "",
-		MaxULP: o.MaxULP, Version: o.Version, On: on.verification()}
+		Available: mem.Available(), ProofOnly: o.ProofOnly, Infer: o.Infer, AllowInexact: o.AllowInexact,
+		Digests: o.WriteProof != "",
+		MaxULP:  o.MaxULP, Version: o.Version, On: on.verification()}
 	var plan *growth.Plan
 	if !o.Infer {
 		if plan, err = lineage.Claim(o.Parent, parent, &how); err != nil {

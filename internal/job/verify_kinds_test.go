@@ -44,7 +44,8 @@ func grownPair(t *testing.T, config string, d tensor.DType, sharded bool, depth 
 		t.Fatal(err)
 	}
 	c["torch_dtype"] = d.Torch()
-	files := map[string][]byte{"config.json": marshal(t, c), "tokenizer.json": []byte(`{"a":1}`), "generation_config.json": []byte(`{"top_k":5}`)}
+	files := map[string][]byte{"config.json": marshal(t, c), "tokenizer.json": []byte(`{"a":1}`),
+		"generation_config.json": []byte(`{"top_k":5}`)}
 	if _, err := format.Write(context.Background(), p.parent, format.WithFiles(src, files), o); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +53,8 @@ func grownPair(t *testing.T, config string, d tensor.DType, sharded bool, depth 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Expand(context.Background(), ExpandOptions{Source: p.parent, Destination: p.child, Request: expand.Request{Depth: change},
+	if _, err := Expand(context.Background(), ExpandOptions{Source: p.parent, Destination: p.child,
+		Request:  expand.Request{Depth: change},
 		MaxShard: o.MaxShard}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -124,8 +126,8 @@ func beside(name, text string) func(p *pair) bool {
 	return func(p *pair) bool { p.file(name, text); return true }
 }
 
-// attacks are children that loaders take otherwise than their tensors alone say; each gives false where it does not apply
-// to a model.
+// attacks are children that loaders take otherwise than their tensors alone say; each gives false where it does not
+// apply to a model.
 var attacks = map[string]func(p *pair) bool{
 	"weights under another case":   keys(map[string]any{"Transformers_Weights": "other.safetensors"}),
 	"weights of another name":      keys(map[string]any{"transformers_weights": "other.safetensors"}),

@@ -117,46 +117,60 @@ func (k simd) Gemm(g *Gemm, m0, m1, n0, n1 int, work []float32) {
 			mode = 2
 		}
 	}
-	C.kern_gemm(k.isa, C.int(mode), flag(g.TransA), flag(g.TransB), C.long(m0), C.long(m1), C.long(n0), C.long(n1), C.long(g.K),
-		fp(g.A), C.long(g.LDA), fp(g.B), C.long(g.LDB), fp(g.C), C.long(g.LDC), flag(g.Beta), fp(g.Bias), fp(g.Add), C.long(g.LDAdd), fp(work))
+	C.kern_gemm(k.isa, C.int(mode), flag(g.TransA), flag(g.TransB), C.long(m0), C.long(m1), C.long(n0), C.long(n1),
+		C.long(g.K),
+		fp(g.A), C.long(g.LDA), fp(g.B), C.long(g.LDB), fp(g.C), C.long(g.LDC), flag(g.Beta), fp(g.Bias), fp(g.Add),
+		C.long(g.LDAdd), fp(work))
 }
 
 func (k simd) Attention(a *Attn, work []float32) {
 	checkAttn(a, false)
 	_ = work[:k.AttnWork(a.Past+a.T, a.HeadDim)]
-	C.kern_attn(k.isa, C.long(a.Past), C.long(a.T), C.long(a.HeadDim), C.float(a.Scale), C.float(a.Softcap), C.long(a.Window), fp(a.Q), C.long(a.StrideQ),
+	C.kern_attn(k.isa, C.long(a.Past), C.long(a.T), C.long(a.HeadDim), C.float(a.Scale), C.float(a.Softcap),
+		C.long(a.Window), fp(a.Q), C.long(a.StrideQ),
 		fp(a.K), C.long(a.StrideK), fp(a.V), C.long(a.StrideV), fp(a.O), C.long(a.StrideO), fp(a.LSE), fp(work))
 }
 
 func (k simd) AttentionGrad(a *Attn, work []float32) {
 	checkAttn(a, true)
 	_ = work[:k.AttnWork(a.T, a.HeadDim)]
-	C.kern_attn_grad(k.isa, C.long(a.T), C.long(a.HeadDim), C.long(a.Group), C.float(a.Scale), C.float(a.Softcap), C.long(a.Window),
-		fp(a.Q), C.long(a.StrideQ), fp(a.K), C.long(a.StrideK), fp(a.V), C.long(a.StrideV), fp(a.O), fp(a.DO), C.long(a.StrideO), fp(a.LSE),
+	C.kern_attn_grad(k.isa, C.long(a.T), C.long(a.HeadDim), C.long(a.Group), C.float(a.Scale), C.float(a.Softcap),
+		C.long(a.Window),
+		fp(a.Q), C.long(a.StrideQ), fp(a.K), C.long(a.StrideK), fp(a.V), C.long(a.StrideV), fp(a.O), fp(a.DO),
+		C.long(a.StrideO), fp(a.LSE),
 		fp(a.DQ), fp(a.DK), fp(a.DV), fp(a.Delta), fp(work))
 }
 
-func (k simd) RMSNorm(rows, groups, dim int, x []float32, sx int, y []float32, sy int, gain, stat []float32, eps, plusOne float32) {
-	C.kern_norm(k.isa, C.long(rows), C.long(groups), C.long(dim), fp(x), C.long(sx), fp(y), C.long(sy), fp(gain), fp(stat), C.float(eps), C.float(plusOne))
-}
-
-func (k simd) RMSNormGrad(rows, groups, dim int, x []float32, sx int, dy []float32, sy int, gain, stat []float32, plusOne float32, dx, dgain []float32, accumulate bool) {
-	C.kern_norm_grad(k.isa, C.long(rows), C.long(groups), C.long(dim), fp(x), C.long(sx), fp(dy), C.long(sy), fp(gain), fp(stat), C.float(plusOne),
-		fp(dx), fp(dgain), flag(accumulate))
-}
-
-func (k simd) LayerNorm(rows, groups, dim int, x []float32, sx int, y []float32, sy int, gain, bias, stat, mean []float32, eps, plusOne float32) {
-	C.kern_layer_norm(k.isa, C.long(rows), C.long(groups), C.long(dim), fp(x), C.long(sx), fp(y), C.long(sy), fp(gain), fp(bias), fp(stat), fp(mean),
+func (k simd) RMSNorm(rows, groups, dim int, x []float32, sx int, y []float32, sy int, gain, stat []float32, eps,
+	plusOne float32) {
+	C.kern_norm(k.isa, C.long(rows), C.long(groups), C.long(dim), fp(x), C.long(sx), fp(y), C.long(sy), fp(gain), fp(stat),
 		C.float(eps), C.float(plusOne))
 }
 
-func (k simd) LayerNormGrad(rows, groups, dim int, x []float32, sx int, dy []float32, sy int, gain, stat, mean []float32, plusOne float32, dx, dgain, dbias []float32, accumulate bool) {
-	C.kern_layer_norm_grad(k.isa, C.long(rows), C.long(groups), C.long(dim), fp(x), C.long(sx), fp(dy), C.long(sy), fp(gain), fp(stat), fp(mean),
+func (k simd) RMSNormGrad(rows, groups, dim int, x []float32, sx int, dy []float32, sy int, gain, stat []float32,
+	plusOne float32, dx, dgain []float32, accumulate bool) {
+	C.kern_norm_grad(k.isa, C.long(rows), C.long(groups), C.long(dim), fp(x), C.long(sx), fp(dy), C.long(sy), fp(gain),
+		fp(stat), C.float(plusOne),
+		fp(dx), fp(dgain), flag(accumulate))
+}
+
+func (k simd) LayerNorm(rows, groups, dim int, x []float32, sx int, y []float32, sy int, gain, bias, stat,
+	mean []float32, eps, plusOne float32) {
+	C.kern_layer_norm(k.isa, C.long(rows), C.long(groups), C.long(dim), fp(x), C.long(sx), fp(y), C.long(sy), fp(gain),
+		fp(bias), fp(stat), fp(mean),
+		C.float(eps), C.float(plusOne))
+}
+
+func (k simd) LayerNormGrad(rows, groups, dim int, x []float32, sx int, dy []float32, sy int, gain, stat,
+	mean []float32, plusOne float32, dx, dgain, dbias []float32, accumulate bool) {
+	C.kern_layer_norm_grad(k.isa, C.long(rows), C.long(groups), C.long(dim), fp(x), C.long(sx), fp(dy), C.long(sy),
+		fp(gain), fp(stat), fp(mean),
 		C.float(plusOne), fp(dx), fp(dgain), fp(dbias), flag(accumulate))
 }
 
 func (k simd) Rope(row0, rows, t, heads, headDim, dim int, x []float32, stride int, cos, sin []float32, inverse bool) {
-	C.kern_rope(k.isa, C.long(row0), C.long(rows), C.long(t), C.long(heads), C.long(headDim), C.long(dim), fp(x), C.long(stride), fp(cos), fp(sin), flag(inverse))
+	C.kern_rope(k.isa, C.long(row0), C.long(rows), C.long(t), C.long(heads), C.long(headDim), C.long(dim), fp(x),
+		C.long(stride), fp(cos), fp(sin), flag(inverse))
 }
 
 func (k simd) Gate(act Act, rows, dim int, g, u []float32, sg int, h []float32, sh int) {
@@ -164,7 +178,8 @@ func (k simd) Gate(act Act, rows, dim int, g, u []float32, sg int, h []float32, 
 }
 
 func (k simd) GateGrad(act Act, rows, dim int, g, u, dg, du []float32, sg int, dh []float32, sh int) {
-	C.kern_gate_grad(k.isa, C.int(act), C.long(rows), C.long(dim), fp(g), fp(u), fp(dg), fp(du), C.long(sg), fp(dh), C.long(sh))
+	C.kern_gate_grad(k.isa, C.int(act), C.long(rows), C.long(dim), fp(g), fp(u), fp(dg), fp(du), C.long(sg), fp(dh),
+		C.long(sh))
 }
 
 func (k simd) Act(act Act, rows, dim int, g []float32, sg int, h []float32, sh int) {
@@ -179,9 +194,11 @@ func (k simd) Softcap(x []float32, c float32) {
 	C.kern_softcap(k.isa, fp(x), C.long(len(x)), C.float(c))
 }
 
-func (k simd) CrossEntropy(rows, vocab int, logits []float32, targets []int32, loss []float32, grad bool, scale, softcap float32) {
+func (k simd) CrossEntropy(rows, vocab int, logits []float32, targets []int32, loss []float32, grad bool, scale,
+	softcap float32) {
 	checkTargets(targets[:rows], vocab)
-	C.kern_cross_entropy(k.isa, C.long(rows), C.long(vocab), fp(logits[:rows*vocab]), (*C.int)(unsafe.Pointer(unsafe.SliceData(targets))),
+	C.kern_cross_entropy(k.isa, C.long(rows), C.long(vocab), fp(logits[:rows*vocab]),
+		(*C.int)(unsafe.Pointer(unsafe.SliceData(targets))),
 		fp(loss[:rows]), flag(grad), C.float(scale), C.float(softcap))
 }
 
@@ -213,7 +230,8 @@ func (k simd) SumSquares(x []float32) float64 {
 
 func (k simd) AdamW(w, g, m, v []float32, decay, beta1, beta2, step, root, eps, gscale float32) {
 	n := len(w)
-	C.kern_adamw(k.isa, fp(w), fp(g[:n]), fp(m[:n]), fp(v[:n]), C.long(n), C.float(decay), C.float(beta1), C.float(beta2), C.float(step), C.float(root), C.float(eps), C.float(gscale))
+	C.kern_adamw(k.isa, fp(w), fp(g[:n]), fp(m[:n]), fp(v[:n]), C.long(n), C.float(decay), C.float(beta1), C.float(beta2),
+		C.float(step), C.float(root), C.float(eps), C.float(gscale))
 }
 
 func (k simd) Exp(dst, src []float32) {

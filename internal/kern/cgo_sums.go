@@ -26,7 +26,9 @@ func (k simd) SumsHold(p *SumPlan, b *SumBlock, from int) int {
 	}
 	p.check(b)
 	e := p.t.Size()
-	return int(C.kern_sums(k.isa, C.int(p.t), C.double(p.t.Unit()), data[C.uchar](b.Parent), C.long(p.parent*e), data[C.uchar](b.Child), C.long(p.child*e),
+	return int(C.kern_sums(k.isa, C.int(p.t), C.double(p.t.Unit()), data[C.uchar](b.Parent), C.long(p.parent*e),
+		data[C.uchar](b.Child), C.long(p.child*e),
 		data[C.struct_sum_row](b.Rows), C.long(from), C.long(len(b.Rows)), data[C.struct_sum_term](b.Terms),
-		data[C.struct_sum_span](p.spans), C.long(len(p.spans)), data[C.struct_sum_term](p.terms), (*C.struct_sum_met)(unsafe.Pointer(&b.Met))))
+		data[C.struct_sum_span](p.spans), C.long(len(p.spans)), data[C.struct_sum_term](p.terms),
+		(*C.struct_sum_met)(unsafe.Pointer(&b.Met))))
 }

@@ -61,10 +61,10 @@ func For(p Path) (Kernels, error) {
 	return cKernels(p), nil
 }
 
-// Gemm describes C[M,N] = op(A) op(B) + C (where Beta) + Bias + Add, row-major with leading dimensions. op(A) is [M,K], stored
-// [K,M] with TransA; op(B) is [K,N], stored [N,K] with TransB. Bias [N] and Add [M,N] may be nil.
-// BF16 rounds A and B to bfloat16, nearest even, and accumulates in float32; where the processor does it itself
-// denormals count as zero.
+// Gemm describes C[M,N] = op(A) op(B) + C (where Beta) + Bias + Add, row-major with leading dimensions. op(A) is
+// [M,K], stored [K,M] with TransA; op(B) is [K,N], stored [N,K] with TransB. Bias [N] and Add [M,N] may be nil. BF16
+// rounds A and B to bfloat16, nearest even, and accumulates in float32; where the processor does it itself denormals
+// count as zero.
 type Gemm struct {
 	M, N, K        int
 	A, B, C        []float32
@@ -76,9 +76,10 @@ type Gemm struct {
 	BF16           bool
 }
 
-// Attn describes attention of one query head (forward), or of Group query heads on one key-value head (backward), over one
-// sequence of T rows. Q, O and their gradients start at the first of these heads; rows lie Stride apart. Window 0
-// means all earlier rows; Softcap 0 none. Forward, K and V may have Past rows more, before those of the queries.
+// Attn describes attention of one query head (forward), or of Group query heads on one key-value head (backward),
+// over one sequence of T rows. Q, O and their gradients start at the first of these heads; rows lie Stride apart.
+// Window 0 means all earlier rows; Softcap 0 none. Forward, K and V may have Past rows more, before those of the
+// queries.
 type Attn struct {
 	T, HeadDim, Group                  int
 	Past                               int
@@ -118,12 +119,16 @@ type Kernels interface {
 	// RMSNorm: y = x * s * (gain + plusOne), s = 1/sqrt(mean(x^2) + eps) kept in stat [rows*groups].
 	RMSNorm(rows, groups, dim int, x []float32, sx int, y []float32, sy int, gain, stat []float32, eps, plusOne float32)
 	// RMSNormGrad overwrites (or with accumulate adds to) dx and adds to dgain; either may be nil.
-	RMSNormGrad(rows, groups, dim int, x []float32, sx int, dy []float32, sy int, gain, stat []float32, plusOne float32, dx, dgain []float32, accumulate bool)
-	// LayerNorm: y = (x - m) * s * (gain + plusOne) + bias, m the mean and s = 1/sqrt(variance + eps), kept in mean and stat
-	// [rows*groups], which may both be nil.
-	LayerNorm(rows, groups, dim int, x []float32, sx int, y []float32, sy int, gain, bias, stat, mean []float32, eps, plusOne float32)
-	// LayerNormGrad overwrites (or with accumulate adds to) dx and adds to dgain and dbias; dx may be nil, and so may both others.
-	LayerNormGrad(rows, groups, dim int, x []float32, sx int, dy []float32, sy int, gain, stat, mean []float32, plusOne float32, dx, dgain, dbias []float32, accumulate bool)
+	RMSNormGrad(rows, groups, dim int, x []float32, sx int, dy []float32, sy int, gain, stat []float32, plusOne float32,
+		dx, dgain []float32, accumulate bool)
+	// LayerNorm: y = (x - m) * s * (gain + plusOne) + bias, m the mean and s = 1/sqrt(variance + eps), kept in mean and
+	// stat [rows*groups], which may both be nil.
+	LayerNorm(rows, groups, dim int, x []float32, sx int, y []float32, sy int, gain, bias, stat, mean []float32, eps,
+		plusOne float32)
+	// LayerNormGrad overwrites (or with accumulate adds to) dx and adds to dgain and dbias; dx may be nil, and so may
+	// both others.
+	LayerNormGrad(rows, groups, dim int, x []float32, sx int, dy []float32, sy int, gain, stat, mean []float32,
+		plusOne float32, dx, dgain, dbias []float32, accumulate bool)
 	// Rope rotates rows [row0, row0+rows) of x in place; row r has position r % t.
 	Rope(row0, rows, t, heads, headDim, dim int, x []float32, stride int, cos, sin []float32, inverse bool)
 
@@ -152,9 +157,9 @@ type Kernels interface {
 	Exp(dst, src []float32)
 	Tanh(dst, src []float32)
 
-	// SumsHold compares rows of a block from one on, and gives the first that is not surely right, or their count. What it accepts is
-	// beyond doubt: sums that were not rounded, or, where they may be, that are well inside a unit roundoff of the terms'
-	// magnitude. It may refuse what a closer look accepts.
+	// SumsHold compares rows of a block from one on, and gives the first that is not surely right, or their count. What
+	// it accepts is beyond doubt: sums that were not rounded, or, where they may be, that are well inside a unit
+	// roundoff of the terms' magnitude. It may refuse what a closer look accepts.
 	SumsHold(p *SumPlan, b *SumBlock, from int) int
 
 	BF16ToF32(dst []float32, src []uint16)

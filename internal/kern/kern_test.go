@@ -71,7 +71,8 @@ func TestPaths(t *testing.T) {
 		t.Errorf("default: %v, %v", k, err)
 	}
 	t.Setenv(Env, "avx1024")
-	if _, err := Default(); err == nil || !strings.Contains(err.Error(), `FAMKIT_KERNELS: no kernels "avx1024" here (have go`) {
+	if _, err := Default(); err == nil || !strings.Contains(err.Error(),
+		`FAMKIT_KERNELS: no kernels "avx1024" here (have go`) {
 		t.Errorf("unknown path: %v", err)
 	}
 }
@@ -118,7 +119,8 @@ func gemmCase(t *testing.T, k Kernels, r *rand.Rand, m, n, kk, bits int) {
 	if g.TransB {
 		br, g.LDB = n, kk+pad
 	}
-	exact := func(rows, ld, cols int) []float32 { return randoms(r, max(0, (rows-1)*ld+cols)) } // nothing after the last element
+	// nothing after the last element
+	exact := func(rows, ld, cols int) []float32 { return randoms(r, max(0, (rows-1)*ld+cols)) }
 	g.A, g.B = exact(ar, g.LDA, g.LDA-pad), exact(br, g.LDB, g.LDB-pad)
 	if bits&8 != 0 {
 		g.Bias = randoms(r, n)
@@ -243,7 +245,8 @@ func TestCasts(t *testing.T) {
 				x[i] = float32(r.NormFloat64() * math.Ldexp(1, -14-r.IntN(12)))
 			}
 		}
-		copy(x, []float32{65504, 65519.996, 65520, 65536, -65520, 6e-8, 2.98e-8, 2.9802322e-8, 3e-8, 1e-30, float32(math.NaN()), float32(math.Inf(-1)), 3.4e38})
+		copy(x, []float32{65504, 65519.996, 65520, 65536, -65520, 6e-8, 2.98e-8, 2.9802322e-8, 3e-8, 1e-30,
+			float32(math.NaN()), float32(math.Inf(-1)), 3.4e38})
 		for _, n := range []int{len(x), 1, 7, 9, 0} {
 			k.F32ToF16(back[:n], x[:n])
 			twins{}.F32ToF16(wantBack[:n], x[:n])

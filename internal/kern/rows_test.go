@@ -16,7 +16,8 @@ func TestRMSNorm(t *testing.T) {
 				x, dy, gain := randoms(r, rows*sx), randoms(r, rows*sy), randoms(r, dim)
 				what := fmt.Sprintf("dim %d groups %d", dim, groups)
 				run := func(k Kernels) (y, stat, dx, dgain, sum []float32) {
-					y, stat, dx, dgain = make([]float32, rows*sy), make([]float32, rows*groups), make([]float32, rows*sx), make([]float32, dim)
+					y, stat, dx, dgain = make([]float32, rows*sy), make([]float32, rows*groups), make([]float32, rows*sx),
+						make([]float32, dim)
 					k.RMSNorm(rows, groups, dim, x, sx, y, sy, gain, stat, 0.1, 1)
 					k.RMSNormGrad(rows, groups, dim, x, sx, dy, sy, gain, stat, 1, dx, dgain, false)
 					sum = clone(x)
@@ -47,7 +48,8 @@ func TestLayerNorm(t *testing.T) {
 				}
 				what := fmt.Sprintf("dim %d groups %d", dim, groups)
 				run := func(k Kernels) (y, stat, mean, dx, dgain, dbias, sum []float32) {
-					y, stat, mean, dx = make([]float32, rows*sy), make([]float32, rows*groups), make([]float32, rows*groups), make([]float32, rows*sx)
+					y, stat, mean, dx = make([]float32, rows*sy), make([]float32, rows*groups), make([]float32, rows*groups),
+						make([]float32, rows*sx)
 					dgain, dbias = make([]float32, dim), make([]float32, dim)
 					k.LayerNorm(rows, groups, dim, x, sx, y, sy, gain, bias, stat, mean, 0.1, 1)
 					k.LayerNormGrad(rows, groups, dim, x, sx, dy, sy, gain, stat, mean, 1, dx, dgain, dbias, false)

@@ -29,8 +29,8 @@ const (
 	SpanFinite
 )
 
-// OneSign is how many times the magnitude of their sum the magnitudes of terms may add up to: those of one sign add up to it, but
-// for the rounding of the additions. Sums of others are not accepted.
+// OneSign is how many times the magnitude of their sum the magnitudes of terms may add up to: those of one sign add
+// up to it, but for the rounding of the additions. Sums of others are not accepted.
 const OneSign = 1 + 0x1p-20
 
 // SumTerm is a row or a column of the child that is added up, and the factor that it counts with.
@@ -39,14 +39,15 @@ type SumTerm struct {
 	Scale float64
 }
 
-// SumRow is a row of the parent, and the rows of the child that it equals the sum of, Terms many from First on in the block's
-// list. Scale is what the parent's numbers count with. Near allows each sum to be rounded.
+// SumRow is a row of the parent, and the rows of the child that it equals the sum of, Terms many from First on in the
+// block's list. Scale is what the parent's numbers count with. Near allows each sum to be rounded.
 type SumRow struct {
 	Parent, First, Terms, near int32
 	Scale                      float64
 }
 
-// SumSpan is Len columns of the parent from From on, and where the stretches of the child start that they equal the sum of.
+// SumSpan is Len columns of the parent from From on, and where the stretches of the child start that they equal the
+// sum of.
 type SumSpan struct {
 	Kind                                 SpanKind
 	From, Len, first, terms, near, plain int32
@@ -54,8 +55,8 @@ type SumSpan struct {
 	Scale                                float64
 }
 
-// SumMet is what was met among the numbers that were compared as rounded ones: the largest distance relative to the magnitude of
-// the terms, and that magnitude.
+// SumMet is what was met among the numbers that were compared as rounded ones: the largest distance relative to the
+// magnitude of the terms, and that magnitude.
 type SumMet struct {
 	Ratio, Size float64
 	rounded     int64
@@ -78,8 +79,8 @@ func NewSumPlan(t SumType, parent, child int) *SumPlan {
 	return &SumPlan{t: t, parent: parent, child: child}
 }
 
-// Sums asks that n columns of the parent from from on, times scale, equal the sums of the terms, each n columns of the child. near
-// allows them to be rounded; without it all scales must be powers of two.
+// Sums asks that n columns of the parent from from on, times scale, equal the sums of the terms, each n columns of
+// the child. near allows them to be rounded; without it all scales must be powers of two.
 func (p *SumPlan) Sums(from, n int, scale float64, near bool, terms ...SumTerm) {
 	if from < 0 || n < 0 || from+n > p.parent {
 		panic(fmt.Sprintf("kern: columns %d to %d of %d", from, from+n, p.parent))
@@ -89,8 +90,9 @@ func (p *SumPlan) Sums(from, n int, scale float64, near bool, terms ...SumTerm) 
 		p.inside(int(t.At), n)
 		plain = plain && t.Scale == 1
 	}
-	p.spans = append(p.spans, SumSpan{Kind: SpanSums, From: int32(from), Len: int32(n), first: int32(len(p.terms)), terms: int32(len(terms)),
-		near: bit(near), plain: bit(plain), Scale: scale})
+	p.spans = append(p.spans, SumSpan{Kind: SpanSums, From: int32(from), Len: int32(n), first: int32(len(p.terms)),
+		terms: int32(len(terms)),
+		near:  bit(near), plain: bit(plain), Scale: scale})
 	p.terms = append(p.terms, terms...)
 }
 
@@ -124,7 +126,8 @@ func (b *SumBlock) Reset(parent, child []byte) {
 // Add appends a row to the block: row parent of Parent, times scale, equals the sum of rows of Child.
 func (b *SumBlock) Add(parent int, scale float64, near bool, rows ...SumTerm) {
 	b.checked = false
-	b.Rows = append(b.Rows, SumRow{Parent: int32(parent), First: int32(len(b.Terms)), Terms: int32(len(rows)), near: bit(near), Scale: scale})
+	b.Rows = append(b.Rows, SumRow{Parent: int32(parent), First: int32(len(b.Terms)), Terms: int32(len(rows)),
+		near: bit(near), Scale: scale})
 	b.Terms = append(b.Terms, rows...)
 }
 

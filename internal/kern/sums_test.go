@@ -26,7 +26,8 @@ func (t SumType) encode(v []float64) []byte {
 	return out
 }
 
-// grownRow is one row of n numbers, and the child's row of terms of n columns each whose sum, each times its factor, it is.
+// grownRow is one row of n numbers, and the child's row of terms of n columns each whose sum, each times its factor,
+// it is.
 type grownRow struct {
 	t     SumType
 	plan  *SumPlan
@@ -121,7 +122,8 @@ func TestSumsHold(t *testing.T) {
 func TestSumsOfSmallNumbers(t *testing.T) {
 	onAllPaths(t, func(t *testing.T, k Kernels) {
 		for typ, least := range map[SumType]float64{SumF32: 0x1p-149, SumBF16: 0x1p-133, SumF16: 0x1p-24, SumF64: 0x1p-1074} {
-			for _, scale := range []float64{1, 0x1p-7, 0x1p-30, 0x1p-99, 0x1p-250, 0x1p-500, 0x1p90, 1.1e-2, 1.1e-8, 1.1e-70, 1.1e-300} {
+			for _, scale := range []float64{1, 0x1p-7, 0x1p-30, 0x1p-99, 0x1p-250, 0x1p-500, 0x1p90, 1.1e-2, 1.1e-8, 1.1e-70,
+				1.1e-300} {
 				for _, near := range []bool{false, true} {
 					if m, _ := math.Frexp(scale); m != 0.5 && !near {
 						continue
@@ -134,9 +136,11 @@ func TestSumsOfSmallNumbers(t *testing.T) {
 							p.Sums(0, 3, 1, near, SumTerm{0, scale})
 						}
 						for _, pair := range [][2]float64{{1, 0}, {0, 1}, {1, 3}, {3, 1}} {
-							g := grownRow{t: typ, plan: p, near: near, in: []float64{0, pair[0] * least, 0}, child: []float64{0, pair[1] * least, 0}}
+							g := grownRow{t: typ, plan: p, near: near, in: []float64{0, pair[0] * least, 0},
+								child: []float64{0, pair[1] * least, 0}}
 							if g.holds(k) {
-								t.Errorf("type %d: %v as %v, scale %v (at %d), near %v, is accepted", typ, g.in[1], g.child[1], scale, where, near)
+								t.Errorf("type %d: %v as %v, scale %v (at %d), near %v, is accepted", typ, g.in[1], g.child[1], scale, where,
+									near)
 							}
 						}
 					}
@@ -165,7 +169,8 @@ func TestOnlyZerosOrFinite(t *testing.T) {
 	onAllPaths(t, func(t *testing.T, k Kernels) {
 		for _, typ := range sumTypes {
 			for _, n := range []int{1, 7, 64, 129} {
-				for kind, bad := range map[SpanKind][]float64{SpanZeros: {1, -1, math.NaN()}, SpanFinite: {math.NaN(), math.Inf(1), math.Inf(-1)}} {
+				for kind, bad := range map[SpanKind][]float64{SpanZeros: {1, -1, math.NaN()},
+					SpanFinite: {math.NaN(), math.Inf(1), math.Inf(-1)}} {
 					p := NewSumPlan(typ, 1, n+2)
 					p.Sums(0, 1, 1, false, SumTerm{0, 1})
 					p.Only(kind, 1, n)
@@ -188,7 +193,8 @@ func TestOnlyZerosOrFinite(t *testing.T) {
 	})
 }
 
-// TestSumsOfRows: rows that are summed, in any order; the first that is wrong is found, and what follows it can be looked at.
+// TestSumsOfRows: rows that are summed, in any order; the first that is wrong is found, and what follows it can be
+// looked at.
 func TestSumsOfRows(t *testing.T) {
 	onAllPaths(t, func(t *testing.T, k Kernels) {
 		for _, typ := range sumTypes {
@@ -245,8 +251,8 @@ func TestSumsMet(t *testing.T) {
 	})
 }
 
-// TestSumsNearTheLeast: among the least numbers of a type a product has few bits left; what is accepted is within a rounding all
-// the same.
+// TestSumsNearTheLeast: among the least numbers of a type a product has few bits left; what is accepted is within a
+// rounding all the same.
 func TestSumsNearTheLeast(t *testing.T) {
 	onAllPaths(t, func(t *testing.T, k Kernels) {
 		r := rand.New(rand.NewPCG(7, 7))
@@ -260,7 +266,8 @@ func TestSumsNearTheLeast(t *testing.T) {
 				p.Sums(0, 1, weight, true, SumTerm{0, 1}, SumTerm{1, factor})
 				g := grownRow{t: typ, plan: p, near: true, in: []float64{a}, child: []float64{0, b}}
 				if away := math.Abs(a*weight-b*factor) / (b * factor); g.holds(k) && away > typ.Unit()*(1+0x1p-9) {
-					t.Fatalf("type %d: %v times %v as %v times %v, %v units away, is accepted", typ, a, weight, b, factor, away/typ.Unit())
+					t.Fatalf("type %d: %v times %v as %v times %v, %v units away, is accepted", typ, a, weight, b, factor,
+						away/typ.Unit())
 				}
 			}
 		}

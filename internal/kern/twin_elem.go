@@ -4,7 +4,8 @@ import (
 	"math"
 )
 
-func (twins) RMSNorm(rows, groups, dim int, x []float32, sx int, y []float32, sy int, gain, stat []float32, eps, plusOne float32) {
+func (twins) RMSNorm(rows, groups, dim int, x []float32, sx int, y []float32, sy int, gain, stat []float32, eps,
+	plusOne float32) {
 	for r := range rows {
 		for g := range groups {
 			xs, ys := x[r*sx+g*dim:][:dim], y[r*sy+g*dim:][:dim]
@@ -19,7 +20,8 @@ func (twins) RMSNorm(rows, groups, dim int, x []float32, sx int, y []float32, sy
 	}
 }
 
-func (twins) RMSNormGrad(rows, groups, dim int, x []float32, sx int, dy []float32, sy int, gain, stat []float32, plusOne float32, dx, dgain []float32, accumulate bool) {
+func (twins) RMSNormGrad(rows, groups, dim int, x []float32, sx int, dy []float32, sy int, gain, stat []float32,
+	plusOne float32, dx, dgain []float32, accumulate bool) {
 	for r := range rows {
 		for g := range groups {
 			xs, ds := x[r*sx+g*dim:][:dim], dy[r*sy+g*dim:][:dim]

@@ -2,7 +2,8 @@ package kern
 
 import "math"
 
-func (twins) LayerNorm(rows, groups, dim int, x []float32, sx int, y []float32, sy int, gain, bias, stat, mean []float32, eps, plusOne float32) {
+func (twins) LayerNorm(rows, groups, dim int, x []float32, sx int, y []float32, sy int, gain, bias, stat,
+	mean []float32, eps, plusOne float32) {
 	for r := range rows {
 		for g := range groups {
 			xs, ys := x[r*sx+g*dim:][:dim], y[r*sy+g*dim:][:dim]
@@ -25,7 +26,8 @@ func (twins) LayerNorm(rows, groups, dim int, x []float32, sx int, y []float32, 
 	}
 }
 
-func (twins) LayerNormGrad(rows, groups, dim int, x []float32, sx int, dy []float32, sy int, gain, stat, mean []float32, plusOne float32, dx, dgain, dbias []float32, accumulate bool) {
+func (twins) LayerNormGrad(rows, groups, dim int, x []float32, sx int, dy []float32, sy int, gain, stat, mean []float32,
+	plusOne float32, dx, dgain, dbias []float32, accumulate bool) {
 	for r := range rows {
 		for g := range groups {
 			xs, ds := x[r*sx+g*dim:][:dim], dy[r*sy+g*dim:][:dim]

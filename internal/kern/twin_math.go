@@ -141,7 +141,8 @@ func (a *Attn) gradRow(h, t int) {
 	}
 }
 
-func (twins) CrossEntropy(rows, vocab int, logits []float32, targets []int32, loss []float32, grad bool, scale, softcap float32) {
+func (twins) CrossEntropy(rows, vocab int, logits []float32, targets []int32, loss []float32, grad bool, scale,
+	softcap float32) {
 	checkTargets(targets[:rows], vocab)
 	c := float64(softcap)
 	for r := range rows {

@@ -15,7 +15,8 @@ func (twins) SumsHold(p *SumPlan, b *SumBlock, from int) int {
 
 func (p *SumPlan) rowHolds(b *SumBlock, r *SumRow) bool {
 	for i := range p.spans {
-		if s := &p.spans[i]; r.Terms == 0 || s.Kind == SpanSums && !p.sumsHold(b, r, s) || s.Kind != SpanSums && !p.only(b, r, s) {
+		if s := &p.spans[i]; r.Terms == 0 || s.Kind == SpanSums && !p.sumsHold(b, r, s) || s.Kind != SpanSums &&
+			!p.only(b, r, s) {
 			return false
 		}
 	}
@@ -70,7 +71,8 @@ func (p *SumPlan) sumsHold(b *SumBlock, r *SumRow, s *SumSpan) bool {
 	for i, v := range p.wants {
 		w := v * r.Scale * s.Scale
 		diff := math.Abs(sums[i] - w)
-		if v != 0 && math.Abs(w) < tiniest || !(diff <= sizes[i]*p.t.Unit()) || !near && diff != 0 || sizes[i] > 0x1p1000 || !(sizes[i] <= OneSign*math.Abs(sums[i])) {
+		if v != 0 && math.Abs(w) < tiniest || !(diff <= sizes[i]*p.t.Unit()) || !near && diff != 0 || sizes[i] > 0x1p1000 ||
+			!(sizes[i] <= OneSign*math.Abs(sums[i])) {
 			return false
 		}
 		if diff > b.Met.Ratio*sizes[i] {

@@ -67,7 +67,8 @@ func meminfo(path string) (total, available int64) {
 }
 
 // group finds the tightest limit on the way from the process's control group to the root (version 2), or that of the
-// memory controller (version 1). Page cache counts as used there but can be reclaimed, so inactive file pages are given back.
+// memory controller (version 1). Page cache counts as used there but can be reclaimed, so inactive file pages are
+// given back.
 func group(proc, root string) (limit, used int64) {
 	raw, _ := os.ReadFile(filepath.Join(proc, "self", "cgroup"))
 	for line := range strings.Lines(string(raw)) {

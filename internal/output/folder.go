@@ -9,8 +9,9 @@ import (
 	"famkit/internal/fault"
 )
 
-// WriteAll writes files below dir, all of them or none. Names are relative to dir, which is made where it is not there, as
-// are folders in names. Links in the files' places are refused. Without replace files that exist are refused.
+// WriteAll writes files below dir, all of them or none. Names are relative to dir, which is made where it is not
+// there, as are folders in names. Links in the files' places are refused. Without replace files that exist are
+// refused.
 func WriteAll(dir string, files map[string][]byte, replace bool) error {
 	dir = filepath.Clean(dir)
 	there, err := disk.Exists(dir)

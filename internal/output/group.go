@@ -44,8 +44,8 @@ type member struct {
 	linked bool // it has that name
 }
 
-// CommitAll puts temporaries of files in their destinations' place, all or none. They lie in dir, their destinations in it
-// or below; their contents must be synced. Without replace a destination that exists is refused.
+// CommitAll puts temporaries of files in their destinations' place, all or none. They lie in dir, their destinations
+// in it or below; their contents must be synced. Without replace a destination that exists is refused.
 func CommitAll(dir string, replace bool, list ...*Temporary) error {
 	if len(list) == 1 {
 		return list[0].Commit(replace)
@@ -146,8 +146,8 @@ func (g *group) undo(n int, cause error) error {
 	return cause
 }
 
-// giveUp leaves the old files. Where the journal cannot be removed the temporaries stay with it: the next run finds either
-// both or neither.
+// giveUp leaves the old files. Where the journal cannot be removed the temporaries stay with it: the next run finds
+// either both or neither.
 func (g *group) giveUp() {
 	if g.drop() {
 		for _, t := range g.list {
@@ -256,7 +256,8 @@ func (s *sweeper) readJournal(path, tag string) (r record, busy bool, err error)
 	for _, m := range r.Files {
 		name, _, ok := leftover(m.Temporary, tmpMark)
 		was, wasTag, wasOK := leftover(m.Was, wasMark)
-		if !ok || !filepath.IsLocal(m.Name) || name != filepath.Base(m.Name) || m.Was != "" && (!wasOK || was != name || wasTag != tag) {
+		if !ok || !filepath.IsLocal(m.Name) || name != filepath.Base(m.Name) || m.Was != "" &&
+			(!wasOK || was != name || wasTag != tag) {
 			return record{}, true, nil
 		}
 	}

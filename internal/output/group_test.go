@@ -126,8 +126,9 @@ func fastDir(t *testing.T) string {
 	return dir
 }
 
-// TestWriteAllFailing: whichever call fails, once or from there on, the folder holds the old files or the new ones after
-// the next run that looks, nothing else is left, and a failure that is told leaves no mixture where undoing it worked.
+// TestWriteAllFailing: whichever call fails, once or from there on, the folder holds the old files or the new ones
+// after the next run that looks, nothing else is left, and a failure that is told leaves no mixture where undoing it
+// worked.
 func TestWriteAllFailing(t *testing.T) {
 	for _, before := range []string{"", "old"} {
 		work := func(dir string) error { return WriteAll(dir, trio("new"), true) }

@@ -8,8 +8,8 @@ import (
 	"famkit/internal/fault"
 )
 
-// LinkAll makes a folder of the regular files of another one, each under a second name: the bytes are there once. Where the file
-// system has no links they are copied. A folder at dst is replaced whole.
+// LinkAll makes a folder of the regular files of another one, each under a second name: the bytes are there once.
+// Where the file system has no links they are copied. A folder at dst is replaced whole.
 func LinkAll(dst, src string) error {
 	list, err := disk.List(src)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"famkit/internal/disk"
 )
 
-// TestLinkAll: a folder's files get second names, or copies where links cannot be made; what is replaced under the first name stays
-// under the second.
+// TestLinkAll: a folder's files get second names, or copies where links cannot be made; what is replaced under the
+// first name stays under the second.
 func TestLinkAll(t *testing.T) {
 	for _, links := range []bool{true, false} {
 		dir := t.TempDir()

@@ -13,10 +13,11 @@ import (
 	"famkit/internal/fault"
 )
 
-// A destination DIR/NAME is written as DIR/.NAME.famkit-tmp-PID-RANDOM and renamed when it is complete. The writer holds a
-// lock on it for as long as it lives. A leftover without a lock belongs to a run that was killed, and the next run that
-// writes into DIR removes it. Where two paths cannot be swapped in one step, what is replaced stands aside as
-// .NAME.famkit-old-PID-RANDOM for a moment, and the next run puts it back if its writer was killed in between.
+// A destination DIR/NAME is written as DIR/.NAME.famkit-tmp-PID-RANDOM and renamed when it is complete. The writer
+// holds a lock on it for as long as it lives. A leftover without a lock belongs to a run that was killed, and the
+// next run that writes into DIR removes it. Where two paths cannot be swapped in one step, what is replaced stands
+// aside as .NAME.famkit-old-PID-RANDOM for a moment, and the next run puts it back if its writer was killed in
+// between.
 const (
 	tmpMark = ".famkit-tmp-"
 	oldMark = ".famkit-old-"

@@ -1,7 +1,7 @@
-// Package printable makes text from files fit for a terminal. A name in a file may hold escape sequences, line breaks or
-// marks that turn the direction of writing: printed as it is, it could move the cursor, or write a line that looks like
-// one of the program. Here whatever is not a visible character or a space is written as an escape, and what is very long
-// is cut.
+// Package printable makes text from files fit for a terminal. A name in a file may hold escape sequences, line breaks
+// or marks that turn the direction of writing: printed as it is, it could move the cursor, or write a line that looks
+// like one of the program. Here whatever is not a visible character or a space is written as an escape, and what is
+// very long is cut.
 package printable
 
 import (
@@ -75,8 +75,8 @@ func cut(s string, most int) (head, more string) {
 	return s[:most], "..."
 }
 
-// Args makes the arguments of a format printable, whatever they are: strings, lists of strings, errors. Widths and verbs
-// of the format still hold.
+// Args makes the arguments of a format printable, whatever they are: strings, lists of strings, errors. Widths and
+// verbs of the format still hold.
 func Args(args []any) []any {
 	out := make([]any, len(args))
 	for i, a := range args {

@@ -9,8 +9,8 @@ import (
 )
 
 // Writer is the last net below a program's output: it writes text on to w, with escapes in the place of characters that
-// a terminal would obey. Line ends and tabs pass, and so do the sequences of pass, which begin with U+001B and which the
-// program itself writes. A character must not be cut in two by calls of Write.
+// a terminal would obey. Line ends and tabs pass, and so do the sequences of pass, which begin with U+001B and which
+// the program itself writes. A character must not be cut in two by calls of Write.
 func Writer(w io.Writer, pass ...string) io.Writer { return netWriter{w, pass} }
 
 type netWriter struct {

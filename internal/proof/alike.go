@@ -8,14 +8,14 @@ import (
 	"famkit/internal/rowsum"
 )
 
-// Where numbers are rounded, copies are what the parent's are but for that. What must be exactly zero, pairs that cancel
-// and what LayerNorm makes of new channels, must not rest on "but for that". It need not: copies that the last growth made
-// of one channel, written with one scale, are rounded alike, so that they are copies of each other, exactly, in the child.
-// That is found here, from the child's numbers alone.
+// Where numbers are rounded, copies are what the parent's are but for that. What must be exactly zero, pairs that
+// cancel and what LayerNorm makes of new channels, must not rest on "but for that". It need not: copies that the last
+// growth made of one channel, written with one scale, are rounded alike, so that they are copies of each other,
+// exactly, in the child. That is found here, from the child's numbers alone.
 
 // judgeAlike finds out which copies of a channel always hold the same in the child. Where nothing is rounded all of one
-// source and scale do. Else it starts from these, and splits them until every tensor that writes the stream writes those of
-// one class alike: then, by induction over the operations, they hold the same for every input.
+// source and scale do. Else it starts from these, and splits them until every tensor that writes the stream writes
+// those of one class alike: then, by induction over the operations, they hold the same for every input.
 func (p *pass) judgeAlike() error {
 	p.same = p.streamClasses()
 	if !p.met(Rounded) {
@@ -78,8 +78,8 @@ func (p *pass) refined() (rowsum.Classes, error) {
 	return fine, err
 }
 
-// writesAlone reports whether a tensor writes the stream by itself, without what a branch computes: an embedding, row by
-// row, a bias, or a gain of what a block adds. It gives the dimension that does.
+// writesAlone reports whether a tensor writes the stream by itself, without what a branch computes: an embedding, row
+// by row, a bias, or a gain of what a block adds. It gives the dimension that does.
 func (p *pass) writesAlone(b arch.Bound) (along int, across rowsum.Classes, ok bool) {
 	role := b.Spec.Role.Weight()
 	switch dims := b.Spec.Dims; {
@@ -93,8 +93,8 @@ func (p *pass) writesAlone(b arch.Bound) (along int, across rowsum.Classes, ok b
 	return 0, across, false
 }
 
-// refineBranch splits by the writers of a branch: added up over what always has one value in the branch, rows of a class
-// are the same numbers.
+// refineBranch splits by the writers of a branch: added up over what always has one value in the branch, rows of a
+// class are the same numbers.
 func (p *pass) refineBranch(w *rowsum.Worker, layer int, h branch, meet func(rowsum.Classes)) error {
 	of := p.pairing(w)
 	read, err := of.heard(layer, h)

@@ -72,7 +72,8 @@ func (s *space) relationOf(a arch.Axis) (*rowsum.Relation, error) {
 		return m.relation(whole, from, to)
 	}
 	if from != to {
-		return nil, fmt.Errorf("axis %s has %d indices in the parent and %d in the child, and nothing says where they come from", whole, from, to)
+		return nil, fmt.Errorf("axis %s has %d indices in the parent and %d in the child, and nothing says where they "+
+			"come from", whole, from, to)
 	}
 	return rowsum.Identity(from), nil
 }

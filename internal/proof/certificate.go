@@ -39,7 +39,8 @@ func (m Map) text() mapText { return mapText{runs.Indices(m.Src), runs.Scales(m.
 
 // MarshalJSON writes the claim with its lists as runs; see package runs.
 func (c *Claim) MarshalJSON() ([]byte, error) {
-	t := claimText{Layers: c.Layers, Maps: map[arch.Axis]mapText{}, Inside: map[int]map[arch.Axis]mapText{}, Shards: c.Shards, Rounded: c.Rounded, Rewritten: c.Rewritten.text()}
+	t := claimText{Layers: c.Layers, Maps: map[arch.Axis]mapText{}, Inside: map[int]map[arch.Axis]mapText{},
+		Shards: c.Shards, Rounded: c.Rounded, Rewritten: c.Rewritten.text()}
 	for a, m := range c.Maps {
 		t.Maps[a] = m.text()
 	}

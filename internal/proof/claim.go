@@ -29,8 +29,8 @@ type Claim struct {
 	Rewritten *Rewriting
 }
 
-// Map says where each index of an axis comes from: index t of the child is Scale[t] times the parent's index Src[t], or,
-// at NoSource, new. Only the residual stream is scaled.
+// Map says where each index of an axis comes from: index t of the child is Scale[t] times the parent's index Src[t],
+// or, at NoSource, new. Only the residual stream is scaled.
 type Map struct {
 	Src   []int32
 	Scale []float64 // nil: 1
@@ -44,7 +44,8 @@ type Step struct {
 	To        Widths `json:"to"`
 }
 
-// Widths are the sizes whose growth can round. Neurons are those of the dense MLP or of all experts of a layer together.
+// Widths are the sizes whose growth can round. Neurons are those of the dense MLP or of all experts of a layer
+// together.
 type Widths struct {
 	Hidden  int `json:"hidden"`
 	Heads   int `json:"heads"`
@@ -62,8 +63,8 @@ func WidthsOf(m *arch.Model) Widths {
 	return w
 }
 
-// Steps are growths that round n times in all, where nothing tells which they were: each widens what has grown by as little
-// as it can, the last one to the end. nil where the widths leave no room for so many.
+// Steps are growths that round n times in all, where nothing tells which they were: each widens what has grown by as
+// little as it can, the last one to the end. nil where the widths leave no room for so many.
 func Steps(n int, from, to Widths) []Step {
 	var out []Step
 	for at, left := from, n; left > 0; at = out[len(out)-1].To {
@@ -86,7 +87,8 @@ func (w Widths) wider(to Widths) Widths {
 	for _, x := range []struct {
 		at *int
 		to int
-	}{{&w.Hidden, to.Hidden}, {&w.Heads, to.Heads}, {&w.KVHeads, to.KVHeads}, {&w.HeadDim, to.HeadDim}, {&w.Neurons, to.Neurons}} {
+	}{{&w.Hidden, to.Hidden}, {&w.Heads, to.Heads}, {&w.KVHeads, to.KVHeads}, {&w.HeadDim, to.HeadDim},
+		{&w.Neurons, to.Neurons}} {
 		if *x.at+1 < x.to {
 			*x.at++
 		}
@@ -96,7 +98,8 @@ func (w Widths) wider(to Widths) Widths {
 
 // sizes are the widths by the axis of tensors that they are of. Group stands for the number of query heads.
 func (w Widths) sizes() map[arch.Axis]int {
-	return map[arch.Axis]int{arch.Hidden: w.Hidden, arch.Group: w.Heads, arch.KV: w.KVHeads, arch.HeadDim: w.HeadDim, arch.FFN: w.Neurons}
+	return map[arch.Axis]int{arch.Hidden: w.Hidden, arch.Group: w.Heads, arch.KV: w.KVHeads, arch.HeadDim: w.HeadDim,
+		arch.FFN: w.Neurons}
 }
 
 // upTo reports whether no width is above to's.
@@ -111,8 +114,8 @@ func (w Widths) upTo(to Widths) bool {
 }
 
 // touches reports whether a growth from widths w to others may round numbers of a tensor: those that write the residual
-// stream, or scale it, where that grows; those that are shared by what reads an axis that grows; those of q, which make up
-// for another head_dim.
+// stream, or scale it, where that grows; those that are shared by what reads an axis that grows; those of q, which
+// make up for another head_dim.
 func (w Widths) touches(to Widths, t *arch.TensorSpec) bool {
 	was, is := w.sizes(), to.sizes()
 	for _, d := range t.Dims {
@@ -132,8 +135,9 @@ func (w Widths) touches(to Widths, t *arch.TensorSpec) bool {
 // MostRoundings bounds what a claim may ask for: eight roundings to bfloat16 are three percent already.
 const MostRoundings = 8
 
-// checkRounded judges the growths that a claim lists: each widens something and narrows nothing, so that there can be no more
-// of them than there is room for between the two models, and rounds twice only what a wider stream has it scale.
+// checkRounded judges the growths that a claim lists: each widens something and narrows nothing, so that there can be
+// no more of them than there is room for between the two models, and rounds twice only what a wider stream has it
+// scale.
 func (c *Claim) checkRounded(parent, child Widths) error {
 	total, at := 0, parent
 	for i, s := range c.Rounded {
@@ -161,11 +165,12 @@ func (c *Claim) checkRounded(parent, child Widths) error {
 
 // String says the widths in words.
 func (w Widths) String() string {
-	return fmt.Sprintf("hidden %d, heads %d of %d, kv heads %d, ffn %d", w.Hidden, w.Heads, w.HeadDim, w.KVHeads, w.Neurons)
+	return fmt.Sprintf("hidden %d, heads %d of %d, kv heads %d, ffn %d", w.Hidden, w.Heads, w.HeadDim, w.KVHeads,
+		w.Neurons)
 }
 
-// The scales that a growth may write the stream with: those of equal copies are near 1, those of padding its square root.
-// Much smaller ones would let a type's least numbers round to anything.
+// The scales that a growth may write the stream with: those of equal copies are near 1, those of padding its square
+// root. Much smaller ones would let a type's least numbers round to anything.
 const leastScale, mostScale = 0x1p-5, 0x1p12
 
 // Set claims a map of one layer.

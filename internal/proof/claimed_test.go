@@ -15,8 +15,8 @@ import (
 	"famkit/internal/verify"
 )
 
-// TestMoreRoundingsThanGrowthsMake: a claim lists growths that round where there is no room for them, or that touch other
-// numbers: every number of BF16 is some percent off, by the letter within eight roundings.
+// TestMoreRoundingsThanGrowthsMake: a claim lists growths that round where there is no room for them, or that touch
+// other numbers: every number of BF16 is some percent off, by the letter within eight roundings.
 func TestMoreRoundingsThanGrowthsMake(t *testing.T) {
 	hidden := []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "embed_tokens"}
 	for what, c := range map[string]struct {
@@ -27,14 +27,16 @@ func TestMoreRoundingsThanGrowthsMake(t *testing.T) {
 		"no widths": {expand.Request{Hidden: pt.Size(t, "2x")}, hidden, func(_, _ *arch.Model) []proof.Step {
 			return slices.Repeat([]proof.Step{{Roundings: 1}}, 8)
 		}},
-		"one growth, listed eight times": {expand.Request{Hidden: pt.Size(t, "2x")}, hidden, func(p, c *arch.Model) []proof.Step {
-			return slices.Repeat(pt.Steps(1, p, c), 8)
-		}},
-		"eight roundings of one growth": {expand.Request{Hidden: pt.Size(t, "2x")}, hidden, func(p, c *arch.Model) []proof.Step {
-			s := pt.Steps(1, p, c)
-			s[0].Roundings = 8
-			return s
-		}},
+		"one growth, listed eight times": {expand.Request{Hidden: pt.Size(t, "2x")}, hidden,
+			func(p, c *arch.Model) []proof.Step {
+				return slices.Repeat(pt.Steps(1, p, c), 8)
+			}},
+		"eight roundings of one growth": {expand.Request{Hidden: pt.Size(t, "2x")}, hidden,
+			func(p, c *arch.Model) []proof.Step {
+				s := pt.Steps(1, p, c)
+				s[0].Roundings = 8
+				return s
+			}},
 		"more than a model can have": {expand.Request{Hidden: pt.Size(t, "2x")}, hidden, func(p, c *arch.Model) []proof.Step {
 			return pt.Steps(12, p, c)
 		}},
@@ -46,15 +48,18 @@ func TestMoreRoundingsThanGrowthsMake(t *testing.T) {
 		"growths of depth": {expand.Request{Depth: pt.Size(t, "2x")}, hidden, func(p, c *arch.Model) []proof.Step {
 			return pt.Steps(8, p, c)
 		}},
-		"growths of the MLP, heads off": {expand.Request{FFN: pt.Size(t, "2x")}, []string{"q_proj", "v_proj", "o_proj"}, func(p, c *arch.Model) []proof.Step {
-			return pt.Steps(8, p, c)
-		}},
-		"growths of the MLP, its rows off": {expand.Request{FFN: pt.Size(t, "2x")}, []string{"gate_proj", "up_proj"}, func(p, c *arch.Model) []proof.Step {
-			return pt.Steps(8, p, c)
-		}},
-		"growths of the heads, their rows off": {expand.Request{KV: pt.Size(t, "4x")}, []string{"q_proj", "k_proj", "v_proj"}, func(p, c *arch.Model) []proof.Step {
-			return pt.Steps(6, p, c)
-		}},
+		"growths of the MLP, heads off": {expand.Request{FFN: pt.Size(t, "2x")}, []string{"q_proj", "v_proj", "o_proj"},
+			func(p, c *arch.Model) []proof.Step {
+				return pt.Steps(8, p, c)
+			}},
+		"growths of the MLP, its rows off": {expand.Request{FFN: pt.Size(t, "2x")}, []string{"gate_proj", "up_proj"},
+			func(p, c *arch.Model) []proof.Step {
+				return pt.Steps(8, p, c)
+			}},
+		"growths of the heads, their rows off": {expand.Request{KV: pt.Size(t, "4x")}, []string{"q_proj", "k_proj", "v_proj"},
+			func(p, c *arch.Model) []proof.Step {
+				return pt.Steps(6, p, c)
+			}},
 		"growths of the vocabulary": {expand.Request{Vocab: pt.Size(t, "2x")}, hidden, func(p, c *arch.Model) []proof.Step {
 			return pt.Steps(8, p, c)
 		}},

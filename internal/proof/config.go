@@ -13,7 +13,8 @@ var judgedElsewhere = map[string]string{
 	"Vocab": "relations", "Hidden": "relations", "FFN": "relations", "Heads": "relations", "KVHeads": "relations",
 	"HeadDim": "relations", "MaxPos": "positions", "Layers": "keptLayers", "Eps": "epsilon", "Rope": "frequencies",
 	"LocalRope": "frequencies", "RotaryDim": "pairsTurn", "ScoreScale": "scores", "EmbedScale": "embedScales",
-	"Window": "windows", "LayerType": "windows", "Tied": "config", "MoE": "experts", "Spec": "closedWorld", "QKVBias": "withoutBias", "OBias": "withoutBias", "MLPBias": "withoutBias",
+	"Window": "windows", "LayerType": "windows", "Tied": "config", "MoE": "experts", "Spec": "closedWorld",
+	"QKVBias": "withoutBias", "OBias": "withoutBias", "MLPBias": "withoutBias",
 	"InitRange": "acts in training", "DType": "loaders", "BOS": "names ids", "EOS": "names ids",
 }
 
@@ -63,7 +64,8 @@ func (s *space) windows() {
 			continue
 		}
 		if was, is := at(m.Window, l), at(c.Window, i); was != is {
-			s.refusef(condConfig, 100+i, "config.json", "layer %d has an attention window of %d, its source, layer %d, %d", i, is, l, was)
+			s.refusef(condConfig, 100+i, "config.json", "layer %d has an attention window of %d, its source, layer %d, %d", i,
+				is, l, was)
 		}
 		if was, is := at(m.LayerType, l), at(c.LayerType, i); was != is && m.LocalRope != nil {
 			s.refusef(condConfig, 100+i, "config.json", "layer %d is of type %s, its source, layer %d, %s", i, is, l, was)

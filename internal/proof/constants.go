@@ -9,8 +9,8 @@ import (
 	"famkit/internal/tensor"
 )
 
-// What a softmax takes out does not count: a bias of k where k is not turned adds one number to all scores of a query, a
-// vector that all rows of a router have more one number to all scores of experts.
+// What a softmax takes out does not count: a bias of k where k is not turned adds one number to all scores of a
+// query, a vector that all rows of a router have more one number to all scores of experts.
 
 // withoutBias: a bias that only one of the models has is zero, or a constant that the softmax takes out.
 func (p *pass) withoutBias(w *rowsum.Worker, order int, cond string, b arch.Bound, ck *arch.Checkpoint) error {
@@ -31,7 +31,8 @@ func (p *pass) withoutBias(w *rowsum.Worker, order int, cond string, b arch.Boun
 }
 
 // withoutConstants gives both tensors of a comparison, biases of k without what the softmax takes out.
-func (p *pass) withoutConstants(w *rowsum.Worker, c *rowsum.Comparison, b, source arch.Bound) (parent, child tensor.Tensor, err error) {
+func (p *pass) withoutConstants(w *rowsum.Worker, c *rowsum.Comparison, b, source arch.Bound) (parent,
+	child tensor.Tensor, err error) {
 	if role := b.Spec.Role; role != arch.K.Bias() && role != arch.QKV.Bias() {
 		return c.Parent, c.Child, nil
 	}
@@ -55,10 +56,11 @@ func largest(w *rowsum.Worker, t tensor.Tensor) (float64, error) {
 	return most, err
 }
 
-// constantsOut puts zeros in the place of a k bias at elements that are not turned: q times it is the same for every key.
-// Where scores are capped, or k is normed, it is no constant. Numbers that are much larger than most would take the scores'
-// digits, and stay.
-func (p *pass) constantsOut(w *rowsum.Worker, b arch.Bound, ck *arch.Checkpoint, t tensor.Tensor, most float64) (tensor.Tensor, error) {
+// constantsOut puts zeros in the place of a k bias at elements that are not turned: q times it is the same for every
+// key. Where scores are capped, or k is normed, it is no constant. Numbers that are much larger than most would take
+// the scores' digits, and stay.
+func (p *pass) constantsOut(w *rowsum.Worker, b arch.Bound, ck *arch.Checkpoint, t tensor.Tensor,
+	most float64) (tensor.Tensor, error) {
 	m := ck.Model
 	var places []int32
 	switch b.Spec.Role {

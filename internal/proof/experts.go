@@ -10,8 +10,8 @@ import (
 // maxShards bounds what a claim may say.
 const maxShards = 1 << 16
 
-// experts: a mixture uses as large a part of its experts as its parent's, and weighs them alike. A dense MLP may have become
-// a mixture whose weights add up to 1, of whole copies or of copies cut into parts.
+// experts: a mixture uses as large a part of its experts as its parent's, and weighs them alike. A dense MLP may have
+// become a mixture whose weights add up to 1, of whole copies or of copies cut into parts.
 func (s *space) experts() {
 	m, c := s.parent.Model.MoE, s.child.Model.MoE
 	refuse := func(format string, a ...any) { s.refusef(condExperts, 0, "config.json", format, a...) }
@@ -80,7 +80,8 @@ func (s *space) copiedExperts() {
 	for _, r := range s.everywhere(arch.Experts) {
 		for e, n := range r.Copies() {
 			if n*m.TopK != c.TopK {
-				s.refusef(condExperts, 1, "", "expert %d has %d copies, and %d experts are used instead of %d", e, n, c.TopK, m.TopK)
+				s.refusef(condExperts, 1, "", "expert %d has %d copies, and %d experts are used instead of %d", e, n, c.TopK,
+					m.TopK)
 				return
 			}
 		}

@@ -16,8 +16,8 @@ import (
 
 var exported atomic.Int64
 
-// export stores what a test asks a proof of, where FAMKIT_ATTACKS names a folder, so that another checker can be asked the
-// same: a folder for each question, with parent, child and proof.json.
+// export stores what a test asks a proof of, where FAMKIT_ATTACKS names a folder, so that another checker can be
+// asked the same: a folder for each question, with parent, child and proof.json.
 func export(t testing.TB, p *proof.Proof, parent, child *arch.Checkpoint) {
 	t.Helper()
 	dir := os.Getenv("FAMKIT_ATTACKS")
@@ -35,7 +35,8 @@ func export(t testing.TB, p *proof.Proof, parent, child *arch.Checkpoint) {
 		t.Fatal(err)
 	}
 	for to, ck := range map[string]*arch.Checkpoint{"parent": parent, "child": child} {
-		if _, err := format.Write(context.Background(), filepath.Join(dir, to), ck.Source, format.WriteOptions{}); err != nil {
+		if _, err := format.Write(context.Background(), filepath.Join(dir, to), ck.Source,
+			format.WriteOptions{}); err != nil {
 			t.Fatal(err)
 		}
 	}

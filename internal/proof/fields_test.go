@@ -30,7 +30,8 @@ func TestFieldsAreDocumented(t *testing.T) {
 	claim.Rounded = []proof.Step{{Roundings: 1, From: proof.WidthsOf(ck.Model), To: proof.WidthsOf(child.Model)}}
 	claim.Set(0, arch.KV, proof.Map{Src: []int32{0, 1}[:child.Model.KVHeads]})
 	p := judged(t, claim, ck, child)
-	p.Version, p.Parent, p.Child = "x", proof.Named{Path: "a", Digest: "b", Config: "c", Files: map[string]string{"tokenizer.json": "d"}}, proof.Named{}
+	p.Version, p.Parent, p.Child = "x", proof.Named{Path: "a", Digest: "b", Config: "c",
+		Files: map[string]string{"tokenizer.json": "d"}}, proof.Named{}
 	p.Notes = []string{"x"}
 	p.Conditions[0].Counter = &proof.Counterexample{Text: "x"}
 	var stored map[string]any
@@ -49,7 +50,8 @@ func TestFieldsAreDocumented(t *testing.T) {
 			for k, x := range v {
 				n++
 				switch {
-				case where == ".claim.inside" || where == ".parent.files" || where == ".claim.rounded.from" || where == ".claim.rounded.to":
+				case where == ".claim.inside" || where == ".parent.files" || where == ".claim.rounded.from" ||
+					where == ".claim.rounded.to":
 				case !strings.Contains(files, "`"+k+"`") && !strings.Contains(files, "`claim."+k+"`") && where != ".compared":
 					t.Errorf("docs/proof.md does not name the field %s.%s", where, k)
 				}

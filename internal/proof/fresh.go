@@ -52,8 +52,8 @@ func (l *layerState) columns(r arch.Role, expert, t int) bool {
 	return at(l.set[part{r, expert, true}], t)
 }
 
-// freshHeads: a fresh element of a head adds 0 to the scores, because its k row and that of its rotary partner are zero, or
-// both q rows (all of them, where the head is normed), and its value is zero or is not read.
+// freshHeads: a fresh element of a head adds 0 to the scores, because its k row and that of its rotary partner are
+// zero, or both q rows (all of them, where the head is normed), and its value is zero or is not read.
 func (p *pass) freshHeads(layer int) {
 	var rels [3]*rowsum.Relation
 	for i, a := range []arch.Axis{arch.KV, arch.Group, arch.HeadDim} {
@@ -75,7 +75,8 @@ func (p *pass) freshHeads(layer int) {
 					continue
 				}
 				if bad := p.freshElement(layer, k, g, e, kv, group, hd); bad != "" {
-					p.refusef(condFresh, layer, "", "layer %d: element %d of query head %d, which the parent lacks, %s", layer, e, k*group.To()+g, bad)
+					p.refusef(condFresh, layer, "", "layer %d: element %d of query head %d, which the parent lacks, %s", layer, e,
+						k*group.To()+g, bad)
 					return
 				}
 			}
@@ -116,7 +117,8 @@ func turnsWith(e, turned int) int {
 	return e
 }
 
-// freshNeurons: a fresh neuron is not read, or its row of up or (since an activation of zero is zero) of the gate is zero.
+// freshNeurons: a fresh neuron is not read, or its row of up or (since an activation of zero is zero) of the gate is
+// zero.
 func (p *pass) freshNeurons(layer int) {
 	axis := arch.FFN
 	if p.child.Model.Mixture(layer) {
@@ -135,7 +137,8 @@ func (p *pass) freshNeurons(layer int) {
 			if e >= 0 {
 				where += fmt.Sprintf(", expert %d", e)
 			}
-			p.refusef(condFresh, layer, "", "%s: neuron %d, which the parent lacks, is read: neither its rows nor its column of the down projection are zero", where, t)
+			p.refusef(condFresh, layer, "", "%s: neuron %d, which the parent lacks, is read: neither its rows nor its column "+
+				"of the down projection are zero", where, t)
 			return
 		}
 	}
@@ -147,7 +150,8 @@ func (p *pass) freshNeurons(layer int) {
 // freshNeuron gives the first that is not silent, -1 where all are.
 func (l *layerState) freshNeuron(expert int, ffn *rowsum.Relation, gated bool) int {
 	for t, src := range ffn.Src {
-		if src >= 0 || !l.columns(arch.Down, expert, t) || !l.rows(arch.Up, expert, t) || gated && !l.rows(arch.Gate, expert, t) {
+		if src >= 0 || !l.columns(arch.Down, expert, t) || !l.rows(arch.Up, expert, t) || gated &&
+			!l.rows(arch.Gate, expert, t) {
 			continue
 		}
 		return t

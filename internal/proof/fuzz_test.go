@@ -9,7 +9,8 @@ import (
 
 // FuzzParse: no text of a proof makes it panic or claim more indices than its models have.
 func FuzzParse(f *testing.F) {
-	for _, claim := range []string{`{"layers":[0,1]}`, `{"layers":[0],"maps":{"hidden":{"src":"0-7 0*8","scale":[[0.5,16]]}}}`,
+	for _, claim := range []string{`{"layers":[0,1]}`,
+		`{"layers":[0],"maps":{"hidden":{"src":"0-7 0*8","scale":[[0.5,16]]}}}`,
 		`{"layers":[-9],"inside":{"7":{"ffn":{"src":"*99999999999"}}},"shards":-1}`} {
 		f.Add(`{"schema":2,"parent":{"path":"a"},"child":{"path":"b"},"claim":` + claim + `}`)
 	}

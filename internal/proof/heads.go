@@ -64,7 +64,8 @@ func (s *space) pairsTurn() string {
 			continue
 		}
 		if src < 0 || other < 0 || int(src) >= was/2 || int(other) != int(src)+was/2 {
-			return fmt.Sprintf("elements %d and %d of a head turn together, their sources %d and %d do not", t, t+is/2, src, other)
+			return fmt.Sprintf("elements %d and %d of a head turn together, their sources %d and %d do not", t, t+is/2, src,
+				other)
 		}
 	}
 	return ""
@@ -86,7 +87,8 @@ func (s *space) frequencies() string {
 			lengths = append(lengths, n, n+1, 2*n, 7*n)
 		}
 	}
-	if (m.Rope.OriginalMaxPos != c.Rope.OriginalMaxPos || m.Rope.Type != c.Rope.Type) && !(constant(m.Rope) && constant(c.Rope)) {
+	if (m.Rope.OriginalMaxPos != c.Rope.OriginalMaxPos || m.Rope.Type != c.Rope.Type) &&
+		!(constant(m.Rope) && constant(c.Rope)) {
 		return fmt.Sprintf("rotary scaling is %s from %d positions on, wanted %s from %d on",
 			c.Rope.Type, c.Rope.OriginalMaxPos, m.Rope.Type, m.Rope.OriginalMaxPos)
 	}
@@ -104,13 +106,14 @@ func (s *space) frequencies() string {
 	return s.compareFrequencies((*arch.Model).LocalRopeInvFreq)
 }
 
-// constant reports whether a rotary embedding turns by the same frequencies whatever the length of a text, and so is all
-// that its frequencies and its attention factor are.
+// constant reports whether a rotary embedding turns by the same frequencies whatever the length of a text, and so is
+// all that its frequencies and its attention factor are.
 func constant(r arch.Rope) bool {
 	return r.Type == "default" || r.Type == "linear" || r.Type == "llama3" || r.Type == "yarn"
 }
 
-// frequencyError is what frequencies may differ by, relative to them: they are computed in float64 from sizes that differ.
+// frequencyError is what frequencies may differ by, relative to them: they are computed in float64 from sizes that
+// differ.
 const frequencyError = 1e-15
 
 func (s *space) compareFrequencies(of func(*arch.Model) ([]float64, error)) string {

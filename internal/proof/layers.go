@@ -4,7 +4,8 @@ package proof
 func (s *space) keptLayers() {
 	next, from := 0, s.parent.Model.Layers
 	if len(s.claim.Layers) != s.child.Model.Layers {
-		s.refusef(condLayers, 0, "", "sources are given for %d layers, the child has %d", len(s.claim.Layers), s.child.Model.Layers)
+		s.refusef(condLayers, 0, "", "sources are given for %d layers, the child has %d", len(s.claim.Layers),
+			s.child.Model.Layers)
 		return
 	}
 	for i, l := range s.claim.Layers {

@@ -168,7 +168,8 @@ func (l *ledger) oneSign() {
 
 // proof sums up.
 func (l *ledger) proof(claim *Claim) *Proof {
-	p := &Proof{Schema: Schema, Verdict: Exact, Claim: claim, Bytes: l.bytes, Notes: l.notes, Bound: "no number is rounded"}
+	p := &Proof{Schema: Schema, Verdict: Exact, Claim: claim, Bytes: l.bytes, Notes: l.notes,
+		Bound: "no number is rounded"}
 	for _, name := range conditionOrder {
 		c, ok := l.conds[name]
 		if !ok {

@@ -18,8 +18,8 @@ import (
 	"famkit/internal/verify"
 )
 
-// otherNeighbours gives the second copy of every channel the float32 on the other side of what it should be, where one rounding
-// allows that. was are the parent's rows, v the child's, of w numbers.
+// otherNeighbours gives the second copy of every channel the float32 on the other side of what it should be, where
+// one rounding allows that. was are the parent's rows, v the child's, of w numbers.
 func otherNeighbours(v, was []float64, w int, copies map[int32][]int, write []float64) {
 	for r, hidden := 0, len(was)/(len(v)/w); r < len(v)/w; r++ {
 		for s, c := range copies {
@@ -63,7 +63,8 @@ func TestHugeShares(t *testing.T) {
 	mustRefuse(t, verify.ClaimOf(plan), ck, bad)
 }
 
-// TestMagnifiedRounding: copies of the stream that were rounded unlike, whose difference is read with a huge weight: the sums are exact.
+// TestMagnifiedRounding: copies of the stream that were rounded unlike, whose difference is read with a huge weight:
+// the sums are exact.
 func TestMagnifiedRounding(t *testing.T) {
 	ck := pt.Random(t, 9, archtest.Configs["mistral"], tensor.F32)
 	ck = pt.Bind(t, pt.Spoil(t, ck, func(name string, info tensor.Info, v []float64) {
@@ -99,7 +100,8 @@ func TestMagnifiedRounding(t *testing.T) {
 	mustRefuse(t, verify.ClaimOf(plan), ck, bad)
 }
 
-// TestMagnifiedMeans: under LayerNorm with padding the new channels are zero but for the rounding of the means: what reads them has a limit.
+// TestMagnifiedMeans: under LayerNorm with padding the new channels are zero but for the rounding of the means: what
+// reads them has a limit.
 func TestMagnifiedMeans(t *testing.T) {
 	for _, gain := range []bool{false, true} {
 		ck := pt.Random(t, 9, archtest.Configs["gpt2"], tensor.F32)
@@ -128,8 +130,8 @@ func TestMagnifiedMeans(t *testing.T) {
 	}
 }
 
-// readUnlike lets the first neuron of each pair read the first copies of the stream, of w, and the second the second ones, by
-// times as much as both did.
+// readUnlike lets the first neuron of each pair read the first copies of the stream, of w, and the second the second
+// ones, by times as much as both did.
 func readUnlike(v []float64, w int, by float64) {
 	for r := 1; r < len(v)/w; r += 2 {
 		for c := range w / 2 {

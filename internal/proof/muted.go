@@ -8,8 +8,8 @@ import (
 	"famkit/internal/rowsum"
 )
 
-// Quiet reports whether a layer adds nothing to the stream, as far as single tensors tell: what it writes is zero, or all
-// that would be written is multiplied with zero. It is for those who look for such layers.
+// Quiet reports whether a layer adds nothing to the stream, as far as single tensors tell: what it writes is zero, or
+// all that would be written is multiplied with zero. It is for those who look for such layers.
 func Quiet(ctx context.Context, ck *arch.Checkpoint, layer int) (bool, error) {
 	w := &rowsum.Worker{Ctx: ctx}
 	for _, h := range branches {
@@ -20,9 +20,9 @@ func Quiet(ctx context.Context, ck *arch.Checkpoint, layer int) (bool, error) {
 	return true, nil
 }
 
-// muted: of each element that a branch's writer reads, the writer's column is zero, or the element itself is: v's row, or
-// up's, or the gate's (an activation of zero is zero), bias counted, is zero, or all that they read is. The biases of the
-// writer and of a norm behind it are zero.
+// muted: of each element that a branch's writer reads, the writer's column is zero, or the element itself is: v's
+// row, or up's, or the gate's (an activation of zero is zero), bias counted, is zero, or all that they read is. The
+// biases of the writer and of a norm behind it are zero.
 func muted(w *rowsum.Worker, ck *arch.Checkpoint, layer int, h branch) (bool, error) {
 	if b, ok := ck.At(arch.Key{Role: h.writers[1], Layer: layer, Expert: -1}); ok {
 		if _, first, err := w.Scan(b.Tensor); err != nil || first != nil {

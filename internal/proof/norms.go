@@ -55,15 +55,16 @@ func (s *space) gainsOf(b arch.Bound) (*rowsum.Gains, error) {
 	default:
 		return nil, fmt.Errorf("no condition is known for a norm of role %s", b.Spec.Role)
 	}
-	g := &rowsum.Gains{Rel: rel, Offset: s.parent.Model.GainOffset, Factor: func(t int) float64 { return out(t) * math.Sqrt(rho) / in(t) }}
+	g := &rowsum.Gains{Rel: rel, Offset: s.parent.Model.GainOffset,
+		Factor: func(t int) float64 { return out(t) * math.Sqrt(rho) / in(t) }}
 	if b.Spec.Dims[0].Use == arch.Shifts {
 		g.Offset, g.Zeros, g.Factor = 0, true, out
 	}
 	return g, nil
 }
 
-// tiedGain is what the final norm must give where the embedding is the head too: read through the same columns that wrote
-// the stream, the copies of an index add up to the parent's: sum over t -> s of e(t) k(t) = 1.
+// tiedGain is what the final norm must give where the embedding is the head too: read through the same columns that
+// wrote the stream, the copies of an index add up to the parent's: sum over t -> s of e(t) k(t) = 1.
 func (s *space) tiedGain() func(t int) float64 {
 	embed := s.stream.Scaled(s.embed)
 	read := make([]float64, s.stream.From)
@@ -99,13 +100,15 @@ func (s *space) headNorm(b arch.Bound) (*rowsum.Relation, float64, error) {
 	}
 	rho := float64(c[0]) * float64(rel.From) / float64(rel.To())
 	if want := s.parent.Model.Eps * rho; !near(s.child.Model.Eps, want) {
-		return nil, 0, fmt.Errorf("the norm's epsilon is %v, wanted %v for %d of %d elements", s.child.Model.Eps, want, rel.From*c[0], rel.To())
+		return nil, 0, fmt.Errorf("the norm's epsilon is %v, wanted %v for %d of %d elements", s.child.Model.Eps, want,
+			rel.From*c[0], rel.To())
 	}
 	return rel, rho, nil
 }
 
 // gainAt reads the effective gain of a norm of the child in a layer, and its bias; nil where it has none.
-func (s *space) gainAt(w *rowsum.Worker, ck *arch.Checkpoint, role arch.Role, layer int) (gains, biases []float64, err error) {
+func (s *space) gainAt(w *rowsum.Worker, ck *arch.Checkpoint, role arch.Role, layer int) (gains, biases []float64,
+	err error) {
 	if b, ok := ck.At(arch.Key{Role: role, Layer: layer, Expert: -1}); ok {
 		if gains, err = w.Vector(b.Tensor); err != nil {
 			return nil, nil, err

@@ -100,8 +100,8 @@ func (p *pass) run() error {
 	return p.judgeLayers()
 }
 
-// jobs gives one for each tensor, the largest first, so that none is left to one processor at the end. Every tensor of the
-// parent must be the source of some.
+// jobs gives one for each tensor, the largest first, so that none is left to one processor at the end. Every tensor
+// of the parent must be the source of some.
 func (p *pass) jobs() []job {
 	order := make([]int, len(p.child.Tensors))
 	for i := range order {

@@ -9,8 +9,9 @@ import (
 	"famkit/internal/rowsum"
 )
 
-// offsetGain is a norm's gain whose stored numbers, the architecture's offset left out, were rounded by more than a rounding
-// of the gains themselves would be: excess by element. allowed is the relative distance that roundings explain.
+// offsetGain is a norm's gain whose stored numbers, the architecture's offset left out, were rounded by more than a
+// rounding of the gains themselves would be: excess by element. allowed is the relative distance that roundings
+// explain.
 type offsetGain struct {
 	order   int
 	b       arch.Bound
@@ -21,10 +22,10 @@ type offsetGain struct {
 // offsetShares bounds what such roundings are, in all, beside what they are summed with: so many roundings of it.
 const offsetShares = 16
 
-// judgeOffsets: an architecture that stores gains less one (Gemma) has what is stored rounded, which moves a gain near zero
-// by more than its share. What that adds to a sum is at most offsetShares roundings of all that is summed: in each row
-// that reads the norm's output; in a norm of q or k over the elements of a head, each times the other's gain; in a norm
-// of what a block adds, over the gains.
+// judgeOffsets: an architecture that stores gains less one (Gemma) has what is stored rounded, which moves a gain
+// near zero by more than its share. What that adds to a sum is at most offsetShares roundings of all that is summed:
+// in each row that reads the norm's output; in a norm of q or k over the elements of a head, each times the other's
+// gain; in a norm of what a block adds, over the gains.
 func (p *pass) judgeOffsets() error {
 	slices.SortFunc(p.offsets, func(a, b offsetGain) int { return a.order - b.order })
 	var jobs []job
@@ -107,5 +108,6 @@ func (p *pass) offsetRead(w *rowsum.Worker, g offsetGain, b arch.Bound, gains []
 
 func tooRough(g offsetGain, over, limit float64, where string) *Counterexample {
 	return &Counterexample{Where: g.b.Info().Name, Text: fmt.Sprintf(
-		"gains near zero are rounded as they are stored, less an offset, which moves %s by %.3g in all, wanted at most %.3g", where, over, limit)}
+		"gains near zero are rounded as they are stored, less an offset, which moves %s by %.3g in all, wanted at most %.3g",
+		where, over, limit)}
 }

@@ -8,15 +8,16 @@ import (
 	"famkit/internal/rowsum"
 )
 
-// padding: under LayerNorm new channels hold the mean of the others, so that the norm gives 0 there. Where the means are
-// rounded it gives a little else, the same at all new channels. So whatever reads them does it with weights that, gains
-// counted, add up to zero exactly: then what is left of the rounding is not read at all.
+// padding: under LayerNorm new channels hold the mean of the others, so that the norm gives 0 there. Where the means
+// are rounded it gives a little else, the same at all new channels. So whatever reads them does it with weights that,
+// gains counted, add up to zero exactly: then what is left of the rounding is not read at all.
 func (p *pass) padding() error {
 	if !p.parent.Model.LayerNorm || !p.stream.Fresh() || !p.met(Rounded) {
 		return nil
 	}
 	if !p.freshAlike() && p.onLoading == 0 {
-		p.refusef(condStream, 1, "", "new channels hold means that are rounded unlike, so that LayerNorm does not give the same for all of them")
+		p.refusef(condStream, 1, "", "new channels hold means that are rounded unlike, so that LayerNorm does not give "+
+			"the same for all of them")
 		return nil
 	}
 	var jobs []job
@@ -73,7 +74,8 @@ func (p *pass) paddingOf(w *rowsum.Worker, order int, b arch.Bound) error {
 		index = []int{0, at}
 	}
 	p.refuse(conditionOf(b), order, &Counterexample{Where: info.Name, Index: index,
-		Text: fmt.Sprintf("reads new channels with weights that add up to %v, wanted 0: LayerNorm gives there what is left of rounded means", sum)})
+		Text: fmt.Sprintf("reads new channels with weights that add up to %v, wanted 0: LayerNorm gives there what is "+
+			"left of rounded means", sum)})
 	return nil
 }
 
@@ -92,12 +94,12 @@ func (p *pass) channels(gains []float64) (old, fresh *rowsum.Relation) {
 	return old, fresh
 }
 
-// freshShare bounds what reads new channels beside what reads old ones, in all: what adds up to zero over the reals does
-// not in any arithmetic, where it is much larger than the rest.
+// freshShare bounds what reads new channels beside what reads old ones, in all: what adds up to zero over the reals
+// does not in any arithmetic, where it is much larger than the rest.
 const freshShare = 16
 
-// paddingSized: of each row the weights on new channels are no more than a few times those on old ones, all together, of
-// this row or of most rows.
+// paddingSized: of each row the weights on new channels are no more than a few times those on old ones, all together,
+// of this row or of most rows.
 func (p *pass) paddingSized(w *rowsum.Worker, order int, b arch.Bound, dim int, old, fresh *rowsum.Relation) error {
 	most, err := w.Magnitudes(b.Tensor, dim, old)
 	if err != nil {

@@ -21,8 +21,8 @@ const (
 // nameOnPage is how the page writes a condition's name: in bold, and spelled as a function.
 var nameOnPage = regexp.MustCompile(`\*\*([a-z][A-Za-z]+)\*\*`)
 
-// TestConditionsHaveNames: every condition that docs/proof.md names is a function of this package whose comment says under
-// that name what it checks, and every condition of check_proof.py is named on the page.
+// TestConditionsHaveNames: every condition that docs/proof.md names is a function of this package whose comment says
+// under that name what it checks, and every condition of check_proof.py is named on the page.
 func TestConditionsHaveNames(t *testing.T) {
 	page, err := os.ReadFile(pageFile)
 	if err != nil {
@@ -52,7 +52,8 @@ func TestConditionsHaveNames(t *testing.T) {
 }
 
 // ordinaryWords are in bold on the page and no conditions.
-var ordinaryWords = []string{"claim", "every", "source", "fresh", "copies", "scale", "related", "writes", "reads", "exact", "different", "tied", "mean", "name", "channel"}
+var ordinaryWords = []string{"claim", "every", "source", "fresh", "copies", "scale", "related", "writes", "reads",
+	"exact", "different", "tied", "mean", "name", "channel"}
 
 func unnamed(functions map[string]string, name string) string {
 	switch comment, ok := functions[name]; {

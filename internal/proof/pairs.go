@@ -46,8 +46,8 @@ func Cancels(ctx context.Context, stream *rowsum.Relation, parent, child *arch.C
 	return true, nil
 }
 
-// cancels says by "" that what a branch writes cancels, else why it does not: its bias is zero, and the writer's columns
-// over each group of equals add up to zero, exactly.
+// cancels says by "" that what a branch writes cancels, else why it does not: its bias is zero, and the writer's
+// columns over each group of equals add up to zero, exactly.
 func (p *pairing) cancels(layer int, h branch) (string, error) {
 	if b, ok := p.child.At(arch.Key{Role: h.writers[1], Layer: layer, Expert: -1}); ok {
 		if _, first, err := p.w.Scan(b.Tensor); err != nil || first != nil {
@@ -74,9 +74,9 @@ func (p *pairing) cancels(layer int, h branch) (string, error) {
 	return "", nil
 }
 
-// heard relates the channels of the stream that the readers of a branch hear alike: of one class, with one gain and bias
-// in the norm in between, since no other condition asks for that norm. A channel that is always zero is heard where the
-// bias there is not.
+// heard relates the channels of the stream that the readers of a branch hear alike: of one class, with one gain and
+// bias in the norm in between, since no other condition asks for that norm. A channel that is always zero is heard
+// where the bias there is not.
 func (p *pairing) heard(layer int, h branch) (*rowsum.Relation, error) {
 	if !p.preNorm {
 		return &rowsum.Relation{From: p.same.N, Src: p.same.Of, Scale: p.stream.Scale}, nil
@@ -192,8 +192,8 @@ func (p *pairing) equals(d map[arch.Role][]digest, h branch) []int32 {
 	return out
 }
 
-// headKeys: an element of a head's output depends on the head's q and k, and on its own row of v. An element of q does not
-// count where k's rows for it and for its rotary partner are zero, unless q is normed.
+// headKeys: an element of a head's output depends on the head's q and k, and on its own row of v. An element of q
+// does not count where k's rows for it and for its rotary partner are zero, unless q is normed.
 func (p *pairing) headKeys(d map[arch.Role][]digest) []string {
 	m := p.child.Model
 	hd, group := m.HeadDim, m.Heads/m.KVHeads

@@ -4,8 +4,8 @@
 //
 // To read: claim.go (what is claimed and not believed), proof.go (the verdict), space.go (the relations between the two
 // models, made once), roles.go (which tensors there may be); then the conditions that need no weights, config.go,
-// layers.go, axes.go, stream.go, heads.go; those on single tensors, tensors.go and norms.go; those on several, fresh.go,
-// silent.go, pairs.go, experts.go, ties.go, alike.go, padding.go. certificate.go stores and reads proofs.
+// layers.go, axes.go, stream.go, heads.go; those on single tensors, tensors.go and norms.go; those on several,
+// fresh.go, silent.go, pairs.go, experts.go, ties.go, alike.go, padding.go. certificate.go stores and reads proofs.
 //
 // Words: a layer or an index of the child has a source in the parent, or none: a silent layer, a fresh index. A claim
 // says which. A relation says it of a space of activations, with scales. Copies are indices with one source.
@@ -86,8 +86,8 @@ type Proof struct {
 // Holds reports whether the child computes the parent's function.
 func (p *Proof) Holds() bool { return p.Verdict != Different }
 
-// Stream is the verdict on the relation of both streams; "" where the claim did not come so far. Where it holds they can be
-// compared layer by layer, where it does not no other claim about what lies between them helps.
+// Stream is the verdict on the relation of both streams; "" where the claim did not come so far. Where it holds they
+// can be compared layer by layer, where it does not no other claim about what lies between them helps.
 func (p *Proof) Stream() Verdict {
 	for _, c := range p.Conditions {
 		if c.Name == condStream {

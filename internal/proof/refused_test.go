@@ -205,7 +205,8 @@ func TestFreshHeadsUnderFullNorm(t *testing.T) {
 	m := ck.Model
 	was := pt.Numbers(t, ck)
 	eps := m.Eps / 4
-	files := pt.SetKeys(t, ck, map[string]any{"num_attention_heads": 4 * m.Heads, "num_key_value_heads": 4 * m.KVHeads, "head_dim": m.HeadDim, "rms_norm_eps": eps})
+	files := pt.SetKeys(t, ck, map[string]any{"num_attention_heads": 4 * m.Heads, "num_key_value_heads": 4 * m.KVHeads,
+		"head_dim": m.HeadDim, "rms_norm_eps": eps})
 	rng := rand.New(rand.NewPCG(1, 2))
 	child := pt.Build(t, files, tensor.F64, func(s arch.Slot) []float64 {
 		n := 1
@@ -301,7 +302,8 @@ func TestPermutedTies(t *testing.T) {
 		ck := pt.Random(t, 9, archtest.Configs[name], tensor.F64)
 		m := ck.Model
 		parent := pt.Bind(t, pt.Spoil(t, ck, func(name string, info tensor.Info, v []float64) {
-			if w := info.Shape[len(info.Shape)-1]; strings.HasSuffix(name, "moe.gate.weight") || strings.HasSuffix(name, "mlp.gate.weight") {
+			if w := info.Shape[len(info.Shape)-1]; strings.HasSuffix(name, "moe.gate.weight") ||
+				strings.HasSuffix(name, "mlp.gate.weight") {
 				for e := range info.Shape[0] {
 					copy(v[e*w:(e+1)*w], v[:w])
 				}
@@ -343,7 +345,8 @@ func TestTiesOfZeros(t *testing.T) {
 	mustRefuse(t, verify.ClaimOf(plan), parent, child)
 }
 
-// TestConfigsThatDiffer: a child whose config.json alone says something else is refused by the condition that it breaks.
+// TestConfigsThatDiffer: a child whose config.json alone says something else is refused by the condition that it
+// breaks.
 func TestConfigsThatDiffer(t *testing.T) {
 	rope := func(key string, v any) map[string]any {
 		r := map[string]any{"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 64}
@@ -394,6 +397,7 @@ func TestConfigsThatDiffer(t *testing.T) {
 func TestTiedChild(t *testing.T) {
 	ck := pt.Random(t, 8, archtest.Configs["llama"], tensor.F32)
 	was := pt.Numbers(t, ck)
-	child := pt.Build(t, pt.SetKeys(t, ck, map[string]any{"tie_word_embeddings": true}), tensor.F32, func(s arch.Slot) []float64 { return was[s.Name] })
+	child := pt.Build(t, pt.SetKeys(t, ck, map[string]any{"tie_word_embeddings": true}), tensor.F32,
+		func(s arch.Slot) []float64 { return was[s.Name] })
 	mustRefuse(t, &proof.Claim{Layers: []int{0, 1, 2}[:ck.Model.Layers]}, ck, child)
 }

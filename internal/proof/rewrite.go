@@ -10,13 +10,14 @@ import (
 	"famkit/internal/tensor"
 )
 
-// A checkpoint can be stored in several ways that compute the same for reasons of its own, whatever it is compared with:
-// queries that share a key and value or have copies of them, a power of two that stands in a gain or in the matrix behind
-// it, elements of v and columns of o in another order. A rewriting puts a child, as a view that is never stored, into the
-// way in which the parent has it. Nothing of it is rounded. Then the conditions are judged of the view.
+// A checkpoint can be stored in several ways that compute the same for reasons of its own, whatever it is compared
+// with: queries that share a key and value or have copies of them, a power of two that stands in a gain or in the
+// matrix behind it, elements of v and columns of o in another order. A rewriting puts a child, as a view that is
+// never stored, into the way in which the parent has it. Nothing of it is rounded. Then the conditions are judged of
+// the view.
 
-// Rewriting is what is claimed of how a child is stored. A wrong one makes another model of it, which is then refused, or
-// is refused by itself where it would change the child's function.
+// Rewriting is what is claimed of how a child is stored. A wrong one makes another model of it, which is then
+// refused, or is refused by itself where it would change the child's function.
 type Rewriting struct {
 	// Unfolded gives every query head a key and a value of its own, in both models: copies of those it shares.
 	Unfolded bool
@@ -26,10 +27,11 @@ type Rewriting struct {
 	FinalNorm []float64
 }
 
-// LayerRewriting moves powers of two, of either sign, between tensors of a layer, and puts elements into another order; nil
-// lists do nothing. The lists go over the child's elements, kv heads unfolded where that is claimed.
+// LayerRewriting moves powers of two, of either sign, between tensors of a layer, and puts elements into another
+// order; nil lists do nothing. The lists go over the child's elements, kv heads unfolded where that is claimed.
 type LayerRewriting struct {
-	// AttnNorm and MLPNorm multiply the gain of the norm before a branch, and its bias, and divide the columns that read it.
+	// AttnNorm and MLPNorm multiply the gain of the norm before a branch, and its bias, and divide the columns that read
+	// it.
 	AttnNorm, MLPNorm []float64
 	// Keys multiply the rows of k, and divide those of the q that are multiplied with them.
 	Keys []float64
@@ -121,7 +123,8 @@ func untied(ck *arch.Checkpoint) *arch.Checkpoint {
 	return out
 }
 
-// unfolded gives every query head a kv head of its own. A norm over all k keeps its mean: all are repeated equally often.
+// unfolded gives every query head a kv head of its own. A norm over all k keeps its mean: all are repeated equally
+// often.
 func unfolded(ck *arch.Checkpoint) *arch.Checkpoint {
 	m := ck.Model
 	group := m.Size(arch.Group)
@@ -246,7 +249,8 @@ func (w *rewriter) checkLayer(l int, r *LayerRewriting) error {
 	for i, k := range r.Keys { // what is turned together has one scale
 		head, e := i/m.HeadDim, i%m.HeadDim
 		if other := r.Keys[head*m.HeadDim+turnsWith(e, m.Turned())]; other != k {
-			return fmt.Errorf("keys: elements %d and %d turn together, and are scaled by %v and %v", e, turnsWith(e, m.Turned()), k, other)
+			return fmt.Errorf("keys: elements %d and %d turn together, and are scaled by %v and %v", e, turnsWith(e, m.Turned()),
+				k, other)
 		}
 	}
 	return nil

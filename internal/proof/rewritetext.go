@@ -31,7 +31,8 @@ func (r *Rewriting) text() *rewritingText {
 	}
 	t := &rewritingText{Unfolded: r.Unfolded, Layers: map[int]layerRewritingText{}, FinalNorm: runs.Scales(r.FinalNorm)}
 	for l, x := range r.Layers {
-		own := layerRewritingText{AttnNorm: runs.Scales(x.AttnNorm), MLPNorm: runs.Scales(x.MLPNorm), Keys: runs.Scales(x.Keys),
+		own := layerRewritingText{AttnNorm: runs.Scales(x.AttnNorm), MLPNorm: runs.Scales(x.MLPNorm),
+			Keys:    runs.Scales(x.Keys),
 			Neurons: runs.Scales(x.Neurons), Order: runs.Indices(x.Order)}
 		if x.Values.Src != nil || x.Values.Scale != nil {
 			v := x.Values.text()
@@ -79,7 +80,8 @@ func (t layerRewritingText) layer(m *arch.Model, l int) (*LayerRewriting, error)
 		to   *[]float64
 		from [][2]float64
 		n    int
-	}{{&r.AttnNorm, t.AttnNorm, m.Hidden}, {&r.MLPNorm, t.MLPNorm, m.Hidden}, {&r.Keys, t.Keys, kv}, {&r.Values.Scale, values, kv},
+	}{{&r.AttnNorm, t.AttnNorm, m.Hidden}, {&r.MLPNorm, t.MLPNorm, m.Hidden}, {&r.Keys, t.Keys, kv},
+		{&r.Values.Scale, values, kv},
 		{&r.Neurons, t.Neurons, neurons}} {
 		var err error
 		if *list.to, err = runs.ParseScales(list.from, list.n); err != nil {

@@ -51,8 +51,10 @@ var roles = map[arch.Role]rule{
 	arch.MLPNorm:      {kind: gain, cond: condNorms, block: true, dims: [][]string{{"scales hidden"}}},
 	arch.AttnPostNorm: {kind: gain, cond: condNorms, block: true, dims: [][]string{{"scales hidden"}}},
 	arch.MLPPostNorm:  {kind: gain, cond: condNorms, block: true, dims: [][]string{{"scales hidden"}}},
-	arch.QNorm:        {kind: gain, cond: condNorms, block: true, dims: [][]string{{"scales head_dim"}, {"scales kv group head_dim"}}},
-	arch.KNorm:        {kind: gain, cond: condNorms, block: true, dims: [][]string{{"scales head_dim"}, {"scales kv head_dim"}}},
+	arch.QNorm: {kind: gain, cond: condNorms, block: true, dims: [][]string{{"scales head_dim"},
+		{"scales kv group head_dim"}}},
+	arch.KNorm: {kind: gain, cond: condNorms, block: true, dims: [][]string{{"scales head_dim"},
+		{"scales kv head_dim"}}},
 
 	arch.Q:   {cond: condReaders, block: true, dims: [][]string{{toHeads, onStream}}},
 	arch.K:   {cond: condReaders, block: true, dims: [][]string{{toKeys, onStream}}},
@@ -87,8 +89,8 @@ func ruleOf(t *arch.TensorSpec) (rule, error) {
 	return r, fmt.Errorf("no condition is known for a tensor of role %s that %s", t.Role, strings.Join(is, " and "))
 }
 
-// hasBias reports whether a role, if it is a bias, is one that conditions speak of: of a projection inside the blocks, or
-// of a norm that takes its bias after its gain.
+// hasBias reports whether a role, if it is a bias, is one that conditions speak of: of a projection inside the
+// blocks, or of a norm that takes its bias after its gain.
 func hasBias(r arch.Role) bool {
 	switch r.Weight() {
 	case arch.Embed, arch.PosTable, arch.Head, arch.Router, arch.QNorm, arch.KNorm:
@@ -142,7 +144,8 @@ func (s *space) closedWorld() {
 			case err != nil:
 				s.refusef(condConfig, 10+i, name, "%v", err)
 			case r.block != (b.Layer >= 0) || b.Layer >= ck.Model.Layers || b.Spec.PerExpert != (b.Expert >= 0):
-				s.refusef(condConfig, 10+i, name, "a tensor of role %s stands in layer %d, expert %d", b.Spec.Role, b.Layer, b.Expert)
+				s.refusef(condConfig, 10+i, name, "a tensor of role %s stands in layer %d, expert %d", b.Spec.Role, b.Layer,
+					b.Expert)
 			case seen[b.Key()]:
 				s.refusef(condConfig, 10+i, name, "a second tensor of role %s in layer %d", b.Spec.Role, b.Layer)
 			}

@@ -23,16 +23,19 @@ func coarse(v []float64) {
 	}
 }
 
-// TestMagnifiedThroughLayers: shares of both signs, each within limits, whose effect on what differs by roundings would grow with every layer.
+// TestMagnifiedThroughLayers: shares of both signs, each within limits, whose effect on what differs by roundings
+// would grow with every layer.
 func TestMagnifiedThroughLayers(t *testing.T) {
 	for _, depth := range []string{"2", "4"} {
-		ck := pt.Random(t, 9, strings.Replace(archtest.Configs["mistral"], `"num_hidden_layers":2`, `"num_hidden_layers":`+depth, 1), tensor.F32)
+		ck := pt.Random(t, 9, strings.Replace(archtest.Configs["mistral"], `"num_hidden_layers":2`,
+			`"num_hidden_layers":`+depth, 1), tensor.F32)
 		ck = pt.Bind(t, pt.Spoil(t, ck, func(name string, info tensor.Info, v []float64) {
 			if len(info.Shape) == 2 && !strings.Contains(name, "embed") {
 				coarse(v)
 			}
 		}, nil))
-		plan, child := pt.Grow(t, ck, expand.Request{Hidden: pt.Size(t, "x1.5"), FFN: pt.Size(t, "2x"), Split: growth.SplitEven})
+		plan, child := pt.Grow(t, ck, expand.Request{Hidden: pt.Size(t, "x1.5"), FFN: pt.Size(t, "2x"),
+			Split: growth.SplitEven})
 		src, write, ffn := plan.Maps[arch.Hidden].Src, plan.Maps[arch.Hidden].Write, plan.Maps[arch.FFN].Src
 		copies, neurons := map[int32][]int{}, map[int32][]int{}
 		for i, s := range src {
@@ -133,7 +136,8 @@ func TestPairsOfAScaledStream(t *testing.T) {
 	mustRefuse(t, claim, ck, bad)
 }
 
-// TestNearZerosMagnified: under LayerNorm what reads new channels alone is zero but for rounding, so nothing large may read it.
+// TestNearZerosMagnified: under LayerNorm what reads new channels alone is zero but for rounding, so nothing large
+// may read it.
 func TestNearZerosMagnified(t *testing.T) {
 	for _, what := range []string{"neuron", "value", "key"} {
 		t.Run(what, func(t *testing.T) {
@@ -243,7 +247,8 @@ func TestNearZerosMagnified(t *testing.T) {
 
 // TestPairsBeforeANorm: what cancels only nearly is divided by its own size where a norm follows.
 func TestPairsBeforeANorm(t *testing.T) {
-	ck := pt.Random(t, 9, strings.Replace(archtest.Configs["gemma2"], `"rms_norm_eps":0.001`, `"rms_norm_eps":1e-7`, 1), tensor.F32)
+	ck := pt.Random(t, 9, strings.Replace(archtest.Configs["gemma2"], `"rms_norm_eps":0.001`, `"rms_norm_eps":1e-7`, 1),
+		tensor.F32)
 	plan, child := pt.Grow(t, ck, expand.Request{Depth: pt.Size(t, "+1"), Hidden: pt.Size(t, "x3")})
 	layer := -1
 	for i, l := range plan.Layers {
@@ -329,7 +334,8 @@ func TestTinyScales(t *testing.T) {
 // TestPartsNearlyEqual: parts of a copy whose scores are equal only as far as copies of the stream are.
 func TestPartsNearlyEqual(t *testing.T) {
 	ck := pt.Random(t, 9, archtest.Configs["llama"], tensor.F32)
-	plan, child := pt.Grow(t, ck, expand.Request{Experts: pt.Size(t, "4"), TopK: pt.Size(t, "2"), Shards: 2, Hidden: pt.Size(t, "x1.5")})
+	plan, child := pt.Grow(t, ck, expand.Request{Experts: pt.Size(t, "4"), TopK: pt.Size(t, "2"), Shards: 2,
+		Hidden: pt.Size(t, "x1.5")})
 	copies := map[int32][]int{}
 	src, write := plan.Maps[arch.Hidden].Src, plan.Maps[arch.Hidden].Write
 	for i, s := range src {
@@ -431,7 +437,8 @@ func TestWideMeans(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ck := pt.Random(t, 9, archtest.Configs[name], tensor.F32)
 			to := map[string]string{"gpt2": "16", "gpt_neox": "32"}[name]
-			plan, child := pt.Grow(t, ck, expand.Request{Hidden: pt.Size(t, to), Methods: []string{"pad"}, FFN: pt.Size(t, "2x")})
+			plan, child := pt.Grow(t, ck, expand.Request{Hidden: pt.Size(t, to), Methods: []string{"pad"},
+				FFN: pt.Size(t, "2x")})
 			groups := map[int32][]int{}
 			src := plan.Maps[arch.Hidden].Src
 			for i, s := range plan.Maps[arch.FFN].Src {

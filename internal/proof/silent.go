@@ -9,8 +9,8 @@ import (
 	"famkit/internal/rowsum"
 )
 
-// branch is one of the two halves of a block: the tensors that write what it adds to the stream, those that make what it
-// writes of what it reads, the norm, if any, through which it reads, and the one, if any, through which it adds.
+// branch is one of the two halves of a block: the tensors that write what it adds to the stream, those that make what
+// it writes of what it reads, the norm, if any, through which it reads, and the one, if any, through which it adds.
 type branch struct {
 	name              string
 	writers, makers   []arch.Role
@@ -18,7 +18,8 @@ type branch struct {
 }
 
 var branches = []branch{
-	{"attention", []arch.Role{arch.O, arch.O.Bias()}, []arch.Role{arch.Q, arch.K, arch.V}, arch.AttnNorm, arch.AttnPostNorm},
+	{"attention", []arch.Role{arch.O, arch.O.Bias()}, []arch.Role{arch.Q, arch.K, arch.V}, arch.AttnNorm,
+		arch.AttnPostNorm},
 	{"mlp", []arch.Role{arch.Down, arch.Down.Bias()}, []arch.Role{arch.Gate, arch.Up}, arch.MLPNorm, arch.MLPPostNorm},
 }
 
@@ -66,9 +67,9 @@ func (p *pass) gainSet(w *rowsum.Worker, b arch.Bound) (*Counterexample, error) 
 	return &Counterexample{Where: b.Info().Name, Index: []int{i}, Text: "is not zero"}, nil
 }
 
-// silentLayer: what a layer without a source adds to the stream is zero. Every tensor of it that writes the stream belongs
-// to one of the two branches, and of each branch the writers are zero, or the gain behind them is, or at each index one
-// of both, or what they write cancels.
+// silentLayer: what a layer without a source adds to the stream is zero. Every tensor of it that writes the stream
+// belongs to one of the two branches, and of each branch the writers are zero, or the gain behind them is, or at each
+// index one of both, or what they write cancels.
 func (p *pass) silentLayer(layer int) error {
 	for _, b := range p.child.Layer(layer) {
 		known := slices.ContainsFunc(branches, func(h branch) bool { return slices.Contains(h.writers, b.Spec.Role) })
@@ -122,7 +123,8 @@ func (p *pass) silentBranch(layer int, h branch) error {
 // loudest gives what makes a branch add something: nil where its writers are all zero, or the norm behind them is.
 func (p *pass) loudest(layer int, h branch) *Counterexample {
 	l := p.layers[layer].loud
-	gain, shift := l[arch.Key{Role: h.postNorm, Layer: layer, Expert: -1}], l[arch.Key{Role: h.postNorm.Bias(), Layer: layer, Expert: -1}]
+	gain, shift := l[arch.Key{Role: h.postNorm, Layer: layer, Expert: -1}],
+		l[arch.Key{Role: h.postNorm.Bias(), Layer: layer, Expert: -1}]
 	if p.child.Model.PostNorm && gain == nil && shift == nil {
 		return nil
 	}
@@ -139,8 +141,8 @@ func (p *pass) loudest(layer int, h branch) *Counterexample {
 	return nil
 }
 
-// gainOrRow reports whether at every index of the stream either the gain of the norm behind a branch is zero or the rows that
-// write it are: what is zero stays so under RMSNorm.
+// gainOrRow reports whether at every index of the stream either the gain of the norm behind a branch is zero or the
+// rows that write it are: what is zero stays so under RMSNorm.
 func (p *pass) gainOrRow(w *rowsum.Worker, layer int, h branch) (bool, error) {
 	if p.child.Model.LayerNorm {
 		return false, nil
@@ -168,8 +170,8 @@ func (p *pass) gainOrRow(w *rowsum.Worker, layer int, h branch) (bool, error) {
 	return true, nil
 }
 
-// muchLarger is how many times larger than the parent's the numbers of pairs that cancel may be, all tensors of a branch
-// taken together. Larger ones cancel over the reals, and not in any arithmetic.
+// muchLarger is how many times larger than the parent's the numbers of pairs that cancel may be, all tensors of a
+// branch taken together. Larger ones cancel over the reals, and not in any arithmetic.
 const muchLarger = 64
 
 // oversized says by "" that the numbers of a branch are not much larger than the parent's in that place: of each tensor
@@ -186,7 +188,8 @@ func (p *pass) oversized(w *rowsum.Worker, layer int, h branch) (string, error) 
 			return "", err
 		}
 		if total *= math.Max(1, ratio); !(total <= muchLarger) {
-			return fmt.Sprintf(" in any arithmetic: numbers of %s are %.3g times the parent's in that place, %.3g times in all before it",
+			return fmt.Sprintf(" in any arithmetic: numbers of %s are %.3g times the parent's in that place, %.3g times in "+
+				"all before it",
 				b.Info().Name, ratio, total/ratio), nil
 		}
 	}

@@ -39,7 +39,8 @@ func newSpace(l *ledger, claim *Claim, parent, child *arch.Checkpoint) *space {
 		l.refusef(condConfig, 0, "", "%v", err)
 		return nil
 	}
-	for _, step := range []func(){s.closedWorld, s.keptLayers, s.experts, s.relations, s.ownMaps, s.grown, s.streamScales, s.scores} {
+	for _, step := range []func(){s.closedWorld, s.keptLayers, s.experts, s.relations, s.ownMaps, s.grown, s.streamScales,
+		s.scores} {
 		if step(); l.refused() {
 			return nil
 		}
@@ -48,8 +49,8 @@ func newSpace(l *ledger, claim *Claim, parent, child *arch.Checkpoint) *space {
 }
 
 // grown settles what may have been rounded: nothing where no width has grown; any number as often as the growths in
-// between that touch its tensor round, where the claim lists them; else only what the scales and shares of one growth make
-// it round.
+// between that touch its tensor round, where the claim lists them; else only what the scales and shares of one growth
+// make it round.
 func (s *space) grown() {
 	s.was, s.is = WidthsOf(s.parent.Model), WidthsOf(s.child.Model)
 	if err := s.claim.checkRounded(s.was, s.is); err != nil {

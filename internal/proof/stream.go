@@ -8,8 +8,8 @@ import (
 	"famkit/internal/rowsum"
 )
 
-// streamScales: the squares of the scales of a source's copies add up to the same c for every source. Under LayerNorm all
-// scales are alike, and every source has equally many copies.
+// streamScales: the squares of the scales of a source's copies add up to the same c for every source. Under LayerNorm
+// all scales are alike, and every source has equally many copies.
 func (s *space) streamScales() {
 	r := s.stream
 	if r.From == r.To() && slices.ContainsFunc(r.Scale, func(k float64) bool { return !rowsum.IsPower(k) }) {
@@ -34,7 +34,8 @@ func (s *space) streamScales() {
 	}
 	for i, q := range squares {
 		if q == 0 || exact && sumOf[i].Cmp(sumOf[0]) != 0 || !near(q, squares[0]) {
-			s.refusef(condStream, i, "", "the copies of index %d have squares that sum to %v, those of index 0 to %v", i, q, squares[0])
+			s.refusef(condStream, i, "", "the copies of index %d have squares that sum to %v, those of index 0 to %v", i, q,
+				squares[0])
 			return
 		}
 	}
@@ -70,8 +71,8 @@ func (s *space) meanKept() bool {
 	return true
 }
 
-// leastEpsilon is the smallest normal number of float32, in which norms are computed. An epsilon below it is no epsilon:
-// a norm of zeros would be 0/0.
+// leastEpsilon is the smallest normal number of float32, in which norms are computed. An epsilon below it is no
+// epsilon: a norm of zeros would be 0/0.
 const leastEpsilon = 0x1p-126
 
 // epsilon: the child's epsilon is rho times the parent's, and both are normal numbers of float32.
@@ -80,7 +81,8 @@ func (s *space) epsilon() {
 	want := was * s.rho
 	switch {
 	case !(was >= leastEpsilon && is >= leastEpsilon):
-		s.refusef(condStream, 0, "config.json", "the norms' epsilon is %v, the parent's %v: wanted at least %.3g, so that a norm of zeros is zero", is, was, leastEpsilon)
+		s.refusef(condStream, 0, "config.json", "the norms' epsilon is %v, the parent's %v: wanted at least %.3g, so that "+
+			"a norm of zeros is zero", is, was, leastEpsilon)
 	case is == want && s.even && rowsum.IsPower(s.rho):
 		s.hold(condStream)
 	case is == want || s.rho != 1 && near(is, want):
@@ -90,7 +92,8 @@ func (s *space) epsilon() {
 	}
 }
 
-// embedScales are what the embedding's columns are written with: the stream's scales over the architecture's own factor.
+// embedScales are what the embedding's columns are written with: the stream's scales over the architecture's own
+// factor.
 func (s *space) embedScales() {
 	was, is := s.parent.Model.EmbedScale, s.child.Model.EmbedScale
 	if was == is || was == 0 || is == 0 {
@@ -106,8 +109,8 @@ func (s *space) embedScales() {
 	}
 }
 
-// streamClasses are the channels of the stream that are copies of each other, written alike: of one source and one scale.
-// New channels are zero under RMSNorm, which needs no class, and all alike under LayerNorm.
+// streamClasses are the channels of the stream that are copies of each other, written alike: of one source and one
+// scale. New channels are zero under RMSNorm, which needs no class, and all alike under LayerNorm.
 func (s *space) streamClasses() rowsum.Classes {
 	type key struct {
 		src   int32

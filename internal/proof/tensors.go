@@ -41,7 +41,8 @@ func (s *space) inner(b arch.Bound, d arch.Dim) (inner, error) {
 	return layParts(parts, rels, turns, func(r arch.Role) float64 { return s.rowScale(r, b.Expert, d.Use) }), nil
 }
 
-// partsOf lists the projections in a dimension: those of a fused one, of a fused bias their biases, else the tensor's own.
+// partsOf lists the projections in a dimension: those of a fused one, of a fused bias their biases, else the tensor's
+// own.
 func partsOf(role arch.Role, d arch.Dim) []arch.Part {
 	if d.Parts == nil {
 		return []arch.Part{{Role: role, Axes: d.Axes}}
@@ -200,8 +201,8 @@ func (p *pass) comparison(b, source arch.Bound) (c *rowsum.Comparison, places [2
 	return c, places, nil
 }
 
-// streamAlong is the dimension of a tensor that runs along the stream, -1 where none does. Families that are compared with
-// each other could store their matrices the other way round.
+// streamAlong is the dimension of a tensor that runs along the stream, -1 where none does. Families that are compared
+// with each other could store their matrices the other way round.
 func streamAlong(t *arch.TensorSpec) int {
 	return slices.IndexFunc(t.Dims, func(d arch.Dim) bool { return slices.Contains(d.Axes, arch.Hidden) })
 }

@@ -9,9 +9,9 @@ import (
 	"famkit/internal/rowsum"
 )
 
-// The search for ties goes by the embeddings of some tokens, which the stream at any layer contains. Scores count as equal
-// where they differ by less than sameScore of what is added up to them, experts as tied where that is so for more than
-// tiedTokens of the tokens.
+// The search for ties goes by the embeddings of some tokens, which the stream at any layer contains. Scores count as
+// equal where they differ by less than sameScore of what is added up to them, experts as tied where that is so for
+// more than tiedTokens of the tokens.
 const (
 	tokenSample = 512
 	sameScore   = 0x1p-17
@@ -115,8 +115,8 @@ func centredTokens(w *rowsum.Worker, ck *arch.Checkpoint) ([][]float64, error) {
 	return out, nil
 }
 
-// usedWhole reports whether sets of tied experts are used all or none: they have one size, of which the number used is a
-// multiple, or all experts are used.
+// usedWhole reports whether sets of tied experts are used all or none: they have one size, of which the number used
+// is a multiple, or all experts are used.
 func usedWhole(first []int, used int) bool {
 	size := map[int]int{}
 	for _, f := range first {

@@ -8,9 +8,9 @@ import (
 	"famkit/internal/rowsum"
 )
 
-// A router chooses experts by their scores, so the function jumps where two scores are equal, and which of two equals is
-// chosen is the machine's affair. For single inputs that is so in any mixture, and said. It must not be so for inputs in
-// general: experts whose scores are always, or mostly, equal are tied.
+// A router chooses experts by their scores, so the function jumps where two scores are equal, and which of two equals
+// is chosen is the machine's affair. For single inputs that is so in any mixture, and said. It must not be so for
+// inputs in general: experts whose scores are always, or mostly, equal are tied.
 
 // routing is a router in both models, as numbers.
 type routing struct {
@@ -20,10 +20,10 @@ type routing struct {
 }
 
 // ties: scores that are equal in the parent because what they add up is equal are so in the child, number by number:
-// wherever two experts of the parent read a channel with one number, their copies read each copy of the channel with one
-// number. No two experts have equal rows in the child that have none in the parent. Experts of the parent that are tied
-// are used all or none, or are alike, or have equal rows, dead channels left out, and keep their numbers: then any
-// machine that goes by scores and numbers chooses alike in both.
+// wherever two experts of the parent read a channel with one number, their copies read each copy of the channel with
+// one number. No two experts have equal rows in the child that have none in the parent. Experts of the parent that
+// are tied are used all or none, or are alike, or have equal rows, dead channels left out, and keep their numbers:
+// then any machine that goes by scores and numbers chooses alike in both.
 func (p *pass) ties(w *rowsum.Worker, order int, b, source arch.Bound) error {
 	r, err := p.routing(w, b, source)
 	if err != nil {
@@ -57,17 +57,20 @@ func (p *pass) ties(w *rowsum.Worker, order int, b, source arch.Bound) error {
 	}
 	x, y := pairOf(tied)
 	p.refusef(condExperts, order, source.Info().Name,
-		"experts %d and %d of the parent have the same score for most inputs, and are not alike: which is used is the machine's choice, and %s", x, y, why)
+		"experts %d and %d of the parent have the same score for most inputs, and are not alike: which is used is the "+
+			"machine's choice, and %s", x, y, why)
 	return nil
 }
 
 // noteTies says what is left to the machine.
 func (s *space) noteTies(experts *rowsum.Relation) {
 	if experts.Same() {
-		s.note("should the scores of two experts be equal for some input, which is used is left to the machine, as in the parent")
+		s.note("should the scores of two experts be equal for some input, which is used is left to the machine, as in the " +
+			"parent")
 		return
 	}
-	s.note("should the scores of two experts be equal for some input, which is used is left to the machine, as in the parent; " +
+	s.note("should the scores of two experts be equal for some input, which is used is left to the machine, as in the " +
+		"parent; " +
 		"the child may then use copies of both")
 }
 
@@ -125,7 +128,8 @@ func (r *routing) sharedUnlike(stream *rowsum.Relation) string {
 		for i := 1; i < len(order); i++ {
 			e, f := order[i-1], order[i]
 			if was(e) == was(f) && r.is[e][t] != r.is[f][t] {
-				return fmt.Sprintf("experts %d and %d read channel %d with %v and %v, their sources its source, channel %d, with one number, %v: "+
+				return fmt.Sprintf("experts %d and %d read channel %d with %v and %v, their sources its source, channel %d, "+
+					"with one number, %v: "+
 					"scores that are equal would differ by the order of their sums", e, f, t, r.is[e][t], r.is[f][t], s, was(e))
 			}
 		}
@@ -176,8 +180,8 @@ func (p *pass) apart(w *rowsum.Worker, b arch.Bound, rows [][]float64, first []i
 	return "", nil
 }
 
-// dead tells which channels of the stream are always zero where a layer's router reads them: the gain before it is zero, or
-// no tensor writes them.
+// dead tells which channels of the stream are always zero where a layer's router reads them: the gain before it is
+// zero, or no tensor writes them.
 func (p *pass) dead(w *rowsum.Worker, ck *arch.Checkpoint, layer int) ([]bool, error) {
 	gains, biases, err := p.gainAt(w, ck, arch.MLPNorm, layer)
 	if err != nil {
@@ -203,11 +207,14 @@ func (p *pass) dead(w *rowsum.Worker, ck *arch.Checkpoint, layer int) ([]bool, e
 
 // writtenAlong is the dimension along which a tensor writes the stream.
 func writtenAlong(b arch.Bound) int {
-	return slices.IndexFunc(b.Spec.Dims, func(d arch.Dim) bool { return d.Use == arch.Writes && slices.Contains(d.Axes, arch.Hidden) })
+	return slices.IndexFunc(b.Spec.Dims, func(d arch.Dim) bool {
+		return d.Use == arch.Writes &&
+			slices.Contains(d.Axes, arch.Hidden)
+	})
 }
 
-// newRouter judges the router of experts that a dense MLP became. Where every expert is the whole MLP it may choose in any
-// way, as long as its scores are numbers. What holds of a router of parts is judged with its layer; see parts.
+// newRouter judges the router of experts that a dense MLP became. Where every expert is the whole MLP it may choose
+// in any way, as long as its scores are numbers. What holds of a router of parts is judged with its layer; see parts.
 func (p *pass) newRouter(w *rowsum.Worker, order int, b arch.Bound) error {
 	return p.finiteOnly(w, condExperts, order, b)
 }
@@ -228,7 +235,8 @@ func (p *pass) parts(layer int) error {
 	}
 	for e := range sums {
 		if first := e - e%p.shards; sums[e].Key() != sums[first].Key() {
-			p.refusef(condExperts, layer, b.Info().Name, "experts %d and %d are parts of one copy, but have different scores", first, e)
+			p.refusef(condExperts, layer, b.Info().Name, "experts %d and %d are parts of one copy, but have different scores",
+				first, e)
 			return nil
 		}
 	}
@@ -238,7 +246,8 @@ func (p *pass) parts(layer int) error {
 	}
 	if !usedWhole(tied, p.child.Model.MoE.TopK) {
 		x, y := pairOf(tied)
-		p.refusef(condExperts, layer, b.Info().Name, "experts %d and %d have the same score for most inputs, and perhaps not both are used", x, y)
+		p.refusef(condExperts, layer, b.Info().Name, "experts %d and %d have the same score for most inputs, and perhaps "+
+			"not both are used", x, y)
 	}
 	return nil
 }

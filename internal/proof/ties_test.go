@@ -36,7 +36,8 @@ func tiedParent(t *testing.T, name, how string, d tensor.DType) *arch.Checkpoint
 			for r := range info.Shape[0] {
 				v[r*w+3] = 0
 			}
-		case how == "dead" && (strings.Contains(name, "o_proj") || strings.Contains(name, "w2") || strings.Contains(name, "down_proj")):
+		case how == "dead" && (strings.Contains(name, "o_proj") || strings.Contains(name, "w2") ||
+			strings.Contains(name, "down_proj")):
 			clear(v[3*w : 4*w])
 		}
 	})
@@ -61,8 +62,8 @@ func unlike(t *testing.T, plan *growth.Plan, child *arch.Checkpoint) *arch.Check
 	})
 }
 
-// TestTies: what famkit grows keeps ties; children that share the rows of tied experts unlike are refused, whatever the tie
-// comes from.
+// TestTies: what famkit grows keeps ties; children that share the rows of tied experts unlike are refused, whatever
+// the tie comes from.
 func TestTies(t *testing.T) {
 	for _, name := range []string{"mixtral-tied", "qwen3_moe"} {
 		for _, how := range []string{"equal", "dead", "gone after a layer"} {
@@ -82,13 +83,15 @@ func TestTies(t *testing.T) {
 	}
 }
 
-// TestTiesOfOtherGrowths: growths that leave the stream as it is, and experts that are not tied, are none of a tie's business.
+// TestTiesOfOtherGrowths: growths that leave the stream as it is, and experts that are not tied, are none of a tie's
+// business.
 func TestTiesOfOtherGrowths(t *testing.T) {
 	for _, how := range []string{"equal", "dead", "gone after a layer"} {
 		parent := tiedParent(t, "mixtral-tied", how, tensor.F32)
 		for what, r := range map[string]expand.Request{
-			"depth": {Depth: pt.Size(t, "+1")}, "experts' neurons": {ExpertFFN: pt.Size(t, "2x")}, "heads": {KV: pt.Size(t, "2x")},
-			"all": {Depth: pt.Size(t, "+1"), Hidden: pt.Size(t, "4x"), ExpertFFN: pt.Size(t, "2x"), Heads: pt.Size(t, "2x")},
+			"depth": {Depth: pt.Size(t, "+1")}, "experts' neurons": {ExpertFFN: pt.Size(t, "2x")},
+			"heads": {KV: pt.Size(t, "2x")},
+			"all":   {Depth: pt.Size(t, "+1"), Hidden: pt.Size(t, "4x"), ExpertFFN: pt.Size(t, "2x"), Heads: pt.Size(t, "2x")},
 		} {
 			t.Run(how+" "+what, func(t *testing.T) {
 				plan, child := pt.Grow(t, parent, r)

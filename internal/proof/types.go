@@ -2,8 +2,8 @@ package proof
 
 import "famkit/internal/tensor"
 
-// sameType gives both tensors in one type: that of the two which holds the other's numbers, or one that holds both. So a
-// number is compared as the number that it is, and what may be rounded is rounded as the longer type rounds.
+// sameType gives both tensors in one type: that of the two which holds the other's numbers, or one that holds both.
+// So a number is compared as the number that it is, and what may be rounded is rounded as the longer type rounds.
 func sameType(a, b tensor.Tensor) (tensor.Tensor, tensor.Tensor) {
 	x, y := a.Info().DType, b.Info().DType
 	if x == y || !x.Real() || !y.Real() {

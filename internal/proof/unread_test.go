@@ -15,8 +15,8 @@ import (
 	"famkit/internal/verify"
 )
 
-// TestNaNOfWhatIsLost: a neuron, or a head, that nothing reads may be lost, but not one that is no number: zero times that
-// is not zero in the parent.
+// TestNaNOfWhatIsLost: a neuron, or a head, that nothing reads may be lost, but not one that is no number: zero times
+// that is not zero in the parent.
 func TestNaNOfWhatIsLost(t *testing.T) {
 	for _, name := range []string{"llama", "gpt2", "gemma2", "gpt_neox", "phi3", "mixtral"} {
 		for _, what := range []string{"neuron", "head"} {
@@ -96,8 +96,8 @@ func setAlong(info tensor.Info, v []float64, dim int, places []int32, x float64)
 	}
 }
 
-// TestOverflowOfWhatIsUnread: what nothing of the parent stands behind counts nothing over the reals, and must not overflow
-// in any arithmetic: infinity times zero is no number.
+// TestOverflowOfWhatIsUnread: what nothing of the parent stands behind counts nothing over the reals, and must not
+// overflow in any arithmetic: infinity times zero is no number.
 func TestOverflowOfWhatIsUnread(t *testing.T) {
 	for _, name := range []string{"llama", "gpt2", "gemma2", "olmo2", "mixtral"} {
 		for what, r := range map[string]expand.Request{

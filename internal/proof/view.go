@@ -10,8 +10,8 @@ import (
 // errInexact is of a view that would have to round: its checkpoint is not the one that it is a view of.
 var errInexact = errors.New("is no number of its type once it is scaled")
 
-// view is a tensor whose rows and columns are picked from another's, each times a power of two. It has the other's name and
-// type. A vector is a column.
+// view is a tensor whose rows and columns are picked from another's, each times a power of two. It has the other's
+// name and type. A vector is a column.
 type view struct {
 	from               tensor.Tensor
 	info               tensor.Info

@@ -1,7 +1,8 @@
 package regex
 
-// manyFold are the characters that are several others when case is folded, such as U+00DF and "ss": those of status F in
-// Unicode's CaseFolding.txt. Oniguruma takes the one for the others; here a pattern where that could matter is refused.
+// manyFold are the characters that are several others when case is folded, such as U+00DF and "ss": those of status F
+// in Unicode's CaseFolding.txt. Oniguruma takes the one for the others; here a pattern where that could matter is
+// refused.
 var manyFold = newSet([]span{
 	{0xdf, 0xdf}, {0x130, 0x130}, {0x149, 0x149}, {0x1f0, 0x1f0}, {0x390, 0x390}, {0x3b0, 0x3b0}, {0x587, 0x587},
 	{0x1e96, 0x1e9a}, {0x1e9e, 0x1e9e}, {0x1f50, 0x1f50}, {0x1f52, 0x1f52}, {0x1f54, 0x1f54}, {0x1f56, 0x1f56},

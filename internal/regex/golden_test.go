@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// TestGolden compares the patterns of published models and random ones with what Oniguruma finds, through the tokenizers
-// library: internal/interop/regex_golden.py.
+// TestGolden compares the patterns of published models and random ones with what Oniguruma finds, through the
+// tokenizers library: internal/interop/regex_golden.py.
 func TestGolden(t *testing.T) {
 	data, err := os.ReadFile("testdata/oniguruma.json")
 	if err != nil {

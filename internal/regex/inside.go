@@ -10,8 +10,8 @@ type question struct {
 // inside matches what begins at instruction pc, a lookaround's or an atomic group's inside, at position pos. It gives
 // where the first match in the order of the alternatives ends, -1 where there is none.
 //
-// The end of a match is remembered for every split on the way to it, and the failure of every split that failed, so that
-// the same inside costs nothing a second time. No way leads from a split back to it at the same position.
+// The end of a match is remembered for every split on the way to it, and the failure of every split that failed, so
+// that the same inside costs nothing a second time. No way leads from a split back to it at the same position.
 func (m *search) inside(pc int32, pos int) (end int, err error) {
 	bottom := len(m.asks)
 	defer func() { m.asks = m.asks[:bottom] }()

@@ -4,8 +4,8 @@
 //
 // A backtracking engine asks the same question again and again: can the rest of the pattern match from here? Without
 // backreferences the answer depends on the place in the pattern and the place in the text alone. It is kept, and asked
-// once, also from match to match (see search.go). What is found is what a backtracking engine finds: the leftmost match,
-// and of those at one place the first in the order of the alternatives.
+// once, also from match to match (see search.go). What is found is what a backtracking engine finds: the leftmost
+// match, and of those at one place the first in the order of the alternatives.
 //
 // What is not supported is refused: backreferences, conditionals, recursion, absent operators, \G, \K and \X.
 package regex
@@ -64,9 +64,9 @@ func Compile(pattern string) (*Regexp, error) {
 // String is the pattern.
 func (re *Regexp) String() string { return re.text }
 
-// FindAll appends the matches in s, from left to right, as the tokenizers library walks them: an empty match right after
-// a match is left out. s must be UTF-8. steps is how many steps the matching may take, and is counted down; a step is
-// some nanoseconds.
+// FindAll appends the matches in s, from left to right, as the tokenizers library walks them: an empty match right
+// after a match is left out. s must be UTF-8. steps is how many steps the matching may take, and is counted down; a
+// step is some nanoseconds.
 func (re *Regexp) FindAll(dst []Span, s string, steps *int64) ([]Span, error) {
 	if len(s) > maxText {
 		return dst, ErrMemory

@@ -107,9 +107,9 @@ func (m *search) match(at int) (end int, err error) {
 	}
 }
 
-// choose takes a split's first way and leaves the other for later. A way that the next byte rules out is none. false: the
-// split was tried at this position before. Only loops and splits with two ways need to be remembered: there are at most
-// as many instructions between them as in all.
+// choose takes a split's first way and leaves the other for later. A way that the next byte rules out is none. false:
+// the split was tried at this position before. Only loops and splits with two ways need to be remembered: there are
+// at most as many instructions between them as in all.
 func (m *search) choose(i *instr, pos int) (pc int32, ok bool, err error) {
 	first, other := m.open(i.out, pos), m.open(i.other, pos)
 	pc = i.out

@@ -44,8 +44,8 @@ var colours = []string{"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#
 // height is that of the picture with its key.
 func (c *Chart) height() int { return plot + keyIndex + keyLine*len(c.Series) }
 
-// SVG writes the chart as a picture that stands by itself. Its colours are CSS variables with defaults, so that a page may
-// set others.
+// SVG writes the chart as a picture that stands by itself. Its colours are CSS variables with defaults, so that a
+// page may set others.
 func (c *Chart) SVG(w io.Writer) error {
 	f := c.frame()
 	var b strings.Builder
@@ -130,7 +130,8 @@ func (f frame) axes(b *strings.Builder, c *Chart) {
 		fmt.Fprintf(b, `<text x="%.1f" y="%d" text-anchor="middle">%g</text>`+"\n", f.px(x), plot-below+18, x)
 	}
 	fmt.Fprintf(b, `<path d="M%d %dV%dH%d" fill="none" stroke="currentColor"/>`+"\n", left, top, plot-below, width-right)
-	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="middle" opacity="0.75">%s</text>`+"\n", (left+width-right)/2, plot-below+36,
+	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="middle" opacity="0.75">%s</text>`+"\n", (left+width-right)/2,
+		plot-below+36,
 		html.EscapeString(c.XLabel))
 }
 

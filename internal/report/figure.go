@@ -81,7 +81,8 @@ func (c *Figure) SVG(w io.Writer) error {
 		if l.Hidden {
 			continue
 		}
-		fmt.Fprintf(&b, `<g class="c%d"><path class="line %s" d="M%d %dh28"/></g><text x="%d" y="%d">%s</text>`+"\n", l.Colour%colourCount, l.Style, keyIndex, y,
+		fmt.Fprintf(&b, `<g class="c%d"><path class="line %s" d="M%d %dh28"/></g><text x="%d" y="%d">%s</text>`+"\n",
+			l.Colour%colourCount, l.Style, keyIndex, y,
 			keyIndex+36, y+5, html.EscapeString(l.Name))
 		y += keyLine
 	}
@@ -148,7 +149,8 @@ func (f plane) axes(b *strings.Builder, c *Figure) {
 			top, plot-below, f.px(x), plot-below+17, short(x))
 	}
 	fmt.Fprintf(b, `<path class="axis" d="M%d %dV%dH%d"/>`+"\n", left, top, plot-below, width-right)
-	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="middle" opacity="0.75">%s</text>`+"\n", (left+width-right)/2, plot-below+37, html.EscapeString(c.XLabel))
+	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="middle" opacity="0.75">%s</text>`+"\n", (left+width-right)/2,
+		plot-below+37, html.EscapeString(c.XLabel))
 }
 
 // xTicks are round values; on a logarithmic axis 1, 2 and 5 times powers of ten, or the powers alone.
@@ -207,8 +209,10 @@ func (f plane) draw(b *strings.Builder, c *Figure, l Line) {
 		y := math.Max(f.py(p.Y), top)
 		fmt.Fprintf(&d, "%s%.1f %.1f", op, f.px(p.X), y)
 		if l.Style != Faint && len(l.Points) <= dotsUpTo {
-			fmt.Fprintf(&dots, `<circle cx="%.1f" cy="%.1f" r="3"><title>%s: %s, %.4f</title></circle>`, f.px(p.X), y, html.EscapeString(l.Name), short(p.X), p.Y)
+			fmt.Fprintf(&dots, `<circle cx="%.1f" cy="%.1f" r="3"><title>%s: %s, %.4f</title></circle>`, f.px(p.X), y,
+				html.EscapeString(l.Name), short(p.X), p.Y)
 		}
 	}
-	fmt.Fprintf(b, `<g class="c%d"><path class="line %s" d="%s"/>%s</g>`+"\n", l.Colour%colourCount, l.Style, d.String(), dots.String())
+	fmt.Fprintf(b, `<g class="c%d"><path class="line %s" d="%s"/>%s</g>`+"\n", l.Colour%colourCount, l.Style, d.String(),
+		dots.String())
 }

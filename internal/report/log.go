@@ -37,7 +37,8 @@ func ReadLog(path string) ([]Row, error) {
 	return rows, s.Err()
 }
 
-// Losses are the points of one type of row, by step. A step row holds the loss before its update, so it belongs to step-1.
+// Losses are the points of one type of row, by step. A step row holds the loss before its update, so it belongs to
+// step-1.
 func Losses(rows []Row, kind string) []Point {
 	var out []Point
 	for _, r := range rows {

@@ -20,7 +20,8 @@ td:first-child,th:first-child{text-align:left;padding-left:0}`
 func (c *Chart) HTML(w io.Writer, table [][]string, below ...string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"+
-		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>%s</title>\n<style>%s</style>\n", html.EscapeString(c.Title), pageStyle)
+		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>%s</title>\n<style>%s</style>\n",
+		html.EscapeString(c.Title), pageStyle)
 	if err := c.SVG(&b); err != nil {
 		return err
 	}

@@ -4,8 +4,8 @@ import (
 	"famkit/internal/tensor"
 )
 
-// Classes put the elements of a space into classes of elements that are alike: Of[t] is the class of element t, None where
-// it is left out.
+// Classes put the elements of a space into classes of elements that are alike: Of[t] is the class of element t, None
+// where it is left out.
 type Classes struct {
 	Of []int32
 	N  int
@@ -49,8 +49,8 @@ func (c Classes) Meet(o Classes) Classes {
 	return out
 }
 
-// Refine splits the classes of rows (dim 0) or columns (dim 1) of a tensor into those that are alike: added up over each
-// class of the other dimension, across, they are the same numbers, without any rounding.
+// Refine splits the classes of rows (dim 0) or columns (dim 1) of a tensor into those that are alike: added up over
+// each class of the other dimension, across, they are the same numbers, without any rounding.
 func (w *Worker) Refine(t tensor.Tensor, dim int, along, across Classes) (Classes, error) {
 	if len(t.Info().Shape) == 1 || dim == 1 {
 		return w.refineColumns(t, along, across)
@@ -97,7 +97,8 @@ func sameSums(a, b []sum) bool {
 // same reports whether two sums are known to be equal.
 func (s sum) same(o sum) bool { return !s.lossy && !o.lossy && s.minus(o) == 0 }
 
-// refineColumns is Refine of a vector, or of the columns of a matrix: for each class of rows their sum, column by column.
+// refineColumns is Refine of a vector, or of the columns of a matrix: for each class of rows their sum, column by
+// column.
 func (w *Worker) refineColumns(t tensor.Tensor, along, across Classes) (Classes, error) {
 	info := t.Info()
 	if len(info.Shape) == 1 {

@@ -35,8 +35,8 @@ func (c *comparing) sourced() error {
 	return nil
 }
 
-// lost looks at rows and columns of the parent, of n rows from s on in parentRows, that no number of the child was compared
-// with: the child leaves out what counts nothing, and what is no number counts.
+// lost looks at rows and columns of the parent, of n rows from s on in parentRows, that no number of the child was
+// compared with: the child leaves out what counts nothing, and what is no number counts.
 func (c *comparing) lost(s, n int) {
 	width := c.Cols.From * c.size
 	for i := range n {
@@ -55,8 +55,8 @@ func (c *comparing) lost(s, n int) {
 	}
 }
 
-// children reads the child's rows that come from the parent's rows s to s+n into childRows. at gives, by place in rowList
-// from rowStart[s] on, the row's number there.
+// children reads the child's rows that come from the parent's rows s to s+n into childRows. at gives, by place in
+// rowList from rowStart[s] on, the row's number there.
 func (c *comparing) children(s, n int) (at []int32, err error) {
 	lo, hi := c.rowStart[s], c.rowStart[s+n]
 	at = make([]int32, hi-lo)

@@ -6,26 +6,28 @@ import (
 	"famkit/internal/tensor"
 )
 
-// Below a type's normal range a rounding moves a number by more than its unit. How far that may go is bounded by what is
-// summed: in each row and in each column, what such numbers were moved beyond their share is at most excessShares
-// roundings of all numbers of that row or column together. So a column of nothing but the smallest numbers, in front of
-// a huge neuron, is not taken for rounded.
+// Below a type's normal range a rounding moves a number by more than its unit. How far that may go is bounded by what
+// is summed: in each row and in each column, what such numbers were moved beyond their share is at most excessShares
+// roundings of all numbers of that row or column together. So a column of nothing but the smallest numbers, in front
+// of a huge neuron, is not taken for rounded.
 const excessShares = 4
 
-// wideShares bounds what is added up in a row, all together, beside what it adds up to: shares of both signs that are much
-// larger than their sum are equal to it over the reals, and nothing like it in any arithmetic.
+// wideShares bounds what is added up in a row, all together, beside what it adds up to: shares of both signs that are
+// much larger than their sum are equal to it over the reals, and nothing like it in any arithmetic.
 const wideShares = 16
 
 // budget judges a row.
 func (r *sumRow) budget() {
 	c := r.comparing
 	if c.out.Bad == nil && !c.Cancels && r.added > wideShares*r.size {
-		c.refuse(r.row, c.column(0), "numbers of %.3g in all add up to a row of %.3g: arithmetic would be lost between them", r.added, r.size)
+		c.refuse(r.row, c.column(0), "numbers of %.3g in all add up to a row of %.3g: arithmetic would be lost between them",
+			r.added, r.size)
 	}
 	if c.out.Bad != nil || r.excess == 0 || r.excess <= excessShares*c.out.Allowed*r.size {
 		return
 	}
-	c.refuse(r.row, c.column(0), "numbers of the row that are near the smallest of %s are %.3g off in all, wanted at most %.3g beside numbers of %.3g",
+	c.refuse(r.row, c.column(0), "numbers of the row that are near the smallest of %s are %.3g off in all, wanted at "+
+		"most %.3g beside numbers of %.3g",
 		c.d, r.excess, excessShares*c.out.Allowed*r.size, r.size)
 }
 
@@ -54,7 +56,8 @@ func (c *comparing) columnBudgets() error {
 		if from < 0 || excess <= excessShares*c.out.Allowed*scale*sizes[from] {
 			continue
 		}
-		c.refuse(0, c.column(i), "numbers of the column that are near the smallest of %s are %.3g off in all, wanted at most %.3g beside numbers of %.3g",
+		c.refuse(0, c.column(i), "numbers of the column that are near the smallest of %s are %.3g off in all, wanted at "+
+			"most %.3g beside numbers of %.3g",
 			c.d, excess, excessShares*c.out.Allowed*scale*sizes[from], scale*sizes[from])
 		return nil
 	}

@@ -166,9 +166,10 @@ type comparing struct {
 	lostCols          []int         // the parent's columns that no column of the child is written from
 	colExact          []bool        // for each place of the domain: its scales are powers of two
 	freshCols         []stretch     // columns without a source
-	domain            int           // places that a row's sums are compared at: the parent's columns where read, else the child's
-	rowBytes          [][]byte
-	excess            []float64 // by place, what numbers below the normal range were moved beyond their share; nil: none
+	// places that a row's sums are compared at: the parent's columns where read, else the child's
+	domain   int
+	rowBytes [][]byte
+	excess   []float64 // by place, what numbers below the normal range were moved beyond their share; nil: none
 }
 
 // rowsOf are child rows that are added up as one: places lo to hi of rowList, from the parent's row s.

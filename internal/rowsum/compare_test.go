@@ -33,8 +33,9 @@ func (m memory) values() []float64 {
 	return v
 }
 
-// plainCheck is the definition: every sum over copies, in exact arithmetic, against the parent's number times the scales.
-// worst is the largest distance in units of the bound where scales are rounded, infinite where an exact sum is not met.
+// plainCheck is the definition: every sum over copies, in exact arithmetic, against the parent's number times the
+// scales. worst is the largest distance in units of the bound where scales are rounded, infinite where an exact sum
+// is not met.
 func plainCheck(p *Comparison) (worst float64) {
 	child, parent := p.Child.(memory), p.Parent.(memory)
 	d := child.info.DType
@@ -94,8 +95,8 @@ func plainCheck(p *Comparison) (worst float64) {
 	return worst
 }
 
-// TestProductsAgainstDefinition: random maps, scales, layouts and types, sound and slightly wrong: the streaming check says
-// what the definition says.
+// TestProductsAgainstDefinition: random maps, scales, layouts and types, sound and slightly wrong: the streaming
+// check says what the definition says.
 func TestProductsAgainstDefinition(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 9))
 	accepted, refused := 0, 0
@@ -116,7 +117,8 @@ func TestProductsAgainstDefinition(t *testing.T) {
 			t.Fatal(err)
 		}
 		if holds := o.Bad == nil; holds != (want <= 1) {
-			t.Fatalf("trial %d, %s, rows %+v, columns %+v: holds %v (%+v), by definition %v times the bound", trial, d, p.Rows.Relation, p.Cols.Relation, holds, o.Bad, want)
+			t.Fatalf("trial %d, %s, rows %+v, columns %+v: holds %v (%+v), by definition %v times the bound", trial, d,
+				p.Rows.Relation, p.Cols.Relation, holds, o.Bad, want)
 		}
 		if o.Bad == nil {
 			accepted++
@@ -159,7 +161,8 @@ func randomRelation(rng *rand.Rand, n int) *Relation {
 // randomProduct makes a child that meets its condition by choice of one copy, and often damages it a little.
 func randomProduct(rng *rand.Rand, d tensor.DType) *Comparison {
 	rows, cols := 1+rng.IntN(6), 1+rng.IntN([]int{40, 300}[rng.IntN(8)/7])
-	p := &Comparison{Rows: Side{Relation: randomRelation(rng, rows)}, Cols: Side{Relation: randomRelation(rng, cols)}, MayRound: true}
+	p := &Comparison{Rows: Side{Relation: randomRelation(rng, rows)}, Cols: Side{Relation: randomRelation(rng, cols)},
+		MayRound: true}
 	switch rng.IntN(3) {
 	case 0:
 		p.Rows.Reads = true

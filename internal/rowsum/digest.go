@@ -52,8 +52,8 @@ func (d *Digest) addSum(s sum, t int) {
 	}
 }
 
-// Digests adds to each digest what the tensor holds at its place in dimension dim (0: a row, 1: a column), added up over
-// the elements of the other dimension that read relates to one source, times their scales.
+// Digests adds to each digest what the tensor holds at its place in dimension dim (0: a row, 1: a column), added up
+// over the elements of the other dimension that read relates to one source, times their scales.
 func (w *Worker) Digests(t tensor.Tensor, dim int, places []int32, read *Relation, to []*Digest) error {
 	switch info := t.Info(); {
 	case len(info.Shape) == 1:
@@ -121,8 +121,8 @@ func foldColumn(v []float64, width, col int, rows []int32, read *Relation) sum {
 	return total
 }
 
-// FirstSum gives the first row (dim 1 is read) or column (dim 0 is) of a matrix whose numbers, added up over the elements that
-// read relates to its only source, times their scales, are not zero, and that sum; -1 where all are.
+// FirstSum gives the first row (dim 1 is read) or column (dim 0 is) of a matrix whose numbers, added up over the
+// elements that read relates to its only source, times their scales, are not zero, and that sum; -1 where all are.
 func (w *Worker) FirstSum(t tensor.Tensor, dim int, read *Relation) (int, float64, error) {
 	info := t.Info()
 	if dim == 1 {
@@ -157,8 +157,8 @@ func (w *Worker) FirstSum(t tensor.Tensor, dim int, read *Relation) (int, float6
 	return -1, 0, nil
 }
 
-// Magnitudes adds up in each row (dim 1 is read) or column (dim 0 is) the magnitudes of the numbers at elements that read
-// relates to its only source, times their scales.
+// Magnitudes adds up in each row (dim 1 is read) or column (dim 0 is) the magnitudes of the numbers at elements that
+// read relates to its only source, times their scales.
 func (w *Worker) Magnitudes(t tensor.Tensor, dim int, read *Relation) ([]float64, error) {
 	shape := t.Info().Shape
 	out := make([]float64, shape[1-dim])

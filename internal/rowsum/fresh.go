@@ -105,7 +105,8 @@ func (c *comparing) meanRow(t int, row []byte) {
 		want := m.times(k)
 		want.slack += c.meanSlack(m, k)
 		if !r.agrees(i, None, k, want, false) {
-			c.refuse(t, c.column(i), "wanted %v, the mean over the rows of %s, found %v", want.hi, c.Parent.Info().Name, c.sums[i].hi)
+			c.refuse(t, c.column(i), "wanted %v, the mean over the rows of %s, found %v", want.hi, c.Parent.Info().Name,
+				c.sums[i].hi)
 			return
 		}
 		c.asMean(i, t, m.size*math.Abs(k))

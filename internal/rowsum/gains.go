@@ -7,8 +7,8 @@ import (
 	"famkit/internal/tensor"
 )
 
-// Gains is the condition on a norm's gain or bias: element t, Offset counted, is Factor(t) times the parent's element of
-// its source.
+// Gains is the condition on a norm's gain or bias: element t, Offset counted, is Factor(t) times the parent's element
+// of its source.
 type Gains struct {
 	Parent, Child tensor.Tensor
 	Rel           *Relation

@@ -79,8 +79,8 @@ func (r *sumRow) number(i int, scale float64, exact bool, mean sum) {
 	}
 }
 
-// agrees reports whether the sum at place i is what is wanted: exactly, or as near as roundings allow. What is wanted to
-// be zero is zero: no rounding makes anything else of it.
+// agrees reports whether the sum at place i is what is wanted: exactly, or as near as roundings allow. What is wanted
+// to be zero is zero: no rounding makes anything else of it.
 func (r *sumRow) agrees(i, from int, scale float64, want sum, exact bool) bool {
 	c, got := r.comparing, r.sums[i]
 	if math.IsNaN(want.hi) || math.IsInf(want.hi, 0) {
@@ -141,7 +141,8 @@ func (c *comparing) oneSign(i, row int) {
 // asMean is oneSign for a mean, whose terms have the magnitudes of what it is the mean of, on average usual.
 func (c *comparing) asMean(i, row int, usual float64) {
 	if got := c.sums[i]; c.out.Wide == nil && got.size > usual*(1+8*c.d.Unit())*kern.OneSign+c.d.Smallest() {
-		c.out.Wide = c.at(row, c.column(i), "terms of %.3g in all add up to %v, a mean over numbers of %.3g", got.size, got.hi, usual)
+		c.out.Wide = c.at(row, c.column(i), "terms of %.3g in all add up to %v, a mean over numbers of %.3g", got.size,
+			got.hi, usual)
 	}
 }
 

@@ -47,8 +47,8 @@ func (w *Worker) RowIsZero(t tensor.Tensor, r int) (bool, error) {
 // 2^17 such numbers and inputs of 2^24 a product of two sums is below 2^112.
 const MostUnread = 15
 
-// Scan reads through a tensor that nothing of the parent stands behind: the first number that is not finite, or too large
-// for arithmetic, and the first that is not zero.
+// Scan reads through a tensor that nothing of the parent stands behind: the first number that is not finite, or too
+// large for arithmetic, and the first that is not zero.
 func (w *Worker) Scan(t tensor.Tensor) (bad, first *Counterexample, err error) {
 	info := t.Info()
 	e, size := info.DType.Bits()/8, info.Size()
@@ -85,7 +85,8 @@ func (w *Worker) Scan(t tensor.Tensor) (bad, first *Counterexample, err error) {
 
 // unread says what is wrong with a number that nothing of the parent stands behind.
 func unread(number string) string {
-	return fmt.Sprintf("found %s where nothing of the parent stands, wanted less than %d, so that no arithmetic overflows", number, 1<<MostUnread)
+	return fmt.Sprintf("found %s where nothing of the parent stands, wanted less than %d, so that no arithmetic overflows",
+		number, 1<<MostUnread)
 }
 
 // Element prints element i of b as a number.

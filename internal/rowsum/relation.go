@@ -1,14 +1,14 @@
 // Package rowsum compares stored matrices exactly: rows and columns of a child that are copies of a parent's, written
 // with scales, shared by what reads them, or new. It knows numbers and indices, no architecture.
 //
-// A Relation says which parent's element each element of a space is. A Comparison is one condition on two matrices: sums
-// over copies equal the parent's numbers times the scales. Sums of stored numbers are taken without rounding. Most rows
-// are compared by package kern's vector code, which accepts or leaves open; what it leaves open is judged number by
-// number here.
+// A Relation says which parent's element each element of a space is. A Comparison is one condition on two matrices:
+// sums over copies equal the parent's numbers times the scales. Sums of stored numbers are taken without rounding.
+// Most rows are compared by package kern's vector code, which accepts or leaves open; what it leaves open is judged
+// number by number here.
 //
-// To read: relation.go, exact.go (sums), compare.go (conditions), blocks.go and spans.go (the fast way), numbers.go (the
-// slow one), shares.go, fresh.go, budget.go (what they allow), gains.go (vectors), alike.go and digest.go (rows of one
-// matrix compared with each other), read.go.
+// To read: relation.go, exact.go (sums), compare.go (conditions), blocks.go and spans.go (the fast way), numbers.go
+// (the slow one), shares.go, fresh.go, budget.go (what they allow), gains.go (vectors), alike.go and digest.go (rows
+// of one matrix compared with each other), read.go.
 //
 // Words: an element is sourced or fresh; a source may have copies; terms are the child's numbers that are added up.
 package rowsum

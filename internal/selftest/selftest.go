@@ -1,6 +1,6 @@
-// Package selftest checks and measures a compute engine on the machine where it runs: every operator against the reference engine, a small
-// training twice and beside the reference engine's, matrix products, and training steps of two sizes of model. It needs nothing but
-// the program.
+// Package selftest checks and measures a compute engine on the machine where it runs: every operator against the
+// reference engine, a small training twice and beside the reference engine's, matrix products, and training steps of
+// two sizes of model. It needs nothing but the program.
 package selftest
 
 import (
@@ -27,7 +27,8 @@ type Report struct {
 // Good tells that nothing failed.
 func (r *Report) Good() bool { return len(r.Failed) == 0 }
 
-// tolerance is what results may be apart, as a part of the largest number of a buffer, by the type of statistics: see conform.Check.
+// tolerance is what results may be apart, as a part of the largest number of a buffer, by the type of statistics: see
+// conform.Check.
 func tolerance(s *engine.Spec) float64 {
 	switch {
 	case s.Stat == engine.F64:
@@ -63,7 +64,8 @@ func Run(c *engine.Candidate, o Options) (*Report, error) {
 	if err := r.operators(c, o, list, func(done int) { o.Progress(int64(done), total) }); err != nil {
 		return nil, err
 	}
-	for i, part := range []func(*Report, *engine.Candidate, Options) error{(*Report).train, (*Report).multiply, (*Report).step} {
+	for i, part := range []func(*Report, *engine.Candidate, Options) error{(*Report).train, (*Report).multiply,
+		(*Report).step} {
 		if err := part(r, c, o); err != nil {
 			r.Failed = append(r.Failed, err.Error())
 		}

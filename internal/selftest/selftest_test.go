@@ -26,7 +26,8 @@ func report(t *testing.T, name string, p engine.Precision) *Report {
 		t.Skip(c.Unusable)
 	}
 	last, all := int64(0), int64(1)
-	r, err := Run(&c.Candidate, Options{Options: engine.Options{Precision: p, Threads: 2}, Largest: 512, Progress: func(done, total int64) { last, all = done, total }})
+	r, err := Run(&c.Candidate, Options{Options: engine.Options{Precision: p, Threads: 2}, Largest: 512,
+		Progress: func(done, total int64) { last, all = done, total }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,14 +38,16 @@ func report(t *testing.T, name string, p engine.Precision) *Report {
 }
 
 func TestGoodEngines(t *testing.T) {
-	for name, precisions := range map[string][]engine.Precision{"cpu": {engine.Float32, engine.BFloat16}, cuda.Name: {engine.BFloat16}} {
+	for name, precisions := range map[string][]engine.Precision{"cpu": {engine.Float32, engine.BFloat16},
+		cuda.Name: {engine.BFloat16}} {
 		for _, p := range precisions {
 			t.Run(name+"/"+string(p), func(t *testing.T) {
 				r := report(t, name, p)
 				if !r.Good() || r.Checks < 300 {
 					t.Errorf("%d checks, failed: %s", r.Checks, strings.Join(r.Failed, "\n"))
 				}
-				if r.Training == nil || !r.Training.Repeated || r.Training.Loss == 0 || len(r.Products) != 1 || r.Products[0].TFLOPS <= 0 {
+				if r.Training == nil || !r.Training.Repeated || r.Training.Loss == 0 || len(r.Products) != 1 ||
+					r.Products[0].TFLOPS <= 0 {
 					t.Errorf("%+v %v", r.Training, r.Products)
 				}
 				if len(r.Steps) != 0 || len(r.NotRun) != 6 {

@@ -16,8 +16,8 @@ type Product struct {
 	TFLOPS float64 `json:"tflops"`
 }
 
-// Step is the speed of a training step. MFU is the part of the fastest product's speed that 6N + 6LCT operations a token come to, N without
-// the embedding where the head is apart from it, C the width of the heads.
+// Step is the speed of a training step. MFU is the part of the fastest product's speed that 6N + 6LCT operations a
+// token come to, N without the embedding where the head is apart from it, C the width of the heads.
 type Step struct {
 	Model     string  `json:"model"`
 	Params    int64   `json:"params"`
@@ -29,7 +29,8 @@ type Step struct {
 	Memory    int64   `json:"memory"`
 }
 
-// productSizes are measured as far as a fourth of the memory holds three such matrices, and on a processor as far as a second's work.
+// productSizes are measured as far as a fourth of the memory holds three such matrices, and on a processor as far as
+// a second's work.
 var productSizes = []int{512, 1024, 2048, 4096, 8192}
 
 const mostOnHost = 1024
@@ -42,7 +43,8 @@ func (r *Report) multiply(c *engine.Candidate, o Options) error {
 	defer func() { _ = e.Close() }()
 	spec := e.Spec()
 	for _, n := range productSizes {
-		if bytes := int64(3 * n * n * spec.Act.Size()); bytes > e.Available()/4 && e.Available() > 0 || spec.HostMemory && n > mostOnHost || o.Largest > 0 && n > o.Largest {
+		if bytes := int64(3 * n * n * spec.Act.Size()); bytes > e.Available()/4 && e.Available() > 0 || spec.HostMemory &&
+			n > mostOnHost || o.Largest > 0 && n > o.Largest {
 			r.NotRun = append(r.NotRun, fmt.Sprintf("products of %d x %d", n, n))
 			continue
 		}
@@ -135,7 +137,8 @@ func (r *Report) stepOf(c *engine.Candidate, o Options, name, config string) err
 		}
 	}
 	if batch == 0 {
-		r.NotRun = append(r.NotRun, fmt.Sprintf("step of %s: %d bytes of memory wanted, %d available", name, need, e.Available()))
+		r.NotRun = append(r.NotRun, fmt.Sprintf("step of %s: %d bytes of memory wanted, %d available", name, need,
+			e.Available()))
 		return nil
 	}
 	t, err := newTrainer(e, m, batch, stepSeq)

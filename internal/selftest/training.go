@@ -73,7 +73,8 @@ func (r *Report) train(c *engine.Candidate, o Options) error {
 		r.Failed = append(r.Failed, "training: a second one ends with other weights")
 	}
 	if loss, norm := trainingBounds(r.Precision); !(t.Loss <= loss) || !(t.Norm <= norm) {
-		r.Failed = append(r.Failed, fmt.Sprintf("training: the loss is off by %.1e (allowed %.0e), the gradient norm by %.1e (%.0e)", t.Loss, loss, t.Norm, norm))
+		r.Failed = append(r.Failed, fmt.Sprintf("training: the loss is off by %.1e (allowed %.0e), the gradient norm by "+
+			"%.1e (%.0e)", t.Loss, loss, t.Norm, norm))
 	}
 	return nil
 }
@@ -174,8 +175,10 @@ func (t *trainer) step() (decoder.Figures, error) {
 	t.d.Clip(1)
 	t.number++
 	for _, p := range t.params {
-		t.adam = engine.AdamW{W: p.W, Copy: p.Copy, G: p.G, M: t.m.At(p.Off, p.W.N), V: t.v.At(p.Off, p.W.N), Factor: t.d.Factor(), LR: 1e-3,
-			Beta1: beta1, Beta2: beta2, Eps: 1e-8, Decay: 0.1, C1: 1 - math.Pow(beta1, float64(t.number)), C2: 1 - math.Pow(beta2, float64(t.number))}
+		t.adam = engine.AdamW{W: p.W, Copy: p.Copy, G: p.G, M: t.m.At(p.Off, p.W.N), V: t.v.At(p.Off, p.W.N),
+			Factor: t.d.Factor(), LR: 1e-3,
+			Beta1: beta1, Beta2: beta2, Eps: 1e-8, Decay: 0.1, C1: 1 - math.Pow(beta1, float64(t.number)),
+			C2: 1 - math.Pow(beta2, float64(t.number))}
 		t.e.AdamW(&t.adam)
 	}
 	return t.d.Figures()

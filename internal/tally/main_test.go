@@ -15,7 +15,8 @@ func TestTally(t *testing.T) {
 		ok                    bool
 	}{
 		{"all pass", pass + "\n" + `{"Action":"pass","Package":"p"}`, "1 passed, 0 failed", "", true},
-		{"a skip is counted apart", pass + "\n" + `{"Action":"skip","Package":"p","Test":"TestC"}`, "1 passed, 0 failed, 1 skipped", "", true},
+		{"a skip is counted apart", pass + "\n" + `{"Action":"skip","Package":"p","Test":"TestC"}`,
+			"1 passed, 0 failed, 1 skipped", "", true},
 		{"a failed test shows its output", pass + "\n" + fail, "1 passed, 1 failed", "b_test.go:9: wanted 1", false},
 		{"a package that does not build", pass + "\n" + `{"ImportPath":"q","Action":"build-output","Output":"q.go:1: syntax error\n"}
 {"Action":"fail","Package":"q"}`, "1 passed, 1 failed", "syntax error", false},
@@ -32,7 +33,8 @@ func TestTally(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got.line() != c.line || got.ok() != c.ok || !strings.Contains(out.String(), c.shows) {
-				t.Errorf("got %q ok=%v showing %q, wanted %q ok=%v showing %q", got.line(), got.ok(), out.String(), c.line, c.ok, c.shows)
+				t.Errorf("got %q ok=%v showing %q, wanted %q ok=%v showing %q", got.line(), got.ok(), out.String(), c.line, c.ok,
+					c.shows)
 			}
 		})
 	}

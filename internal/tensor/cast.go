@@ -91,9 +91,9 @@ func F16FromF64(f float64) uint16 {
 	return F16FromF32(roundToOdd32(f))
 }
 
-// shorten drops the last n bits of a float64 whose exponent is normal in the shorter type too, to nearest even, and takes
-// the difference of the biases from the exponent. A carry out of the mantissa goes into the exponent as it should, to
-// infinity at the end.
+// shorten drops the last n bits of a float64 whose exponent is normal in the shorter type too, to nearest even, and
+// takes the difference of the biases from the exponent. A carry out of the mantissa goes into the exponent as it
+// should, to infinity at the end.
 func shorten(b uint64, n int, bias uint64) uint16 {
 	rest := b & (1<<63 - 1)
 	rest += 1<<(n-1) - 1 + rest>>n&1

@@ -2,8 +2,8 @@ package tensor
 
 import "encoding/binary"
 
-// A NaN or an infinity has all bits of its exponent set. Adding one unit of the exponent to those bits alone then carries
-// into the sign's place, in every element of a 64-bit word at once.
+// A NaN or an infinity has all bits of its exponent set. Adding one unit of the exponent to those bits alone then
+// carries into the sign's place, in every element of a 64-bit word at once.
 var exponents = map[DType]struct{ bits, unit, sign uint64 }{
 	F16:  {0x7c007c007c007c00, 0x0400040004000400, 0x8000800080008000},
 	BF16: {0x7f807f807f807f80, 0x0080008000800080, 0x8000800080008000},
@@ -11,8 +11,8 @@ var exponents = map[DType]struct{ bits, unit, sign uint64 }{
 	F64:  {0x7ff0000000000000, 0x0010000000000000, 0x8000000000000000},
 }
 
-// Reaches reports whether some little-endian element of b is 2^exponent or more in magnitude, or no number at all, at the
-// speed of memory. The exponent is that of a normal number of the type.
+// Reaches reports whether some little-endian element of b is 2^exponent or more in magnitude, or no number at all, at
+// the speed of memory. The exponent is that of a normal number of the type.
 func Reaches(b []byte, d DType, exponent int) bool {
 	e, ok := exponents[d]
 	if !ok {
@@ -51,8 +51,8 @@ func NonFinite(b []byte, d DType) int {
 	return n + countNonFinite(b, d)
 }
 
-// anyNonFinite has a sign bit set where an element of x, whole words of 8 bytes, is not finite. Four words at once, so that
-// the additions do not wait for each other.
+// anyNonFinite has a sign bit set where an element of x, whole words of 8 bytes, is not finite. Four words at once,
+// so that the additions do not wait for each other.
 func carried(x []byte, bits, unit uint64) uint64 {
 	le := binary.LittleEndian
 	var a, b, c, d uint64

@@ -18,8 +18,8 @@ func ReadFull(t Tensor, p []byte, off int64) error {
 	return nil
 }
 
-// Fill fills p from offset off of r. It is the one way in which tensors are read: what ReadAt reports besides its count is
-// never passed over. Only an io.EOF that comes with the last byte is no error.
+// Fill fills p from offset off of r. It is the one way in which tensors are read: what ReadAt reports besides its
+// count is never passed over. Only an io.EOF that comes with the last byte is no error.
 func Fill(r io.ReaderAt, p []byte, off int64) error {
 	n, err := r.ReadAt(p, off)
 	switch {
@@ -31,8 +31,8 @@ func Fill(r io.ReaderAt, p []byte, off int64) error {
 	return nil
 }
 
-// ReadPieces is ReadAt of a tensor of size bytes whose bytes are made piece by piece: piece fills the beginning of p and says
-// how much of it. off is not negative.
+// ReadPieces is ReadAt of a tensor of size bytes whose bytes are made piece by piece: piece fills the beginning of p
+// and says how much of it. off is not negative.
 func ReadPieces(p []byte, off, size int64, piece func(p []byte, off int64) (int, error)) (int, error) {
 	if off >= size {
 		return 0, io.EOF

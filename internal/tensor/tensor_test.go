@@ -85,7 +85,8 @@ func TestRoundingFromFloat64(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	half := func(h uint16) float64 { return float64(F16ToF32(h)) }
 	brain := func(h uint16) float64 { return float64(math.Float32frombits(uint32(h) << 16)) }
-	values := []float64{1 + 0x1p-11, 1 + 0x1p-11 + 0x1p-40, 1 + 0x1p-11 - 0x1p-40, 1 + 0x1p-8, 1 + 0x1p-8 + 0x1p-40, 1 + 0x1p-8 - 0x1p-40,
+	values := []float64{1 + 0x1p-11, 1 + 0x1p-11 + 0x1p-40, 1 + 0x1p-11 - 0x1p-40, 1 + 0x1p-8, 1 + 0x1p-8 + 0x1p-40,
+		1 + 0x1p-8 - 0x1p-40,
 		0x1p-25, 0x1p-25 + 0x1p-60, 0x1p-24, -0x1.8p-24, 0x1.ffcp-15, 0x1p-133, 0x1.8p-133, 3 * 0x1p-134, 65519.9}
 	for range 12 {
 		values = append(values, rng.NormFloat64()*math.Exp2(float64(rng.IntN(24)-16)))
@@ -130,9 +131,11 @@ func TestSizes(t *testing.T) {
 		bytes int64
 		ok    bool
 	}{
-		{Info{DType: F32, Shape: []int{}}, 4, true}, {Info{DType: BF16, Shape: []int{3, 5}}, 30, true}, {Info{DType: F4, Shape: []int{3, 2}}, 3, true},
+		{Info{DType: F32, Shape: []int{}}, 4, true}, {Info{DType: BF16, Shape: []int{3, 5}}, 30, true},
+		{Info{DType: F4, Shape: []int{3, 2}}, 3, true},
 		{Info{DType: F4, Shape: []int{1, 3}}, 0, false}, {Info{DType: F64, Shape: []int{1 << 40, 1 << 40}}, 0, false},
-		{Info{DType: F64, Shape: []int{1 << 61}}, 0, false}, {Info{DType: I8, Shape: []int{0, 1 << 62}}, 0, true}, {Info{DType: I8, Shape: []int{-1}}, 0, false},
+		{Info{DType: F64, Shape: []int{1 << 61}}, 0, false}, {Info{DType: I8, Shape: []int{0, 1 << 62}}, 0, true},
+		{Info{DType: I8, Shape: []int{-1}}, 0, false},
 	} {
 		n, err := c.info.Bytes()
 		if n != c.bytes || (err == nil) != c.ok {
@@ -183,7 +186,8 @@ func TestFloatFacts(t *testing.T) {
 			}
 		}
 	}
-	if got := strings.Join(holds, " "); got != "BF16>BF16 F16>F16 F32>BF16 F32>F16 F32>F32 F64>BF16 F64>F16 F64>F32 F64>F64" {
+	if got := strings.Join(holds, " "); got != "BF16>BF16 F16>F16 F32>BF16 F32>F16 F32>F32 F64>BF16 F64>F16 F64>F32 "+
+		"F64>F64" {
 		t.Error(got)
 	}
 }

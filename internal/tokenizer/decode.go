@@ -213,7 +213,8 @@ func (c *decoderJSON) build(kind string) (decoder, error) {
 	case "Strip":
 		r, n := utf8.DecodeRuneInString(c.Content)
 		if n == 0 || n != len(c.Content) || c.Start < 0 || c.Stop < 0 {
-			return nil, fault.Inputf("decoder Strip: wanted one character and counts from 0 on, found %q, %d and %d", c.Content, c.Start, c.Stop)
+			return nil, fault.Inputf("decoder Strip: wanted one character and counts from 0 on, found %q, %d and %d", c.Content,
+				c.Start, c.Stop)
 		}
 		return stripDecoder{r, c.Start, c.Stop}, nil
 	case "Replace":

@@ -2,9 +2,9 @@ package tokenizer
 
 // matcher finds added tokens in text: leftmost first, among those the longest.
 //
-// It is an automaton of Aho and Corasick over the tokens spelled backwards, and runs from the end of a text to its start:
-// at every position it then knows the longest token that begins there. So the time is linear in the text, however long
-// the tokens are and however much they look alike.
+// It is an automaton of Aho and Corasick over the tokens spelled backwards, and runs from the end of a text to its
+// start: at every position it then knows the longest token that begins there. So the time is linear in the text,
+// however long the tokens are and however much they look alike.
 type matcher struct {
 	tokens  []addedToken
 	lengths []int32 // of what is looked for, in bytes

@@ -86,7 +86,8 @@ func (c *postJSON) template() ([]int32, error) {
 		case piece.SpecialToken != nil:
 			tok, ok := c.SpecialTokens[piece.SpecialToken.ID]
 			if !ok {
-				return nil, fault.Inputf("TemplateProcessing: special token %q is not listed in special_tokens", piece.SpecialToken.ID)
+				return nil, fault.Inputf("TemplateProcessing: special token %q is not listed in special_tokens",
+					piece.SpecialToken.ID)
 			}
 			for _, id := range tok.IDs {
 				if id < 0 {

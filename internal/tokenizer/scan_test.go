@@ -8,7 +8,8 @@ import (
 )
 
 // hardPieces are what texts for the scanners are put together from.
-var hardPieces = strings.Split("a|B|é|ß|中|ñ|n\u0303|\u0301|1|23|456|٣|½|Ⅷ|'|'s|'S|'ſ|'re|'LL|'vE|'x|''| |  |\t|\r|\n|\r\n|\u00a0|\u2003|\u3000|\u0085|\u2028|"+
+var hardPieces = strings.Split("a|B|é|ß|中|ñ|n\u0303|\u0301|1|23|456|٣|½|Ⅷ|'|'s|'S|'ſ|'re|'LL|'vE|'x|''| |  "+
+	"|\t|\r|\n|\r\n|\u00a0|\u2003|\u3000|\u0085|\u2028|"+
 	".|,|!?|_|-|/|\u200d|\u200b|👍🏽|\x00|\x7f|\ufffd|don't|I'LL", "|")
 
 func hardText(rng *rand.Rand) string {

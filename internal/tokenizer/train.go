@@ -82,7 +82,8 @@ type trainer struct {
 }
 
 func newTrainer(o TrainOptions) (*trainer, error) {
-	tr := &trainer{ids: map[string]int32{}, index: map[string]int32{}, counts: map[uint64]int64{}, places: map[uint64][]int32{}}
+	tr := &trainer{ids: map[string]int32{}, index: map[string]int32{}, counts: map[uint64]int64{},
+		places: map[uint64][]int32{}}
 	for _, s := range o.Specials {
 		if _, ok := tr.ids[s]; ok || s == "" {
 			return nil, fault.Usagef("special token %q is empty or given twice", s)
@@ -97,7 +98,8 @@ func newTrainer(o TrainOptions) (*trainer, error) {
 		tr.byteID[runeBytes[r]] = tr.addToken(string(r))
 	}
 	if o.VocabSize < len(tr.tokens) || o.VocabSize > maxID {
-		return nil, fault.Usagef("vocabulary of %d tokens: wanted %d (256 bytes and the special tokens) to %d", o.VocabSize, len(tr.tokens), maxID)
+		return nil, fault.Usagef("vocabulary of %d tokens: wanted %d (256 bytes and the special tokens) to %d", o.VocabSize,
+			len(tr.tokens), maxID)
 	}
 	return tr, nil
 }

@@ -12,8 +12,8 @@ const (
 	FirstMoment  = "exp_avg."
 	SecondMoment = "exp_avg_sq."
 	MasterWeight = "master."
-	// Handed are writers as they were at the growth, while they are handed over to copies of their block; HandedLayers says
-	// which layers to which.
+	// Handed are writers as they were at the growth, while they are handed over to copies of their block; HandedLayers
+	// says which layers to which.
 	Handed       = "handed."
 	HandedLayers = "handed_layers"
 )

@@ -120,7 +120,8 @@ func (s *Settings) Inherit(from *Settings, given func(name string) bool) {
 
 // harmless are the settings that a resumed training may change without changing its result. What is read from other
 // data files is compared by the data's digest.
-var harmless = []string{"data", "ext", "token-dtype", "text-field", "as-text", "separator", "eval", "more-eval", "eval-every",
+var harmless = []string{"data", "ext", "token-dtype", "text-field", "as-text", "separator", "eval", "more-eval",
+	"eval-every",
 	"save-every", "keep", "keep-every"}
 
 // Change is a setting, or something else that a training depends on, that is not what it was.

@@ -62,8 +62,8 @@ func Digest(b []byte) string {
 	return hex.EncodeToString(h[:])
 }
 
-// Is reports whether a directory holds the state of a training, sound or not. Where it cannot be told it may hold one, and
-// reading it says why not.
+// Is reports whether a directory holds the state of a training, sound or not. Where it cannot be told it may hold
+// one, and reading it says why not.
 func Is(dir string) bool {
 	_, err := disk.LstatOf(filepath.Join(dir, StateFile))
 	return !disk.Absent(err)

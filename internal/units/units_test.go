@@ -23,12 +23,14 @@ func TestPrint(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	for s, want := range map[string]int64{"5GB": 5e9, "512MiB": 512 << 20, "1000000": 1e6, "1.5 kb": 1500, "3B": 3, "2g": 2e9} {
+	for s, want := range map[string]int64{"5GB": 5e9, "512MiB": 512 << 20, "1000000": 1e6, "1.5 kb": 1500, "3B": 3,
+		"2g": 2e9} {
 		if got, err := ParseBytes(s); err != nil || got != want {
 			t.Errorf("ParseBytes(%q) is %d, %v; want %d", s, got, err, want)
 		}
 	}
-	for s, want := range map[string]int64{"20M": 20e6, "1.5B": 15e8, "3e9": 3e9, "7": 7, "2k": 2000, "2 k": 2000, "1T": 1e12} {
+	for s, want := range map[string]int64{"20M": 20e6, "1.5B": 15e8, "3e9": 3e9, "7": 7, "2k": 2000, "2 k": 2000,
+		"1T": 1e12} {
 		if got, err := ParseCount(s); err != nil || got != want {
 			t.Errorf("ParseCount(%q) is %d, %v; want %d", s, got, err, want)
 		}

@@ -278,7 +278,8 @@ func (a *adversary) spoilRewriting() string {
 	return fmt.Sprintf("a rewriting of kind %d is claimed of layer %d", what, layer)
 }
 
-// hard spoils a parent so that proofs have less to hold on to: zeros, equal rows, numbers of few bits, large and small ones.
+// hard spoils a parent so that proofs have less to hold on to: zeros, equal rows, numbers of few bits, large and
+// small ones.
 func hard(t *testing.T, rng *rand.Rand, ck *arch.Checkpoint) *arch.Checkpoint {
 	return pt.Spoiled(t, ck, func(_ string, info tensor.Info, v []float64) {
 		w := info.Shape[len(info.Shape)-1]
@@ -306,13 +307,13 @@ func hard(t *testing.T, rng *rand.Rand, ck *arch.Checkpoint) *arch.Checkpoint {
 	})
 }
 
-// beyondRounding is by how much a child's logits may differ beyond the tolerance of random roundings where all numbers are
-// rounded in the direction that hurts.
+// beyondRounding is by how much a child's logits may differ beyond the tolerance of random roundings where all
+// numbers are rounded in the direction that hurts.
 const beyondRounding = 64
 
-// TestAdversary lets an adversary make children for as long as FAMKIT_ADVERSARY says ("10m"), a few without it. The float64
-// engine says whether one computes something else, and then it must be refused: by the claim that comes with it, and by
-// what is found without one.
+// TestAdversary lets an adversary make children for as long as FAMKIT_ADVERSARY says ("10m"), a few without it. The
+// float64 engine says whether one computes something else, and then it must be refused: by the claim that comes with
+// it, and by what is found without one.
 func TestAdversary(t *testing.T) {
 	seed, until := uint64(1), time.Time{}
 	if v, err := strconv.ParseUint(os.Getenv("FAMKIT_SEED"), 10, 64); err == nil {
@@ -357,14 +358,16 @@ func TestAdversary(t *testing.T) {
 				}
 				if far > limit && !s.shaky(t, child, far/limit) {
 					missed++
-					t.Errorf("seed %d, %s, %s: %v: %s, though the logits differ by %.3g times the tolerance", seed, s.what, way, how, p.Verdict, far)
+					t.Errorf("seed %d, %s, %s: %v: %s, though the logits differ by %.3g times the tolerance", seed, s.what, way, how,
+						p.Verdict, far)
 				}
 			}
 		}
 	}
 	t.Logf("%d children, %d of them harmful; %d proofs; %d missed", made, harmful, proved, missed)
 	if harmful < made/3 || proved == 0 {
-		t.Errorf("an adversary that does no harm, or that nothing gets past: %d of %d harmful, %d proved", harmful, made, proved)
+		t.Errorf("an adversary that does no harm, or that nothing gets past: %d of %d harmful, %d proved", harmful, made,
+			proved)
 	}
 }
 

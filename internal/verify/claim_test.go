@@ -22,8 +22,10 @@ import (
 
 // spoil changes a claim at random, also into what no growth could be.
 func spoilClaim(c *proof.Claim, rng *rand.Rand) *proof.Claim {
-	out := &proof.Claim{Layers: slices.Clone(c.Layers), Maps: maps.Clone(c.Maps), Shards: c.Shards, Inside: maps.Clone(c.Inside)}
-	axes := []arch.Axis{arch.Hidden, arch.FFN, arch.KV, arch.Group, arch.HeadDim, arch.Vocab, arch.Pos, arch.Experts, arch.ExpertFFN, "nonsense"}
+	out := &proof.Claim{Layers: slices.Clone(c.Layers), Maps: maps.Clone(c.Maps), Shards: c.Shards,
+		Inside: maps.Clone(c.Inside)}
+	axes := []arch.Axis{arch.Hidden, arch.FFN, arch.KV, arch.Group, arch.HeadDim, arch.Vocab, arch.Pos, arch.Experts,
+		arch.ExpertFFN, "nonsense"}
 	wild := func() int32 { return []int32{-1, 0, 1, 2, 5, math.MaxInt32, math.MinInt32, -7}[rng.IntN(8)] }
 	switch rng.IntN(8) {
 	case 0:
@@ -75,8 +77,8 @@ func spoilClaim(c *proof.Claim, rng *rand.Rand) *proof.Claim {
 	return out
 }
 
-// TestHostileClaims: a wrong claim makes the proof fail, or happens to be as good; it never makes it accept a child that
-// computes something else, and never crashes it.
+// TestHostileClaims: a wrong claim makes the proof fail, or happens to be as good; it never makes it accept a child
+// that computes something else, and never crashes it.
 func TestHostileClaims(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	requests := allRequests(t)
@@ -130,7 +132,8 @@ func TestChains(t *testing.T) {
 		for range 1 + rng.IntN(2) {
 			r := requests[rng.IntN(len(requests))]
 			r.Seed = rng.Uint64()
-			if _, err := expand.Compile(ck, r); err != nil || ck.Model.Hidden > 200 || ck.Model.FFN > 400 || ck.Model.Layers > 12 {
+			if _, err := expand.Compile(ck, r); err != nil || ck.Model.Hidden > 200 || ck.Model.FFN > 400 ||
+				ck.Model.Layers > 12 {
 				continue
 			}
 			var p *growth.Plan
@@ -154,16 +157,19 @@ func TestChains(t *testing.T) {
 		}
 		exact := !slices.ContainsFunc(plans, func(p *growth.Plan) bool { return !p.Exact() })
 		if exact && p.Verdict != proof.Exact {
-			t.Errorf("%s, then %d %v %v: %s:\n%s", first.what, len(plans)-1, plans[len(plans)-1].Methods, plans[len(plans)-1].To, p.Verdict, text(p))
+			t.Errorf("%s, then %d %v %v: %s:\n%s", first.what, len(plans)-1, plans[len(plans)-1].Methods, plans[len(plans)-1].To,
+				p.Verdict, text(p))
 		}
 		if !p.Holds() {
-			t.Errorf("%s, then %d %v %v: %s:\n%s", first.what, len(plans)-1, plans[len(plans)-1].Methods, plans[len(plans)-1].To, p.Verdict, text(p))
+			t.Errorf("%s, then %d %v %v: %s:\n%s", first.what, len(plans)-1, plans[len(plans)-1].Methods, plans[len(plans)-1].To,
+				p.Verdict, text(p))
 		}
 		if p.Verdict == proof.Rounded {
 			rounded++
 		}
 		if r, err := looked(t, first.parent, ck); err != nil || !r.Equal {
-			t.Errorf("not inferred: %s, then %d %v %v: %v", first.what, len(plans)-1, plans[len(plans)-1].Methods, plans[len(plans)-1].To, err)
+			t.Errorf("not inferred: %s, then %d %v %v: %v", first.what, len(plans)-1, plans[len(plans)-1].Methods,
+				plans[len(plans)-1].To, err)
 			if r != nil && r.Proof != nil {
 				t.Log(text(r.Proof))
 			}
@@ -224,7 +230,8 @@ func TestRecheck(t *testing.T) {
 			t.Fatal(err)
 		}
 		change(changed)
-		if again, err = Recheck(context.Background(), changed, ck.Source, child.Source, Options{}); err != nil || again.Equal {
+		if again, err = Recheck(context.Background(), changed, ck.Source, child.Source, Options{}); err != nil ||
+			again.Equal {
 			t.Errorf("a proof that says something else is accepted: %s: %v", what, err)
 		}
 	}

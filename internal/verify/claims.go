@@ -49,7 +49,8 @@ func Chain(plans []*growth.Plan) (*proof.Claim, error) {
 		}
 	}
 	if total > proof.MostRoundings {
-		return nil, fault.Hint(fault.Inputf("%d growths that round one after the other may have rounded each number %d times: a proof allows at most %d",
+		return nil, fault.Hint(fault.Inputf("%d growths that round one after the other may have rounded each number %d "+
+			"times: a proof allows at most %d",
 			len(plans), total, proof.MostRoundings), "verify them one by one")
 	}
 	if len(plans) > 1 {
@@ -70,7 +71,8 @@ func stepOf(p *growth.Plan) (proof.Step, bool) {
 }
 
 func widthsOf(s growth.Sizes) proof.Widths {
-	return proof.Widths{Hidden: s.Hidden, Heads: s.Heads, KVHeads: s.KVHeads, HeadDim: s.HeadDim, Neurons: max(s.FFN, s.Experts*s.ExpertFFN)}
+	return proof.Widths{Hidden: s.Hidden, Heads: s.Heads, KVHeads: s.KVHeads, HeadDim: s.HeadDim,
+		Neurons: max(s.FFN, s.Experts*s.ExpertFFN)}
 }
 
 // then is the claim of a growth by first whose child grew by next, which p is the plan of.

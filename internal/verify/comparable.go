@@ -16,13 +16,16 @@ func comparable(pck, cck *arch.Checkpoint, grown bool) []Finding {
 		out = append(out, faultf("", "the parent is a %s model, the child a %s: %s", parent.Spec.Name, child.Spec.Name, d))
 	}
 	if child.Vocab < parent.Vocab {
-		out = append(out, faultf("", "the parent has a vocabulary of %d tokens, the child of %d: they do not speak of the same tokens", parent.Vocab, child.Vocab))
+		out = append(out, faultf("", "the parent has a vocabulary of %d tokens, the child of %d: they do not speak of the "+
+			"same tokens", parent.Vocab, child.Vocab))
 	}
 	if child.Vocab > parent.Vocab && !grown && otherTokenizer(pck, cck) {
-		out = append(out, faultf("", "the parent has a vocabulary of %d tokens, the child of %d, and the files of their tokenizers differ: they do not speak of the same tokens", parent.Vocab, child.Vocab))
+		out = append(out, faultf("", "the parent has a vocabulary of %d tokens, the child of %d, and the files of their "+
+			"tokenizers differ: they do not speak of the same tokens", parent.Vocab, child.Vocab))
 	}
 	if child.Layers < parent.Layers {
-		out = append(out, faultf("", "the parent has %d layers, the child %d: a growth keeps every layer", parent.Layers, child.Layers))
+		out = append(out, faultf("", "the parent has %d layers, the child %d: a growth keeps every layer", parent.Layers,
+			child.Layers))
 	}
 	return out
 }

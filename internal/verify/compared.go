@@ -9,8 +9,8 @@ import (
 	"famkit/internal/units"
 )
 
-// comparedCheck says what was compared beside the tensors, and what differs where it may. found are what stands against the
-// checkpoints being equal as loaded; a proof has judged them by itself.
+// comparedCheck says what was compared beside the tensors, and what differs where it may. found are what stands
+// against the checkpoints being equal as loaded; a proof has judged them by itself.
 func comparedCheck(facts []arch.Fact, found []arch.Finding) Check {
 	c := Check{Name: comparedName, Passed: true, Summary: strings.Join([]string{
 		inWords(arch.ConfigFile, keysOf(facts, arch.ConfigFile)), inWords("tokenizer", tokenizerOf(facts)),
@@ -23,14 +23,16 @@ func comparedCheck(facts []arch.Fact, found []arch.Finding) Check {
 		}
 	}
 	for _, f := range facts {
-		if !f.Differs() || f.Effect == arch.Read && f.File == arch.ConfigFile { // part of the models, which are compared themselves
+		// part of the models, which are compared themselves
+		if !f.Differs() || f.Effect == arch.Read && f.File == arch.ConfigFile {
 			continue
 		}
 		name := f.File
 		if f.Key != "" {
 			name += ": " + f.Key
 		}
-		c.Findings = append(c.Findings, notef(name, "%s in the parent, %s in the child: %s", shown(f.Parent), shown(f.Child), f.Why))
+		c.Findings = append(c.Findings, notef(name, "%s in the parent, %s in the child: %s", shown(f.Parent), shown(f.Child),
+			f.Why))
 	}
 	return c
 }
@@ -81,7 +83,8 @@ func inWords(what string, a agreement) string {
 	case what == "tokenizer":
 		return fmt.Sprintf("not the same tokenizer (%s)", strings.Join(a.differ, ", "))
 	default:
-		return fmt.Sprintf("%s: %s alike, %s not (%s)", what, units.Plural(a.same, "key"), fmt.Sprint(n), strings.Join(a.differ, ", "))
+		return fmt.Sprintf("%s: %s alike, %s not (%s)", what, units.Plural(a.same, "key"), fmt.Sprint(n),
+			strings.Join(a.differ, ", "))
 	}
 }
 

@@ -22,7 +22,8 @@ const chunkBytes = 1 << 20
 
 // Follows checks that the child is what the plan makes of the parent: the config says the planned sizes, there is no
 // tensor more or less, and every byte is equal. It returns the bytes compared.
-func Follows(ctx context.Context, p *growth.Plan, parent, child *arch.Checkpoint, tell func(stage string) func(done, total int64)) ([]Finding, int64, error) {
+func Follows(ctx context.Context, p *growth.Plan, parent, child *arch.Checkpoint,
+	tell func(stage string) func(done, total int64)) ([]Finding, int64, error) {
 	if p.Parent.Digest != "" {
 		digest, err := digestOf(ctx, parent.Source, tell("reading the parent"))
 		if err != nil {
@@ -80,8 +81,8 @@ func configFollows(p *growth.Plan, parent, child *arch.Checkpoint) []Finding {
 	return out
 }
 
-// ofNoFunction are fields of a model that say nothing of its function: what training starts from, and which ids begin and
-// end a text.
+// ofNoFunction are fields of a model that say nothing of its function: what training starts from, and which ids begin
+// and end a text.
 var ofNoFunction = []string{"InitRange", "BOS", "EOS"}
 
 // planned gives the names that both have, and what one of them lacks.
@@ -107,7 +108,8 @@ func planned(want, got format.Source) (both []string, out []Finding) {
 }
 
 // compareAll compares tensors side by side. Findings come in the order of names.
-func compareAll(ctx context.Context, names []string, want, got format.Source, progress func(done, total int64)) ([]Finding, int64, error) {
+func compareAll(ctx context.Context, names []string, want, got format.Source,
+	progress func(done, total int64)) ([]Finding, int64, error) {
 	whole, err := format.Bytes(got)
 	if err != nil {
 		return nil, 0, err
@@ -144,7 +146,8 @@ func compareAll(ctx context.Context, names []string, want, got format.Source, pr
 
 // compare reads both tensors through a and b; it reports the first element that differs and how many do, and tells of
 // bytes as they are compared.
-func compare(ctx context.Context, name string, want, got format.Source, a, b []byte, compared func(n int)) ([]Finding, error) {
+func compare(ctx context.Context, name string, want, got format.Source, a, b []byte, compared func(n int)) ([]Finding,
+	error) {
 	w, err := want.Tensor(name)
 	if err != nil {
 		return nil, err
@@ -203,7 +206,8 @@ func (d *diff) chunk(want, got []byte, off int64) {
 func (d *diff) findings(name string) []Finding {
 	var out []Finding
 	if d.differ > 0 {
-		out = append(out, faultf(name, "%d elements are not what the plan makes of the parent; first element %d: wanted %s, found %s",
+		out = append(out, faultf(name, "%d elements are not what the plan makes of the parent; first element %d: wanted "+
+			"%s, found %s",
 			d.differ, d.first, d.want, d.got))
 	}
 	if d.nonFinites > 0 {

@@ -40,7 +40,8 @@ func grownAgain(t testing.TB) map[string][2]expand.Request {
 }
 
 // twice grows ck by both requests; ok is false where they are none for it.
-func twice(t testing.TB, ck *arch.Checkpoint, r [2]expand.Request) (plans []*growth.Plan, cks []*arch.Checkpoint, ok bool) {
+func twice(t testing.TB, ck *arch.Checkpoint, r [2]expand.Request) (plans []*growth.Plan, cks []*arch.Checkpoint,
+	ok bool) {
 	t.Helper()
 	for _, r := range r {
 		if _, err := expand.Compile(ck, r); err != nil {
@@ -102,8 +103,8 @@ func TestGrownAgain(t *testing.T) {
 	}
 }
 
-// TestPartsThatAreNone: neurons that stand in two parts or none, new neurons that are read, parts of one copy with different scores, and
-// equals of which only some are used are refused, whatever is claimed.
+// TestPartsThatAreNone: neurons that stand in two parts or none, new neurons that are read, parts of one copy with
+// different scores, and equals of which only some are used are refused, whatever is claimed.
 func TestPartsThatAreNone(t *testing.T) {
 	ck := pt.Random(t, 8, archtest.Configs["mistral"], tensor.F64)
 	plans, cks, ok := twice(t, ck, grownAgain(t)["parts, then new neurons"])
@@ -209,7 +210,8 @@ func TestPairsOfHeadsThatDiffer(t *testing.T) {
 	}
 }
 
-// TestMutationsOfGrownAgain: what changes the function of a model that was grown twice is refused, as in TestMutationsAreRefused.
+// TestMutationsOfGrownAgain: what changes the function of a model that was grown twice is refused, as in
+// TestMutationsAreRefused.
 func TestMutationsOfGrownAgain(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 9))
 	all := grownAgain(t)
@@ -218,7 +220,8 @@ func TestMutationsOfGrownAgain(t *testing.T) {
 	for n := mutations(t); done < n; {
 		r := all[kinds[rng.IntN(len(kinds))]]
 		r[0].Split, r[1].Split = growth.Splits[rng.IntN(4)], growth.Splits[rng.IntN(4)]
-		ck := pt.Random(t, rng.Uint64(), archtest.Configs[names[rng.IntN(len(names))]], []tensor.DType{tensor.F32, tensor.F64}[rng.IntN(2)])
+		ck := pt.Random(t, rng.Uint64(), archtest.Configs[names[rng.IntN(len(names))]],
+			[]tensor.DType{tensor.F32, tensor.F64}[rng.IntN(2)])
 		plans, cks, ok := twice(t, ck, r)
 		if !ok || proveChain(t, plans, ck, cks[1]).Verdict != proof.Exact {
 			continue // rounding is judged elsewhere
@@ -244,7 +247,8 @@ func TestMutationsOfGrownAgain(t *testing.T) {
 			case far <= 1:
 				harmless++
 			case !s.shaky(t, child, far):
-				t.Errorf("%v, %v: %s: not refused, though the logits differ by %.3g times the tolerance", plans[0].Methods, plans[1].Methods, what, far)
+				t.Errorf("%v, %v: %s: not refused, though the logits differ by %.3g times the tolerance", plans[0].Methods,
+					plans[1].Methods, what, far)
 			}
 		}
 	}

@@ -34,18 +34,24 @@ func axisRequests(t testing.TB) map[string]expand.Request {
 		"pairs, fresh":           {Depth: size("+1"), Pairs: true, Fresh: true},
 		"pairs, wider":           {Depth: size("+1"), Pairs: true, Width: size("2x"), FFN: size("x1.3")},
 		"pairs, fresh, head_dim": {Depth: size("+1"), Pairs: true, Fresh: true, HeadDim: size("2x"), Hidden: size("2x")},
-		"pairs, fresh, kv":       {Depth: size("+1"), Pairs: true, Fresh: true, KV: size("2x"), FFN: size("x1.5"), Methods: []string{"fresh"}},
-		"pairs, fresh, padded":   {Depth: size("+1"), Pairs: true, Fresh: true, Hidden: size("x1.5"), Methods: []string{"pad"}},
-		"pairs, uneven":          {Depth: size("+1"), Pairs: true, Fresh: true, KV: size("3x"), Hidden: size("3x")},
-		"everything":             {Depth: size("+1"), Hidden: size("3x"), FFN: size("x1.5"), KV: size("2x"), HeadDim: size("2x"), Vocab: size("+3")},
-		"everything, fresh":      {Depth: size("+1"), Hidden: size("x1.5"), FFN: size("x1.5"), KV: size("2x"), Methods: []string{"pad", "fresh"}, Fresh: true},
-		"everything but by pads": {Depth: size("+1"), Hidden: size("x2.5"), FFN: size("x1.5"), Heads: size("2x"), HeadDim: size("2x"), Methods: []string{"lemon", "fresh"}, Pairs: true},
+		"pairs, fresh, kv": {Depth: size("+1"), Pairs: true, Fresh: true, KV: size("2x"), FFN: size("x1.5"),
+			Methods: []string{"fresh"}},
+		"pairs, fresh, padded": {Depth: size("+1"), Pairs: true, Fresh: true, Hidden: size("x1.5"),
+			Methods: []string{"pad"}},
+		"pairs, uneven": {Depth: size("+1"), Pairs: true, Fresh: true, KV: size("3x"), Hidden: size("3x")},
+		"everything": {Depth: size("+1"), Hidden: size("3x"), FFN: size("x1.5"), KV: size("2x"),
+			HeadDim: size("2x"), Vocab: size("+3")},
+		"everything, fresh": {Depth: size("+1"), Hidden: size("x1.5"), FFN: size("x1.5"), KV: size("2x"),
+			Methods: []string{"pad", "fresh"}, Fresh: true},
+		"everything but by pads": {Depth: size("+1"), Hidden: size("x2.5"), FFN: size("x1.5"), Heads: size("2x"),
+			HeadDim: size("2x"), Methods: []string{"lemon", "fresh"}, Pairs: true},
 	}
 }
 
 // refusal reports whether a growth is refused for a reason that a model may have.
 func refusal(err error) bool {
-	for _, why := range []string{"is not a multiple of", "fill its hidden size", "has no axis", "all norms share", "norms q and k over all heads",
+	for _, why := range []string{"is not a multiple of", "fill its hidden size", "has no axis", "all norms share",
+		"norms q and k over all heads",
 		"norms what a block adds", "has no biases",
 		"scaling of the rotary embedding gives", "has no groups", "as transformers insists for phi3"} {
 		if strings.Contains(err.Error(), why) {
@@ -125,7 +131,8 @@ func TestHeadDimUnderHeadNorms(t *testing.T) {
 	r := expand.Request{HeadDim: pt.Size(t, "2x")}
 	far := 0.0
 	for _, eps := range []string{"0.001", "0.000001"} {
-		ck := pt.Random(t, 4, strings.Replace(archtest.Configs["qwen3"], `"rms_norm_eps":0.001`, `"rms_norm_eps":`+eps, 1), tensor.F64)
+		ck := pt.Random(t, 4, strings.Replace(archtest.Configs["qwen3"], `"rms_norm_eps":0.001`, `"rms_norm_eps":`+eps, 1),
+			tensor.F64)
 		r.AllowInexact = false
 		if _, err := expand.Compile(ck, r); err == nil || !strings.Contains(err.Error(), "all norms share") {
 			t.Fatalf("eps %s: %v, want a refusal", eps, err)

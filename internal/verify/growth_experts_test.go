@@ -19,12 +19,14 @@ func TestDenseToMixture(t *testing.T) {
 		"parts":            {Experts: size("8"), TopK: size("4"), Shards: 2},
 		"parts, two sets":  {Experts: size("12"), TopK: size("8"), Shards: 4},
 		"wider and deeper": {Experts: size("4"), TopK: size("2"), Width: size("2x"), Depth: size("2x")},
-		"uneven":           {Experts: size("4"), TopK: size("2"), Hidden: size("x1.5"), FFN: size("x1.3"), HeadDim: size("2x")},
-		"pairs":            {Experts: size("4"), TopK: size("2"), Depth: size("+1"), Pairs: true},
-		"pairs in parts":   {Experts: size("8"), TopK: size("4"), Shards: 4, Depth: size("+1"), Pairs: true},
-		"fresh pairs":      {Experts: size("4"), TopK: size("2"), Shards: 2, Depth: size("2x"), Pairs: true, Fresh: true, Hidden: size("2x"), KV: size("2x")},
-		"pairs, more":      {Experts: size("4"), TopK: size("2"), FFN: size("x1.3"), Depth: size("+1"), Pairs: true},
-		"parts and wider":  {Experts: size("4"), TopK: size("2"), Shards: 2, Hidden: size("2x"), KV: size("2x")},
+		"uneven": {Experts: size("4"), TopK: size("2"), Hidden: size("x1.5"), FFN: size("x1.3"),
+			HeadDim: size("2x")},
+		"pairs":          {Experts: size("4"), TopK: size("2"), Depth: size("+1"), Pairs: true},
+		"pairs in parts": {Experts: size("8"), TopK: size("4"), Shards: 4, Depth: size("+1"), Pairs: true},
+		"fresh pairs": {Experts: size("4"), TopK: size("2"), Shards: 2, Depth: size("2x"), Pairs: true, Fresh: true,
+			Hidden: size("2x"), KV: size("2x")},
+		"pairs, more":     {Experts: size("4"), TopK: size("2"), FFN: size("x1.3"), Depth: size("+1"), Pairs: true},
+		"parts and wider": {Experts: size("4"), TopK: size("2"), Shards: 2, Hidden: size("2x"), KV: size("2x")},
 	} {
 		for _, name := range []string{"llama", "mistral", "qwen3"} {
 			config := strings.Replace(archtest.Configs[name], `"attention_bias":true`, `"attention_bias":false`, 1)
@@ -36,7 +38,8 @@ func TestDenseToMixture(t *testing.T) {
 				continue
 			}
 			p, child := pt.Grow(t, ck, r)
-			if got := child.Model.Spec.Name; got != p.ChildArch || child.Model.MoE == nil || child.Model.MoE.Experts != p.To.Experts {
+			if got := child.Model.Spec.Name; got != p.ChildArch || child.Model.MoE == nil ||
+				child.Model.MoE.Experts != p.To.Experts {
 				t.Errorf("%s, %s: the child is a %s with %+v", name, what, got, child.Model.MoE)
 			}
 			if d := pt.Distance(t, ck, child); !(d <= tolerance64) {
@@ -50,7 +53,8 @@ func TestDenseToMixture(t *testing.T) {
 		}
 	}
 	for _, r := range []expand.Request{
-		{Experts: size("5"), TopK: size("2"), Shards: 2}, {Experts: size("4"), TopK: size("3"), Shards: 2}, {Experts: size("4")},
+		{Experts: size("5"), TopK: size("2"), Shards: 2}, {Experts: size("4"), TopK: size("3"), Shards: 2},
+		{Experts: size("4")},
 		{Experts: size("6"), TopK: size("3"), Shards: 3}, {TopK: size("2")}, {Experts: size("2"), TopK: size("3")},
 		{Experts: size("4"), TopK: size("2"), Shards: 2, FFN: size("2x")},
 	} {
@@ -63,7 +67,8 @@ func TestDenseToMixture(t *testing.T) {
 // TestDropUpcycling: redrawn neurons change the function, and the plan says so; the experts differ.
 func TestDropUpcycling(t *testing.T) {
 	ck := pt.Random(t, 9, archtest.Configs["mistral"], tensor.F64)
-	p, child := pt.Grow(t, ck, expand.Request{Experts: pt.Size(t, "4"), TopK: pt.Size(t, "2"), Methods: []string{"drop-upcycle"}})
+	p, child := pt.Grow(t, ck, expand.Request{Experts: pt.Size(t, "4"), TopK: pt.Size(t, "2"),
+		Methods: []string{"drop-upcycle"}})
 	if len(p.Inexact) == 0 {
 		t.Error("the plan does not say that it is inexact")
 	}
@@ -97,7 +102,8 @@ func TestExpertsAsWideAsTheMLP(t *testing.T) {
 	if m := ck.Model; m.FFN != m.MoE.FFN || m.Mixture(1) || !m.Mixture(0) {
 		t.Fatalf("neurons %d and %d, want one size and layers of both kinds", m.FFN, m.MoE.FFN)
 	}
-	for _, r := range []expand.Request{{FFN: pt.Size(t, "x1.5")}, {ExpertFFN: pt.Size(t, "x1.5")}, {FFN: pt.Size(t, "x1.5"), ExpertFFN: pt.Size(t, "2x")}} {
+	for _, r := range []expand.Request{{FFN: pt.Size(t, "x1.5")}, {ExpertFFN: pt.Size(t, "x1.5")},
+		{FFN: pt.Size(t, "x1.5"), ExpertFFN: pt.Size(t, "2x")}} {
 		p, child := pt.Grow(t, ck, r)
 		if d := pt.Distance(t, ck, child); !(d <= tolerance64) {
 			t.Errorf("to %d and %d neurons: logits differ by %.1e of the largest", p.To.FFN, p.To.ExpertFFN, d)

@@ -115,12 +115,14 @@ func compiled(t *testing.T, p *growth.Plan, ck *arch.Checkpoint) *expand.Growth 
 
 // stateDistance compares grown moments with the child's own gradients, where the parent has a history. It returns the
 // largest relative difference of first and second moments and the number of elements compared.
-func stateDistance(t *testing.T, p *growth.Plan, ck, child *arch.Checkpoint, spoil float64) (first, second float64, n int) {
+func stateDistance(t *testing.T, p *growth.Plan, ck, child *arch.Checkpoint, spoil float64) (first, second float64,
+	n int) {
 	t.Helper()
 	ids, targets := SeededIDs(1, 2, 7, ck.Model.Vocab), SeededIDs(2, 2, 7, ck.Model.Vocab)
 	before := gradients(t, ck, ids.Data, targets.Data, 2)
 	after := gradients(t, child, ids.Data, targets.Data, 2)
-	grown, err := compiled(t, p, ck).Optimizer(state(t, ck, func(name string, _ int) []float64 { return before[name] }), expand.KeepState)
+	grown, err := compiled(t, p, ck).Optimizer(state(t, ck, func(name string, _ int) []float64 { return before[name] }),
+		expand.KeepState)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,8 +156,8 @@ func stateDistance(t *testing.T, p *growth.Plan, ck, child *arch.Checkpoint, spo
 	return first, second, n
 }
 
-// TestOptimizerState: with even shares the grown first moments are the gradients of the grown model, the second ones their
-// squares; what is new has none. A wrong factor shows.
+// TestOptimizerState: with even shares the grown first moments are the gradients of the grown model, the second ones
+// their squares; what is new has none. A wrong factor shows.
 func TestOptimizerState(t *testing.T) {
 	size := func(s string) expand.Change { return pt.Size(t, s) }
 	for what, r := range map[string]expand.Request{
@@ -211,10 +213,12 @@ func checkState(t *testing.T, p *growth.Plan, ck, child *arch.Checkpoint) {
 func TestUpcycledState(t *testing.T) {
 	for what, r := range map[string]expand.Request{
 		"whole": {Experts: pt.Size(t, "4"), TopK: pt.Size(t, "2"), FFN: pt.Size(t, "x1.3")},
-		"parts": {Experts: pt.Size(t, "8"), TopK: pt.Size(t, "4"), Shards: 2, Hidden: pt.Size(t, "2x"), KV: pt.Size(t, "2x"), Depth: pt.Size(t, "+1")},
+		"parts": {Experts: pt.Size(t, "8"), TopK: pt.Size(t, "4"), Shards: 2, Hidden: pt.Size(t, "2x"), KV: pt.Size(t, "2x"),
+			Depth: pt.Size(t, "+1")},
 	} {
 		for _, name := range []string{"llama", "mistral", "qwen3"} {
-			ck := pt.Random(t, 6, strings.Replace(archtest.Configs[name], `"attention_bias":true`, `"attention_bias":false`, 1), tensor.F64)
+			ck := pt.Random(t, 6, strings.Replace(archtest.Configs[name], `"attention_bias":true`, `"attention_bias":false`, 1),
+				tensor.F64)
 			r.Split = growth.SplitEven
 			p, child := pt.Grow(t, ck, r)
 			t.Run(name+", "+what, func(t *testing.T) { checkState(t, p, ck, child) })
@@ -222,15 +226,16 @@ func TestUpcycledState(t *testing.T) {
 	}
 }
 
-// TestUpcycledGradients: why experts made of a dense MLP begin without moments. Their gradients add up to the MLP's, but
-// each gets what its tokens give it, no fixed part; the router of whole copies gets none.
+// TestUpcycledGradients: why experts made of a dense MLP begin without moments. Their gradients add up to the MLP's,
+// but each gets what its tokens give it, no fixed part; the router of whole copies gets none.
 func TestUpcycledGradients(t *testing.T) {
 	ck := pt.Random(t, 6, archtest.Configs["mistral"], tensor.F64)
 	p, child := pt.Grow(t, ck, expand.Request{Experts: pt.Size(t, "4"), TopK: pt.Size(t, "2")})
 	ids, targets := SeededIDs(1, 2, 7, ck.Model.Vocab), SeededIDs(2, 2, 7, ck.Model.Vocab)
 	before := gradients(t, ck, ids.Data, targets.Data, 2)
 	after := gradients(t, child, ids.Data, targets.Data, 2)
-	moments, err := compiled(t, p, ck).Optimizer(state(t, ck, func(name string, _ int) []float64 { return before[name] }), expand.KeepState)
+	moments, err := compiled(t, p, ck).Optimizer(state(t, ck, func(name string, _ int) []float64 { return before[name] }),
+		expand.KeepState)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,8 +30,9 @@ func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m))
 func request(t testing.TB, seed uint64, place expand.Place, sizes map[string]string) expand.Request {
 	t.Helper()
 	r := expand.Request{Seed: seed, Place: place}
-	for axis, to := range map[string]*expand.Change{"depth": &r.Depth, "hidden": &r.Hidden, "ffn": &r.FFN, "heads": &r.Heads,
-		"kv": &r.KV, "width": &r.Width} {
+	for axis, to := range map[string]*expand.Change{"depth": &r.Depth, "hidden": &r.Hidden, "ffn": &r.FFN,
+		"heads": &r.Heads,
+		"kv":    &r.KV, "width": &r.Width} {
 		c, err := expand.ParseChange(sizes[axis])
 		if err != nil {
 			t.Fatal(err)
@@ -126,8 +127,8 @@ func TestRandomGrowths(t *testing.T) {
 	t.Logf("%d growths", done)
 }
 
-// TestExactGrowthsRoundNothing: where every scale is a power of two, bfloat16 weights grow without any rounding, so that
-// the logits in float64 agree as if nothing had been stored in 16 bits.
+// TestExactGrowthsRoundNothing: where every scale is a power of two, bfloat16 weights grow without any rounding, so
+// that the logits in float64 agree as if nothing had been stored in 16 bits.
 func TestExactGrowthsRoundNothing(t *testing.T) {
 	for _, name := range sorted(archtest.Configs) {
 		config := archtest.Configs[name]
@@ -140,8 +141,10 @@ func TestExactGrowthsRoundNothing(t *testing.T) {
 			if ck.Model.EmbedScale != 1 { // sqrt(hidden) must grow by a power of two
 				width = "4x"
 			}
-			p, child := pt.Grow(t, ck, request(t, 1, expand.Interleave, map[string]string{"width": width, "depth": "2x", "ffn": "x4.4"}))
-			shrinks := d == tensor.F16 && (ck.Model.Tied || ck.Model.EmbedScale != 1) // what is halved may be among its smallest numbers
+			p, child := pt.Grow(t, ck, request(t, 1, expand.Interleave, map[string]string{"width": width, "depth": "2x",
+				"ffn": "x4.4"}))
+			// what is halved may be among its smallest numbers
+			shrinks := d == tensor.F16 && (ck.Model.Tied || ck.Model.EmbedScale != 1)
 			if p.Exact() == shrinks {
 				t.Errorf("%s %s: plan says that it rounds %v", name, d, p.Rounding)
 			}

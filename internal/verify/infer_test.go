@@ -27,8 +27,8 @@ func inferred(t *testing.T, parent, child *arch.Checkpoint) *proof.Proof {
 	return p
 }
 
-// TestInfer: the maps of every growth by copies, padding, fresh parts and identity blocks are found from the weights alone,
-// and the proof holds as it does with the plan.
+// TestInfer: the maps of every growth by copies, padding, fresh parts and identity blocks are found from the weights
+// alone, and the proof holds as it does with the plan.
 func TestInfer(t *testing.T) {
 	requests := map[string]expand.Request{}
 	for i, sizes := range growths {

@@ -13,8 +13,8 @@ import (
 	"famkit/internal/tensor"
 )
 
-// reorder puts the neurons, kv heads or experts of one layer in another order: a child whose layers differ in their maps, as
-// other tools make them.
+// reorder puts the neurons, kv heads or experts of one layer in another order: a child whose layers differ in their
+// maps, as other tools make them.
 func (s *stored) reorder(ck *arch.Checkpoint, layer int, axis arch.Axis, perm []int) {
 	was := s.clone()
 	for _, b := range ck.Tensors {
@@ -67,8 +67,8 @@ func (s *stored) reorder(ck *arch.Checkpoint, layer int, axis arch.Axis, perm []
 	}
 }
 
-// TestInferEachLayer: where every layer has its neurons, heads and experts in an order of its own, the maps are found layer
-// by layer, and the verdict is that of the plan on the child before. The plan's own maps do not prove it.
+// TestInferEachLayer: where every layer has its neurons, heads and experts in an order of its own, the maps are found
+// layer by layer, and the verdict is that of the plan on the child before. The plan's own maps do not prove it.
 func TestInferEachLayer(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 1))
 	requests := map[string]expand.Request{

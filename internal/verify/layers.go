@@ -41,9 +41,10 @@ func (r *Report) claimed(child *arch.Model) *proof.Claim {
 	return c
 }
 
-// layers runs both models on the first tokens of the ids. stored is how far a growth may have rounded a number, relative to
-// it. It gives nothing where the claim does not fit the models.
-func (e *meter) layers(ctx context.Context, parent, child *arch.Checkpoint, claim *proof.Claim, stored float64) ([]LayerMatch, error) {
+// layers runs both models on the first tokens of the ids. stored is how far a growth may have rounded a number,
+// relative to it. It gives nothing where the claim does not fit the models.
+func (e *meter) layers(ctx context.Context, parent, child *arch.Checkpoint, claim *proof.Claim,
+	stored float64) ([]LayerMatch, error) {
 	stream, ok := claim.Stream(parent.Model, child.Model)
 	if !ok {
 		return nil, nil

@@ -13,8 +13,8 @@ import (
 	"famkit/internal/tensor"
 )
 
-// otherLayouts stores a checkpoint in the other ways that loaders know: without the names' prefix, the tied embedding under the
-// head's name, the experts of a layer in one tensor.
+// otherLayouts stores a checkpoint in the other ways that loaders know: without the names' prefix, the tied embedding
+// under the head's name, the experts of a layer in one tensor.
 func otherLayouts(t *testing.T, ck *arch.Checkpoint) map[string]format.Source {
 	t.Helper()
 	named := func(other func(string) string) format.Source {

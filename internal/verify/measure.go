@@ -35,8 +35,8 @@ type Match struct {
 	Why       string  `json:"tolerance_why"`
 }
 
-// unsureShare is how much of the spread of the logits a tolerance may be. Beyond that, models that differ and models that
-// are rounded look alike.
+// unsureShare is how much of the spread of the logits a tolerance may be. Beyond that, models that differ and models
+// that are rounded look alike.
 const unsureShare = 0.25
 
 // unsure says why the measurement can tell neither way, "" where it can.
@@ -45,7 +45,8 @@ func (m *Match) unsure() string {
 	case math.IsNaN(m.Tolerance) || math.IsInf(m.Tolerance, 0):
 		return "moving the parent's weights by their rounding makes its logits infinite or no numbers"
 	case !(m.Tolerance <= unsureShare*m.Spread):
-		return fmt.Sprintf("moving the parent's weights by their rounding alone moves its logits by up to %.2g, and they lie only %.2g apart", m.Tolerance/slack, m.Spread)
+		return fmt.Sprintf("moving the parent's weights by their rounding alone moves its logits by up to %.2g, and they "+
+			"lie only %.2g apart", m.Tolerance/slack, m.Spread)
 	}
 	return ""
 }
@@ -60,9 +61,9 @@ func (m *Match) Equal() bool { return m.unsure() == "" && m.MaxDelta <= m.Tolera
 // in the child is a draw from the same distribution, not the same draw.
 const slack = 4
 
-// relativeError relates weights to rounding: each product of an engine of unit roundoff u sums at most n terms, which is a
-// relative error of at most n u in each weight (backward error analysis; Higham 2002, 3.1). A growth that rounds stored
-// numbers adds the roundoff of their type.
+// relativeError relates weights to rounding: each product of an engine of unit roundoff u sums at most n terms, which
+// is a relative error of at most n u in each weight (backward error analysis; Higham 2002, 3.1). A growth that rounds
+// stored numbers adds the roundoff of their type.
 func relativeError(unit float64, longest int, stored float64) float64 {
 	return unit*float64(longest) + stored
 }
@@ -81,7 +82,8 @@ func storedRounding(types []tensor.DType) float64 {
 
 // unitOf is the unit roundoff of an engine's activations.
 func unitOf(s engine.Spec) float64 {
-	return map[engine.Type]tensor.DType{engine.BF16: tensor.BF16, engine.F32: tensor.F32, engine.F64: tensor.F64}[s.Act].Unit()
+	return map[engine.Type]tensor.DType{engine.BF16: tensor.BF16, engine.F32: tensor.F32,
+		engine.F64: tensor.F64}[s.Act].Unit()
 }
 
 // meter measures in one precision.
@@ -140,12 +142,15 @@ func (o *Options) meter(precision string, parent, child *arch.Model) (*meter, er
 	ids := o.ids(parent, child, precision)
 	if need := MemoryNeed(child, how.Spec, ids); o.Available > 0 && need > o.Available {
 		if len(o.Precisions) > 0 {
-			return nil, fault.Failedf("measuring in %s takes %s of memory, %s are available", precision, units.Bytes(need), units.Bytes(o.Available))
+			return nil, fault.Failedf("measuring in %s takes %s of memory, %s are available", precision, units.Bytes(need),
+				units.Bytes(o.Available))
 		}
-		o.note("not measured in %s: it takes %s of memory, %s are available", precision, units.Bytes(need), units.Bytes(o.Available))
+		o.note("not measured in %s: it takes %s of memory, %s are available", precision, units.Bytes(need),
+			units.Bytes(o.Available))
 		return nil, nil
 	}
-	e := &meter{engine: how.Name, o: engine.Options{Threads: o.Threads, Precision: how.Spec.Precision}, ids: ids, token: onToken[how.Spec.Act], cached: how.Spec.Cached}
+	e := &meter{engine: how.Name, o: engine.Options{Threads: o.Threads, Precision: how.Spec.Precision}, ids: ids,
+		token: onToken[how.Spec.Act], cached: how.Spec.Cached}
 	e.spent = o.effort("measuring in "+how.Spec.Act.String(), e.work(parent, child))
 	return e, nil
 }
@@ -192,7 +197,8 @@ func (r *Report) measureBy(ctx context.Context, e *meter, parent, child *arch.Ch
 	if err != nil {
 		return fmt.Errorf("measuring by %s: %w", e.engine, err)
 	}
-	r.add(Check{Name: "measured in " + m.Precision, Passed: m.Equal(), Unsure: m.unsure(), Match: m, Summary: matchSummary(m)})
+	r.add(Check{Name: "measured in " + m.Precision, Passed: m.Equal(), Unsure: m.unsure(), Match: m,
+		Summary: matchSummary(m)})
 	if m.Equal() || r.Layers != nil {
 		return nil
 	}
@@ -207,7 +213,8 @@ func (r *Report) measureBy(ctx context.Context, e *meter, parent, child *arch.Ch
 }
 
 func matchSummary(m *Match) string {
-	return fmt.Sprintf("max |delta logit| %.2g (tolerance %.2g), mean KL %.2g, same top-1 %.1f%%, %d tokens (%s), %d of them one by one",
+	return fmt.Sprintf("max |delta logit| %.2g (tolerance %.2g), mean KL %.2g, same top-1 %.1f%%, %d tokens (%s), %d "+
+		"of them one by one",
 		m.MaxDelta, m.Tolerance, m.MeanKL, 100*m.Top1, m.Tokens, m.IDs, m.Steps)
 }
 
@@ -221,8 +228,9 @@ func (e *meter) match(ctx context.Context, parent, child *arch.Checkpoint, store
 	if err != nil {
 		return nil, fmt.Errorf("running the parent: %w", err)
 	}
-	m := &Match{Engine: e.engine, Precision: spec.Act.String(), Tokens: len(e.ids.Data), IDs: e.ids.From, MaxLogit: maxAbs(want),
-		Spread: spread(want, parent.Model.Vocab), Steps: n}
+	m := &Match{Engine: e.engine, Precision: spec.Act.String(), Tokens: len(e.ids.Data), IDs: e.ids.From,
+		MaxLogit: maxAbs(want),
+		Spread:   spread(want, parent.Model.Vocab), Steps: n}
 	longest := max(longestSum(parent.Model), longestSum(child.Model))
 	rel := relativeError(unitOf(spec), longest, stored)
 	for i := range draws {
@@ -236,7 +244,8 @@ func (e *meter) match(ctx context.Context, parent, child *arch.Checkpoint, store
 		}
 		m.Tolerance = math.Max(m.Tolerance, slack*maxDelta(want, shaken))
 	}
-	m.Why = fmt.Sprintf("%d times how far the parent's own logits move when its weights move by what %s arithmetic rounds", slack, m.Precision)
+	m.Why = fmt.Sprintf("%d times how far the parent's own logits move when its weights move by what %s arithmetic rounds",
+		slack, m.Precision)
 	if stored > 0 {
 		m.Why += " and the growth rounded"
 	}
@@ -251,7 +260,8 @@ func (e *meter) match(ctx context.Context, parent, child *arch.Checkpoint, store
 }
 
 // all runs a model on all ids at once, and the last n of the first sequence one by one.
-func (e *meter) all(ctx context.Context, ck *arch.Checkpoint, n int) (whole, steps []float64, spec engine.Spec, err error) {
+func (e *meter) all(ctx context.Context, ck *arch.Checkpoint, n int) (whole, steps []float64, spec engine.Spec,
+	err error) {
 	run, err := e.load(ctx, ck)
 	if err != nil {
 		return nil, nil, spec, err
@@ -342,8 +352,8 @@ func (r *running) logits(ids IDs) ([]float64, error) {
 	return out, nil
 }
 
-// oneByOne gives the logits [n, vocab] behind the last n ids of a sequence, each of which is run by itself, with the keys and
-// values of those before it kept.
+// oneByOne gives the logits [n, vocab] behind the last n ids of a sequence, each of which is run by itself, with the
+// keys and values of those before it kept.
 func (r *running) oneByOne(ids []int32, n int) ([]float64, error) {
 	v := r.d.Model().Vocab
 	out, raw := make([]float64, n*v), make([]byte, 8*v)

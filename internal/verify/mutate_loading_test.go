@@ -16,8 +16,8 @@ import (
 	"famkit/internal/tensor"
 )
 
-// What loaders make of a child beside its tensors no engine here can measure. So this damage knows what it does: whether
-// some loader computes something else by it, or none does.
+// What loaders make of a child beside its tensors no engine here can measure. So this damage knows what it does:
+// whether some loader computes something else by it, or none does.
 
 // verdictOf is what is known of damage.
 type verdictOf int
@@ -28,7 +28,8 @@ const (
 	anything // either answer will do
 )
 
-// loadingKeys are keys of config.json that some loader obeys and that mean nothing to famkit, and keys that nobody minds.
+// loadingKeys are keys of config.json that some loader obeys and that mean nothing to famkit, and keys that nobody
+// minds.
 var loadingKeys = []struct {
 	key   string
 	value any
@@ -76,9 +77,10 @@ var loadingFiles = []struct {
 	{"pytorch_model.bin", "x", harmlessly},
 }
 
-// damageLoading changes config.json, a file beside it, the type that weights are held in, the type of a tensor, or the shard
-// index. It gives a source where the damaged child is not the one in memory.
-func (s *stored) damageLoading(t *testing.T, rng *rand.Rand, parent *arch.Checkpoint) (what string, does verdictOf, src format.Source) {
+// damageLoading changes config.json, a file beside it, the type that weights are held in, the type of a tensor, or
+// the shard index. It gives a source where the damaged child is not the one in memory.
+func (s *stored) damageLoading(t *testing.T, rng *rand.Rand, parent *arch.Checkpoint) (what string, does verdictOf,
+	src format.Source) {
 	t.Helper()
 	switch kind := rng.IntN(10); {
 	case kind < 4:
@@ -164,7 +166,8 @@ func (s *stored) retype(i int, to tensor.DType) {
 func (s *stored) damageIndex(t *testing.T, rng *rand.Rand) (string, verdictOf, format.Source) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "m")
-	if _, err := format.Write(context.Background(), dir, s.source(), format.WriteOptions{MaxShard: 4000, NoDigests: true}); err != nil {
+	if _, err := format.Write(context.Background(), dir, s.source(), format.WriteOptions{MaxShard: 4000,
+		NoDigests: true}); err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "model.safetensors.index.json")

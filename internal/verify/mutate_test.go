@@ -291,8 +291,8 @@ func (s *subject) far(child *arch.Checkpoint) float64 {
 	return worst / s.tolerance
 }
 
-// shaky reports whether float64 is too short to tell: whether what moving the child's weights by its rounding does to the
-// logits explains how far they are. Weights of 1e38 that cancel do that.
+// shaky reports whether float64 is too short to tell: whether what moving the child's weights by its rounding does to
+// the logits explains how far they are. Weights of 1e38 that cancel do that.
 func (s *subject) shaky(t testing.TB, child *arch.Checkpoint, far float64) bool {
 	t.Helper()
 	got, err := run64(child, s.ids)
@@ -314,8 +314,8 @@ func (s *subject) shaky(t testing.TB, child *arch.Checkpoint, far float64) bool 
 	return far*s.tolerance <= worst
 }
 
-// TestMutationsAreRefused damages children at random. What changes the function by more than rounding must be refused by the
-// proof; what is not damaged must not be.
+// TestMutationsAreRefused damages children at random. What changes the function by more than rounding must be refused
+// by the proof; what is not damaged must not be.
 func TestMutationsAreRefused(t *testing.T) {
 	seed := uint64(1)
 	if v, err := strconv.ParseUint(os.Getenv("FAMKIT_SEED"), 10, 64); err == nil {
@@ -378,6 +378,7 @@ func TestMutationsAreRefused(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d mutations of %d growths, %d of them of what loaders read: %d missed, %d sound ones refused; %d were no checkpoint any more, %d harmless and accepted, %d harmless and refused, %d beyond float64",
+	t.Logf("%d mutations of %d growths, %d of them of what loaders read: %d missed, %d sound ones refused; %d were no "+
+		"checkpoint any more, %d harmless and accepted, %d harmless and refused, %d beyond float64",
 		done, subjects, loading, missed, falsely, unbound, harmless, harmlessRefused, shaky)
 }

@@ -43,7 +43,8 @@ func TestNegativeControls(t *testing.T) {
 		sizes        map[string]string
 		spoil        func(t *testing.T, parent, child *arch.Checkpoint) format.Source
 	}{
-		{"gain unscaled", "llama", map[string]string{"hidden": "x1.5"}, func(t *testing.T, parent, child *arch.Checkpoint) format.Source {
+		{"gain unscaled", "llama", map[string]string{"hidden": "x1.5"}, func(t *testing.T, parent,
+			child *arch.Checkpoint) format.Source {
 			return pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 				if !strings.HasSuffix(name, "layers.0.input_layernorm.weight") {
 					return
@@ -57,24 +58,28 @@ func TestNegativeControls(t *testing.T) {
 				}
 			}, nil)
 		}},
-		{"eps wrong", "llama", map[string]string{"hidden": "2x"}, func(t *testing.T, _, child *arch.Checkpoint) format.Source {
+		{"eps wrong", "llama", map[string]string{"hidden": "2x"}, func(t *testing.T, _,
+			child *arch.Checkpoint) format.Source {
 			cfg := child.Config.Clone()
 			cfg.Set("rms_norm_eps", child.Model.Eps/2)
 			return pt.Spoil(t, child, nil, map[string][]byte{configFile: cfg.Bytes()})
 		}},
-		{"tied head not compensated", "llama-tied-bias", map[string]string{"hidden": "2x"}, func(t *testing.T, _, child *arch.Checkpoint) format.Source {
-			return pt.Spoil(t, child, scaleRole("model.norm.weight", 2), nil)
-		}},
-		{"plain kv tiling under grouped queries", "llama", map[string]string{"heads": "2x", "hidden": "2x"}, func(t *testing.T, parent, child *arch.Checkpoint) format.Source {
-			// The query heads of the whole model one after another, as if each had a kv head of its own.
-			hd, from, to := parent.Model.HeadDim, parent.Model.Heads, child.Model.Heads
-			return pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
-				if strings.HasSuffix(name, "q_proj.weight") {
-					tileHeads(v, to, from, hd*info.Shape[1])
-				}
-			}, nil)
-		}},
-		{"copied block not muted", "qwen2", map[string]string{"depth": "2x"}, func(t *testing.T, parent, child *arch.Checkpoint) format.Source {
+		{"tied head not compensated", "llama-tied-bias", map[string]string{"hidden": "2x"},
+			func(t *testing.T, _, child *arch.Checkpoint) format.Source {
+				return pt.Spoil(t, child, scaleRole("model.norm.weight", 2), nil)
+			}},
+		{"plain kv tiling under grouped queries", "llama", map[string]string{"heads": "2x", "hidden": "2x"},
+			func(t *testing.T, parent, child *arch.Checkpoint) format.Source {
+				// The query heads of the whole model one after another, as if each had a kv head of its own.
+				hd, from, to := parent.Model.HeadDim, parent.Model.Heads, child.Model.Heads
+				return pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
+					if strings.HasSuffix(name, "q_proj.weight") {
+						tileHeads(v, to, from, hd*info.Shape[1])
+					}
+				}, nil)
+			}},
+		{"copied block not muted", "qwen2", map[string]string{"depth": "2x"}, func(t *testing.T, parent,
+			child *arch.Checkpoint) format.Source {
 			return pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 				if !strings.HasSuffix(name, "layers.1.mlp.down_proj.weight") {
 					return
@@ -84,7 +89,8 @@ func TestNegativeControls(t *testing.T) {
 				tensor.Decode(v, raw, info.DType)
 			}, nil)
 		}},
-		{"one flipped bit", "qwen3", map[string]string{"width": "2x"}, func(t *testing.T, _, child *arch.Checkpoint) format.Source {
+		{"one flipped bit", "qwen3", map[string]string{"width": "2x"}, func(t *testing.T, _,
+			child *arch.Checkpoint) format.Source {
 			return pt.Spoil(t, child, func(name string, info tensor.Info, v []float64) {
 				if strings.HasSuffix(name, "layers.1.mlp.up_proj.weight") {
 					i := slices.IndexFunc(v, func(x float64) bool { return x != 0 })
@@ -123,8 +129,8 @@ func TestNegativeControls(t *testing.T) {
 	}
 }
 
-// tileHeads rewrites v, whose heads are grouped copies, as plain repetitions of the heads 0..from-1. The copy of head h of
-// group g, number j, lies at (g, j): with two groups the source of grown head t is found by its place.
+// tileHeads rewrites v, whose heads are grouped copies, as plain repetitions of the heads 0..from-1. The copy of head
+// h of group g, number j, lies at (g, j): with two groups the source of grown head t is found by its place.
 func tileHeads(v []float64, to, from, width int) {
 	groups := 2
 	perGroup, source := to/groups, from/groups
@@ -151,7 +157,8 @@ func TestNaNIsReported(t *testing.T) {
 	found := false
 	for _, c := range r.Checks {
 		for _, f := range c.Findings {
-			found = found || f.Where == "model.layers.2.self_attn.q_proj.weight" && strings.Contains(f.Message, "1 elements are NaN or infinite")
+			found = found || f.Where == "model.layers.2.self_attn.q_proj.weight" && strings.Contains(f.Message,
+				"1 elements are NaN or infinite")
 		}
 	}
 	if r.Equal || !found {

@@ -69,7 +69,8 @@ func (l *Lineage) Parent() (string, error) {
 		return "", l.Unread
 	}
 	if l.Plan == nil {
-		return "", fault.Hint(fault.Inputf("%s: has no %s that would name its parent", l.Path, growth.PlanFile), "famkit verify PARENT %s", l.Path)
+		return "", fault.Hint(fault.Inputf("%s: has no %s that would name its parent", l.Path, growth.PlanFile),
+			"famkit verify PARENT %s", l.Path)
 	}
 	path := parentOf(l.File, l.Plan)
 	there, err := disk.Exists(path)
@@ -77,7 +78,8 @@ func (l *Lineage) Parent() (string, error) {
 		return "", fault.OS(err)
 	}
 	if !there {
-		return "", fault.Hint(fault.Inputf("%s: names the parent %s, which is not there", l.File, path), "famkit verify PARENT %s", l.Path)
+		return "", fault.Hint(fault.Inputf("%s: names the parent %s, which is not there", l.File, path),
+			"famkit verify PARENT %s", l.Path)
 	}
 	return path, nil
 }
@@ -89,8 +91,8 @@ func parentOf(file string, p *growth.Plan) string {
 	return filepath.Join(filepath.Dir(file), p.Parent.Path)
 }
 
-// From collects the plans that lead from the checkpoint at ancestor down to the child, the first growth first. Where they
-// do not lead there it is the child's own plan, which must then fit the ancestor.
+// From collects the plans that lead from the checkpoint at ancestor down to the child, the first growth first. Where
+// they do not lead there it is the child's own plan, which must then fit the ancestor.
 func (l *Lineage) From(ancestor string, ck *arch.Checkpoint) ([]*growth.Plan, error) {
 	if l.Plan == nil {
 		return nil, nil
@@ -133,8 +135,8 @@ func samePath(a, b string) bool {
 	return err == nil && os.SameFile(x, y)
 }
 
-// Claim settles what the proof starts from: the child's own plan, which is given back where the child is directly made by it,
-// or the plans from a parent of its parent down, which become a claim.
+// Claim settles what the proof starts from: the child's own plan, which is given back where the child is directly
+// made by it, or the plans from a parent of its parent down, which become a claim.
 func (l *Lineage) Claim(parentPath string, parent format.Source, o *Options) (*growth.Plan, error) {
 	ck, err := arch.Bind(parent)
 	if err != nil {

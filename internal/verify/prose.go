@@ -10,8 +10,8 @@ import (
 	"famkit/internal/units"
 )
 
-// inProse says in words how a child came to be, as a proof has it: "the child is the parent with neurons permuted layer by
-// layer, stored as F32".
+// inProse says in words how a child came to be, as a proof has it: "the child is the parent with neurons permuted
+// layer by layer, stored as F32".
 func inProse(p *proof.Proof, parent, child *arch.Checkpoint) string {
 	t := &teller{p.Claim, parent, child}
 	var with []string
@@ -19,7 +19,8 @@ func inProse(p *proof.Proof, parent, child *arch.Checkpoint) string {
 	for _, a := range []struct {
 		axis arch.Axis
 		what string
-	}{{arch.Hidden, "channels"}, {arch.KV, "heads"}, {arch.Group, "query heads"}, {arch.HeadDim, "elements of heads"}, {arch.FFN, "neurons"},
+	}{{arch.Hidden, "channels"}, {arch.KV, "heads"}, {arch.Group, "query heads"}, {arch.HeadDim, "elements of heads"},
+		{arch.FFN, "neurons"},
 		{arch.Experts, "experts"}, {arch.ExpertFFN, "neurons of experts"}, {arch.Vocab, "tokens"}, {arch.Pos, "positions"}} {
 		with = append(with, t.axis(a.axis, a.what)...)
 	}
@@ -147,7 +148,10 @@ func (t *teller) rewritten() []string {
 		is   bool
 		text string
 	}{
-		{t.claim.Rewritten.FinalNorm != nil || any(func(r *proof.LayerRewriting) bool { return r.AttnNorm != nil || r.MLPNorm != nil }),
+		{t.claim.Rewritten.FinalNorm != nil || any(func(r *proof.LayerRewriting) bool {
+			return r.AttnNorm != nil ||
+				r.MLPNorm != nil
+		}),
 			"powers of two moved between gains and matrices"},
 		{any(func(r *proof.LayerRewriting) bool { return r.Keys != nil }), "powers of two moved between q and k"},
 		{any(func(r *proof.LayerRewriting) bool { return r.Values.Scale != nil }), "powers of two moved between v and o"},

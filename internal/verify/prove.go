@@ -34,7 +34,8 @@ func (r *Report) take(ctx context.Context, p *proof.Proof, parent, child *arch.C
 		c.Findings = append(c.Findings, notef("", "%s", n))
 	}
 	if ulp, where := p.WorstULP(); o.MaxULP > 0 && ulp > o.MaxULP {
-		c.Findings = append(c.Findings, faultf(where, "a number is %.2f ulp off, more than the %g that are allowed", ulp, o.MaxULP))
+		c.Findings = append(c.Findings, faultf(where, "a number is %.2f ulp off, more than the %g that are allowed", ulp,
+			o.MaxULP))
 	}
 	r.add(c)
 	r.add(comparedCheck(p.Compared, nil))
@@ -114,7 +115,8 @@ func Recheck(ctx context.Context, stored *proof.Stored, parent, child format.Sou
 	if err := r.prove(ctx, claim, pck, cck, o); err != nil {
 		return nil, err
 	}
-	r.add(Check{Name: "as written", Passed: true, Findings: unlike(stored, r.Proof), Summary: fmt.Sprintf("%d conditions compared", len(stored.Conditions))})
+	r.add(Check{Name: "as written", Passed: true, Findings: unlike(stored, r.Proof),
+		Summary: fmt.Sprintf("%d conditions compared", len(stored.Conditions))})
 	r.settle()
 	return r, nil
 }
@@ -145,7 +147,8 @@ func unlike(stored *proof.Stored, now *proof.Proof) []Finding {
 		}
 	}
 	if len(stored.Conditions) != len(now.Conditions) {
-		out = append(out, faultf("", "the proof speaks of %d conditions, there are %d", len(stored.Conditions), len(now.Conditions)))
+		out = append(out, faultf("", "the proof speaks of %d conditions, there are %d", len(stored.Conditions),
+			len(now.Conditions)))
 	}
 	return out
 }

@@ -77,14 +77,16 @@ func TestProveGrowths(t *testing.T) {
 func expertRequests(t testing.TB) map[string]expand.Request {
 	size := func(s string) expand.Change { return pt.Size(t, s) }
 	return map[string]expand.Request{
-		"upcycle":           {Experts: size("4"), TopK: size("2")},
-		"upcycle, wider":    {Experts: size("3"), TopK: size("2"), Hidden: size("x1.5"), FFN: size("x1.5"), Depth: size("+1")},
+		"upcycle": {Experts: size("4"), TopK: size("2")},
+		"upcycle, wider": {Experts: size("3"), TopK: size("2"), Hidden: size("x1.5"), FFN: size("x1.5"),
+			Depth: size("+1")},
 		"upcycle in shards": {Experts: size("8"), TopK: size("4"), Shards: 2},
 		"shards and depth":  {Experts: size("4"), TopK: size("2"), Shards: 2, Depth: size("2x"), Hidden: size("2x")},
 		"copies of experts": {Experts: size("2x"), Width: size("2x")},
 		"upcycle, pairs":    {Experts: size("4"), TopK: size("2"), Depth: size("+1"), Pairs: true, FFN: size("x1.5")},
-		"shards, pairs":     {Experts: size("8"), TopK: size("4"), Shards: 2, Depth: size("2x"), Pairs: true, Fresh: true, Hidden: size("2x")},
-		"expert neurons":    {ExpertFFN: size("x1.5"), Methods: []string{"fresh"}},
+		"shards, pairs": {Experts: size("8"), TopK: size("4"), Shards: 2, Depth: size("2x"), Pairs: true, Fresh: true,
+			Hidden: size("2x")},
+		"expert neurons": {ExpertFFN: size("x1.5"), Methods: []string{"fresh"}},
 	}
 }
 

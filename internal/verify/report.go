@@ -1,6 +1,6 @@
-// Package verify answers whether a child computes its parent's function: whether both are well-formed and can be compared,
-// whether the child follows its plan byte for byte, whether it is proved for every input (package proof), and what both
-// give on some tokens. It finds the plans between two checkpoints and turns them into claims.
+// Package verify answers whether a child computes its parent's function: whether both are well-formed and can be
+// compared, whether the child follows its plan byte for byte, whether it is proved for every input (package proof),
+// and what both give on some tokens. It finds the plans between two checkpoints and turns them into claims.
 //
 // To read: verify.go (the order of the checks), report.go (the answer), events.go (what happens meanwhile); then the
 // checks: wellformed.go, comparable.go, follows.go, prove.go, measure.go with perturb.go and tokens.go, layers.go;
@@ -66,8 +66,8 @@ type Check struct {
 	Match    *Match    `json:"match,omitempty"`
 }
 
-// Report is the outcome. Equal means that the answer is yes: nothing speaks against it, and it was proved or, where there
-// was nothing to prove it by, measured. Unsure says why the answer is neither yes nor no.
+// Report is the outcome. Equal means that the answer is yes: nothing speaks against it, and it was proved or, where
+// there was nothing to prove it by, measured. Unsure says why the answer is neither yes nor no.
 type Report struct {
 	Schema int     `json:"schema"`
 	Parent string  `json:"parent"`
@@ -101,8 +101,8 @@ func (r *Report) failed() bool {
 	return false
 }
 
-// settle sets the answer from the checks. A proof that holds carries a measurement that cannot tell, as long as that does
-// not see the logits move; without one nothing carries it.
+// settle sets the answer from the checks. A proof that holds carries a measurement that cannot tell, as long as that
+// does not see the logits move; without one nothing carries it.
 func (r *Report) settle() {
 	proved := r.Proof != nil && r.Proof.Holds()
 	measured, unsure := false, ""

@@ -44,8 +44,8 @@ func (r *Report) search(ctx context.Context, parent, child *arch.Checkpoint, o O
 	return nil
 }
 
-// sought tries claims, the plainest first, and gives the proof of the first that holds, else that of the plainest, which
-// is refused.
+// sought tries claims, the plainest first, and gives the proof of the first that holds, else that of the plainest,
+// which is refused.
 func (o *Options) sought(ctx context.Context, parent, child *arch.Checkpoint) (*proof.Proof, error) {
 	claim, err := infer.Claim(ctx, parent, child)
 	if err != nil {
@@ -80,6 +80,7 @@ func grew(parent, child *arch.Checkpoint) bool {
 	return proof.WidthsOf(parent.Model) != proof.WidthsOf(child.Model)
 }
 
-func (o *Options) try(ctx context.Context, claim *proof.Claim, parent, child *arch.Checkpoint, first bool) (*proof.Proof, error) {
+func (o *Options) try(ctx context.Context, claim *proof.Claim, parent, child *arch.Checkpoint,
+	first bool) (*proof.Proof, error) {
 	return proof.Prove(ctx, claim, parent, child, proof.Options{Progress: o.progress("proving", true), First: first})
 }

@@ -18,8 +18,8 @@ import (
 	"famkit/internal/tensor"
 )
 
-// plainModel is a model whose tensors are taken apart: each role has its own, as numbers. It is what ways of storing are
-// made from.
+// plainModel is a model whose tensors are taken apart: each role has its own, as numbers. It is what ways of storing
+// are made from.
 type plainModel struct {
 	t       *testing.T
 	m       *arch.Model
@@ -249,7 +249,8 @@ var storedWays = map[string]way{
 			for _, half := range []struct {
 				norm    arch.Role
 				readers []arch.Role
-			}{{arch.AttnNorm, []arch.Role{arch.Q, arch.K, arch.V}}, {arch.MLPNorm, []arch.Role{arch.Gate, arch.Up, arch.Router}}} {
+			}{{arch.AttnNorm, []arch.Role{arch.Q, arch.K, arch.V}},
+				{arch.MLPNorm, []arch.Role{arch.Gate, arch.Up, arch.Router}}} {
 				k := twos(rng, p.m.Hidden, true)
 				p.at(l, func(x *plainTensor) { x.scale(x.spec.Dims[0].Use, k) }, half.norm, half.norm.Bias())
 				p.at(l, func(x *plainTensor) { x.scale(arch.Reads, inverses(k)) }, half.readers...)
@@ -416,17 +417,20 @@ var storedWays = map[string]way{
 		if p.m.HeadDim*p.m.Heads != p.m.Hidden {
 			return false
 		}
-		return p.as("llama", "phi3", "Phi3ForCausalLM", map[string]any{"sliding_window": nil, "partial_rotary_factor": 1.0, "head_dim": nil,
+		return p.as("llama", "phi3", "Phi3ForCausalLM", map[string]any{"sliding_window": nil, "partial_rotary_factor": 1.0,
+			"head_dim":     nil,
 			"pad_token_id": 0, "attention_bias": nil, "mlp_bias": nil, "rope_scaling": nil})
 	},
 	"as qwen2": func(p *plainModel, _ *rand.Rand) bool {
 		if p.m.HeadDim*p.m.Heads != p.m.Hidden {
 			return false
 		}
-		return p.as("llama", "qwen2", "Qwen2ForCausalLM", map[string]any{"use_sliding_window": false, "head_dim": nil, "attention_bias": nil, "mlp_bias": nil})
+		return p.as("llama", "qwen2", "Qwen2ForCausalLM", map[string]any{"use_sliding_window": false, "head_dim": nil,
+			"attention_bias": nil, "mlp_bias": nil})
 	},
 	"a linear factor of 1": func(p *plainModel, _ *rand.Rand) bool {
-		if p.m.Rope.Type != "default" || p.config["rope_theta"] == nil || p.m.LocalRope != nil || p.m.Spec.Name == "gpt_neox" || p.m.Spec.Name == "phi3" {
+		if p.m.Rope.Type != "default" || p.config["rope_theta"] == nil || p.m.LocalRope != nil ||
+			p.m.Spec.Name == "gpt_neox" || p.m.Spec.Name == "phi3" {
 			return false
 		}
 		p.set("rope_scaling", map[string]any{"rope_type": "linear", "factor": 1.0})
@@ -464,8 +468,14 @@ var storedWays = map[string]way{
 		}
 		return true
 	},
-	"a layer without values, up or gate": func(p *plainModel, rng *rand.Rand) bool { return p.silentLayer(rng, arch.V, arch.Up) },
-	"a layer without gate":               func(p *plainModel, rng *rand.Rand) bool { return p.m.Gated && p.silentLayer(rng, arch.V, arch.Gate) },
+	"a layer without values, up or gate": func(p *plainModel, rng *rand.Rand) bool {
+		return p.silentLayer(rng, arch.V,
+			arch.Up)
+	},
+	"a layer without gate": func(p *plainModel, rng *rand.Rand) bool {
+		return p.m.Gated &&
+			p.silentLayer(rng, arch.V, arch.Gate)
+	},
 	"a layer that hears nothing": func(p *plainModel, rng *rand.Rand) bool {
 		return p.m.PreNorm && p.m.GainOffset == 0 && p.silentLayer(rng, arch.AttnNorm, arch.MLPNorm)
 	},
@@ -518,8 +528,8 @@ func (p *plainModel) as(from, to, class string, keys map[string]any) bool {
 	return true
 }
 
-// silentLayer adds a layer at the end whose given tensors are zero, with their biases and those of o and down, and random
-// ones otherwise.
+// silentLayer adds a layer at the end whose given tensors are zero, with their biases and those of o and down, and
+// random ones otherwise.
 func (p *plainModel) silentLayer(rng *rand.Rand, zero ...arch.Role) bool {
 	if len(p.m.Window) > 0 && longestWindow(p.m) > 0 || p.config["layer_types"] != nil || p.m.MoE != nil {
 		return false
@@ -580,8 +590,8 @@ func mayStore(t *testing.T, name string, d tensor.DType, seed uint64) *arch.Chec
 	return p.store()
 }
 
-// TestStoredOtherwise: the same function stored in another way is proved without a plan, and said in words. A spoiled one
-// is refused.
+// TestStoredOtherwise: the same function stored in another way is proved without a plan, and said in words. A spoiled
+// one is refused.
 func TestStoredOtherwise(t *testing.T) {
 	rng := rand.New(rand.NewPCG(21, 4))
 	said, spoiled := map[string]string{}, 0
@@ -651,7 +661,8 @@ func oneSpoiled(t *testing.T, rng *rand.Rand, p *plainModel, parent *arch.Checkp
 			continue
 		}
 		if r, err := looked(t, parent, child); err == nil && r.Equal {
-			t.Errorf("element %d of %v spoiled: accepted, though the logits differ by %.3g of the largest:\n%s", i, k, far, text(r.Proof))
+			t.Errorf("element %d of %v spoiled: accepted, though the logits differ by %.3g of the largest:\n%s", i, k, far,
+				text(r.Proof))
 		}
 		return true
 	}
@@ -663,7 +674,8 @@ func TestStoredOtherwiseTogether(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 55))
 	first := []string{"gain and matrix", "q and k", "v and o", "elements of v", "up and down", "neurons expert by expert",
 		"query heads of each group", "signs of channels", "k's bias", "a router's common vector", "final gain and head"}
-	last := []string{"keys and values unfolded", "as mistral", "as phi3", "as qwen2", "biases of zero", "a linear factor of 1", "as F32", "head untied"}
+	last := []string{"keys and values unfolded", "as mistral", "as phi3", "as qwen2", "biases of zero",
+		"a linear factor of 1", "as F32", "head untied"}
 	names := slices.Sorted(maps.Keys(storedConfigs()))
 	done := 0
 	for i := range 150 {

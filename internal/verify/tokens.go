@@ -46,7 +46,8 @@ func (o *Options) ids(parent, child *arch.Model, precision string) IDs {
 		if beyond <= max(n, min(affordable, 4096)) {
 			seq = beyond
 		} else {
-			o.note("measured in %s on %d tokens in a row, which lie inside the attention window of %d: more are asked for by their number", precision, seq, beyond-2)
+			o.note("measured in %s on %d tokens in a row, which lie inside the attention window of %d: more are asked for by "+
+				"their number", precision, seq, beyond-2)
 		}
 	}
 	if parent.MaxPos > 0 {

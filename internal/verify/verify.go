@@ -61,7 +61,8 @@ func Models(ctx context.Context, parent, child format.Source, plan *growth.Plan,
 	case lone && plan != nil && o.Claim == nil && !o.ProofOnly:
 		return r, r.lone(ctx, plan, pck, cck, o)
 	case lone:
-		return nil, fault.Hint(fault.Inputf("without %s the models are not known: nothing can be proved or measured", configFile),
+		return nil, fault.Hint(fault.Inputf("without %s the models are not known: nothing can be proved or measured",
+			configFile),
 			"put %s beside the weights of both", configFile)
 	}
 	rounded, err := r.follows(ctx, plan, pck, cck, o)
@@ -103,7 +104,8 @@ func (r *Report) lone(ctx context.Context, plan *growth.Plan, parent, child *arc
 
 // follows adds the check that the child is what its plan makes of the parent, byte for byte, and gives the types of the
 // numbers that the plan rounds. Where only a proof is asked for the bytes are not compared.
-func (r *Report) follows(ctx context.Context, plan *growth.Plan, parent, child *arch.Checkpoint, o Options) ([]tensor.DType, error) {
+func (r *Report) follows(ctx context.Context, plan *growth.Plan, parent, child *arch.Checkpoint,
+	o Options) ([]tensor.DType, error) {
 	if plan == nil {
 		return nil, nil
 	}

@@ -18,7 +18,8 @@ func (r *Report) wellFormed(parent, child format.Source) (pck, cck *arch.Checkpo
 		ck, found := recognised(side.src)
 		c := Check{Name: side.name + " well-formed", Passed: ck != nil, Findings: found}
 		if ck != nil {
-			c.Summary = fmt.Sprintf("%s, %d tensors, %d layers, hidden %d", ck.Model.Spec.Name, len(ck.Tensors), ck.Model.Layers, ck.Model.Hidden)
+			c.Summary = fmt.Sprintf("%s, %d tensors, %d layers, hidden %d", ck.Model.Spec.Name, len(ck.Tensors), ck.Model.Layers,
+				ck.Model.Hidden)
 		}
 		r.add(c)
 		ok = ok && ck != nil && faults(found) == 0

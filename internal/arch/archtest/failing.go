@@ -21,8 +21,8 @@ type Faults struct {
 	Reads atomic.Int64
 }
 
-// Failing is src on a disk that fails at one read. A test reads everything once to count, and then once for each read: a
-// result that comes out without an error is silent corruption.
+// Failing is src on a disk that fails at one read. A test reads everything once to count, and then once for each
+// read: a result that comes out without an error is silent corruption.
 func Failing(src format.Source, f *Faults) (*format.Memory, error) {
 	files := map[string][]byte{}
 	for name, data := range src.Files() {

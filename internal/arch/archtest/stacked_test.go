@@ -84,7 +84,10 @@ func TestStackedRefused(t *testing.T) {
 	for name, cks := range mixtures(t) {
 		spoil := map[string]func(*format.Memory) *format.Memory{
 			"wanted shape": func(m *format.Memory) *format.Memory {
-				return changed(t, m, "gate_up_proj", func(i *tensor.Info) { i.Shape = []int{i.Shape[0] * 2, i.Shape[1] / 2, i.Shape[2]} })
+				return changed(t, m, "gate_up_proj", func(i *tensor.Info) {
+					i.Shape = []int{i.Shape[0] * 2, i.Shape[1] / 2,
+						i.Shape[2]}
+				})
 			},
 			"wanted weights of F16": func(m *format.Memory) *format.Memory {
 				return changed(t, m, "experts.down_proj", func(i *tensor.Info) { i.DType = tensor.I16 })
@@ -105,7 +108,8 @@ func TestStackedRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err = arch.Bind(f(m))
-			if fault.KindOf(err) != fault.Input || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "missing") {
+			if fault.KindOf(err) != fault.Input || !strings.Contains(err.Error(), want) ||
+				strings.Contains(err.Error(), "missing") {
 				t.Errorf("%s: wanted %q, found %v", name, want, err)
 			}
 		}

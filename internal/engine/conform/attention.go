@@ -8,8 +8,8 @@ import (
 	"famkit/internal/engine"
 )
 
-// attentionCases cover one head and many, groups, head sizes on and off vector widths, sequences shorter and longer than tiles,
-// windows from one token to more than all, capped scores.
+// attentionCases cover one head and many, groups, head sizes on and off vector widths, sequences shorter and longer
+// than tiles, windows from one token to more than all, capped scores.
 var attentionCases = []engine.Attention{
 	{B: 1, T: 1, Heads: 1, KVHeads: 1, HeadDim: 4},
 	{B: 2, T: 5, Heads: 2, KVHeads: 2, HeadDim: 3},
@@ -34,7 +34,8 @@ func attentions(r *rand.Rand) []check {
 }
 
 func attentionName(o *engine.Attention, what string) string {
-	return fmt.Sprintf("%s/b=%d t=%d h=%d kv=%d d=%d w=%d cap=%g", what, o.B, o.T, o.Heads, o.KVHeads, o.HeadDim, o.Window, o.Softcap)
+	return fmt.Sprintf("%s/b=%d t=%d h=%d kv=%d d=%d w=%d cap=%g", what, o.B, o.T, o.Heads, o.KVHeads, o.HeadDim, o.Window,
+		o.Softcap)
 }
 
 // work is the scratch that an engine asks for.
@@ -54,8 +55,10 @@ func packedAttention(r *rand.Rand, o engine.Attention, off, pad int) check {
 	o.StrideQ, o.StrideK, o.StrideV, o.StrideO = width, width, width, q+pad
 	stats := o.B * o.Heads * o.T
 	return check{name: attentionName(&o, "AttentionGrad"),
-		bufs: []data{{f: random(r, rows*width), off: off}, {f: poison(rows * (q + pad)), off: off}, {f: poison(stats), private: true, kind: stat},
-			{f: poison(rows * width), off: off}, {f: random(r, rows*(q+pad)), off: off}, {f: poison(stats), private: true, kind: stat}},
+		bufs: []data{{f: random(r, rows*width), off: off}, {f: poison(rows * (q + pad)), off: off},
+			{f: poison(stats), private: true, kind: stat},
+			{f: poison(rows * width), off: off}, {f: random(r, rows*(q+pad)), off: off},
+			{f: poison(stats), private: true, kind: stat}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
 			p.Q, p.K, p.V = b[0], b[0].From(q), b[0].From(q+kv)
@@ -68,7 +71,8 @@ func packedAttention(r *rand.Rand, o engine.Attention, off, pad int) check {
 		}}
 }
 
-// turnsAttention has the queries, key and value of each kv head follow each other. Both passes must do what they do on heads side by side.
+// turnsAttention has the queries, key and value of each kv head follow each other. Both passes must do what they do
+// on heads side by side.
 func turnsAttention(r *rand.Rand, o engine.Attention) check {
 	rows, q, kv, group := o.B*o.T, o.Heads*o.HeadDim, o.KVHeads*o.HeadDim, o.Heads/o.KVHeads*o.HeadDim
 	stats, width := o.B*o.Heads*o.T, q+2*kv
@@ -78,7 +82,8 @@ func turnsAttention(r *rand.Rand, o engine.Attention) check {
 	o.StepQ, o.StepKV, o.StrideQ, o.StrideK, o.StrideV, o.StrideO = step, step, width, width, width, q
 	x := random(r, rows*width)
 	return check{name: attentionName(&o, "AttentionGrad/turns"),
-		bufs: []data{{f: x, off: 1}, {f: poison(rows * q)}, {f: poison(stats), private: true, kind: stat}, {f: poison(rows * width), off: 2},
+		bufs: []data{{f: x, off: 1}, {f: poison(rows * q)}, {f: poison(stats), private: true, kind: stat},
+			{f: poison(rows * width), off: 2},
 			{f: random(r, rows*q)}, {f: poison(stats), private: true, kind: stat}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
@@ -107,7 +112,8 @@ func turnsAttention(r *rand.Rand, o engine.Attention) check {
 				b = append(b, buf)
 			}
 			p := apart
-			p.Q, p.K, p.V, p.O, p.LSE, p.DQ, p.DK, p.DV, p.DO, p.Delta = b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9]
+			p.Q, p.K, p.V, p.O, p.LSE, p.DQ, p.DK, p.DV, p.DO, p.Delta = b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8],
+				b[9]
 			ref.Attention(&p)
 			ref.AttentionGrad(&p)
 			copy(x[1], read(ref, p.O))
@@ -147,7 +153,8 @@ func apartAttention(r *rand.Rand, o engine.Attention) check {
 	rows, q, kv := o.B*o.T, o.Heads*o.HeadDim, o.KVHeads*o.HeadDim
 	o.StrideQ, o.StrideK, o.StrideV, o.StrideO = q, kv+1, kv+2, q
 	return check{name: attentionName(&o, "Attention"),
-		bufs: []data{{f: random(r, rows*o.StrideQ)}, {f: random(r, rows*o.StrideK)}, {f: random(r, rows*o.StrideV)}, {f: poison(rows * q)},
+		bufs: []data{{f: random(r, rows*o.StrideQ)}, {f: random(r, rows*o.StrideK)}, {f: random(r, rows*o.StrideV)},
+			{f: poison(rows * q)},
 			{f: poison(o.B * o.Heads * o.T), private: true, kind: stat}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o

@@ -48,8 +48,8 @@ type check struct {
 	plain func(x [][]float64) []float64
 }
 
-// Check is one property of an engine. Results may differ from the expected ones by tol times the largest number in their
-// buffer, of bfloat16 by bfloat16Error times it where that is more, and not at all between two runs.
+// Check is one property of an engine. Results may differ from the expected ones by tol times the largest number in
+// their buffer, of bfloat16 by bfloat16Error times it where that is more, and not at all between two runs.
 type Check struct {
 	Name string
 	// Run checks e; oracle is the reference engine, whose results are right.
@@ -64,8 +64,8 @@ type Reporter interface {
 	Fatal(a ...any)
 }
 
-// All lists the checks for an engine of a spec; short leaves out variants of products. A float64 engine's gradients are checked by finite
-// differences too.
+// All lists the checks for an engine of a spec; short leaves out variants of products. A float64 engine's gradients
+// are checked by finite differences too.
 func All(spec engine.Spec, short bool) []Check {
 	var out []Check
 	all := checks(short)
@@ -89,7 +89,8 @@ func All(spec engine.Spec, short bool) []Check {
 func checks(short bool) []check {
 	r := rand.New(rand.NewPCG(1, 2))
 	all := matmuls(r, short)
-	for _, f := range []func(*rand.Rand) []check{groupeds, vectors, norms, layerNorms, ropes, attentions, gates, mixtures, embeds,
+	for _, f := range []func(*rand.Rand) []check{groupeds, vectors, norms, layerNorms, ropes, attentions, gates, mixtures,
+		embeds,
 		crossEntropies, clips, adams} {
 		all = append(all, f(r)...)
 	}
@@ -126,11 +127,12 @@ func (c *check) against(t Reporter, e, oracle engine.Engine, tol float64) {
 	identical(t, "results", againHost, gotHost)
 }
 
-// bfloat16Error is what may be between a buffer of bfloat16 and the numbers wanted, as a part of the largest: rounding it is 2^-9, and what
-// operators round on the way counts as well.
+// bfloat16Error is what may be between a buffer of bfloat16 and the numbers wanted, as a part of the largest:
+// rounding it is 2^-9, and what operators round on the way counts as well.
 const bfloat16Error = 0x1p-7
 
-// on runs the check on an engine, from numbers that an engine of the given spec holds exactly, and gives what the buffers then hold.
+// on runs the check on an engine, from numbers that an engine of the given spec holds exactly, and gives what the
+// buffers then hold.
 func (c *check) on(t Reporter, e engine.Engine, spec *engine.Spec) ([][]float64, []float64) {
 	t.Helper()
 	bufs := make([]engine.Buf, len(c.bufs))
@@ -218,8 +220,8 @@ func download(t Reporter, e engine.Engine, b engine.Buf) []float64 {
 	return x
 }
 
-// compare allows a difference of tol times the largest number wanted, or times scale where that is larger. A NaN, which stands for memory that an operator must
-// not touch, equals only a NaN.
+// compare allows a difference of tol times the largest number wanted, or times scale where that is larger. A NaN,
+// which stands for memory that an operator must not touch, equals only a NaN.
 func compare(t Reporter, what string, got, want []float64, tol, scale float64) {
 	t.Helper()
 	if len(got) != len(want) {

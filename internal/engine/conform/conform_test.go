@@ -83,8 +83,8 @@ func (d *defect) AddTo(dst, src engine.Buf) {
 	d.Engine.AddTo(dst, src)
 }
 
-// TestChecksBite feeds the checks engines that are wrong in one way each: some check of the operator must notice, and none
-// may where nothing is wrong.
+// TestChecksBite feeds the checks engines that are wrong in one way each: some check of the operator must notice, and
+// none may where nothing is wrong.
 func TestChecksBite(t *testing.T) {
 	good, err := engine.New("ref", engine.Options{Threads: 1})
 	if err != nil {
@@ -96,36 +96,40 @@ func TestChecksBite(t *testing.T) {
 		c.against(t, good, good, 1e-13)
 	}
 	for what, d := range map[string]*defect{
-		"bias left out":               {name: "MatMul/", matmul: func(p *engine.MatMul) { p.Bias = engine.Buf{} }},
-		"add left out":                {name: "MatMul/", matmul: func(p *engine.MatMul) { p.Add = engine.Buf{} }},
-		"C not added to":              {name: "MatMul/", matmul: func(p *engine.MatMul) { p.Beta = 0 }},
-		"C always added to":           {name: "MatMul/", matmul: func(p *engine.MatMul) { p.Beta = 1 }},
-		"last k left out":             {name: "MatMul/", matmul: func(p *engine.MatMul) { p.K -= p.K / 16 }},
-		"last row left out":           {name: "MatMul/", matmul: func(p *engine.MatMul) { p.M -= p.M / 16 }},
-		"eps":                         {name: "RMSNorm/", norm: func(p *engine.Norm) { p.Eps *= 1.1 }},
-		"one added to gains":          {name: "RMSNorm/", norm: func(p *engine.Norm) { p.PlusOne = 0 }},
-		"gain of the gradient":        {name: "RMSNormGrad/", grad: func(p *engine.Norm) { p.PlusOne = 0 }},
-		"gradient not accumulated":    {name: "RMSNormGrad/", grad: func(p *engine.Norm) { p.Accumulate = false }},
-		"gradient always added":       {name: "RMSNormGrad/", grad: func(p *engine.Norm) { p.Accumulate = true }},
-		"gain's gradient left out":    {name: "RMSNormGrad/", grad: func(p *engine.Norm) { p.DGain = engine.Buf{} }},
-		"layer norm's eps":            {name: "LayerNorm/", layer: func(p *engine.Norm) { p.Eps *= 1.1 }},
-		"layer norm's bias":           {name: "LayerNorm/", layer: func(p *engine.Norm) { p.Bias = p.Gain }},
-		"layer norm's gain":           {name: "LayerNorm/", layer: func(p *engine.Norm) { p.PlusOne = 0 }},
-		"layer norm not accumulated":  {name: "LayerNormGrad/", layer2: func(p *engine.Norm) { p.Accumulate = false }},
-		"bias's gradient":             {name: "LayerNormGrad/", layer2: func(p *engine.Norm) { p.DGain, p.DBias = p.DBias, p.DGain }},
-		"mean forgotten":              {name: "LayerNormGrad/", layer2: func(p *engine.Norm) { p.Mean = p.Stat }},
-		"weights always normalised":   {name: "Route/", route: func(p *engine.Route) { p.Normalise = true }},
-		"weights never normalised":    {name: "Route/", route: func(p *engine.Route) { p.Normalise = false }},
-		"router's gradient":           {name: "RouteGrad/", route2: func(p *engine.Route) { p.Normalise = true }},
-		"router's other gradient":     {name: "RouteGrad/", route2: func(p *engine.Route) { p.Normalise = false }},
-		"addend of a mixture":         {name: "Combine/", combine: func(p *engine.Combine) { p.Add = engine.Buf{} }},
-		"last row of a mixture":       {name: "CombineGrad/", combine: func(p *engine.Combine) { p.Rows-- }},
-		"heads side by side":          {name: "AttentionGrad/turns", back: func(p *engine.Attention) { p.StepKV = 0 }},
-		"up left out":                 {name: "Gate/act", gate: func(p *engine.Gate) { p.U = engine.Buf{} }},
-		"rotated back":                {name: "Rope/", rope: func(p *engine.Rope) { p.Inverse = !p.Inverse }},
-		"positions repeat early":      {name: "Rope/", rope: func(p *engine.Rope) { p.T = min(p.T, 4) }},
-		"window too wide by one":      {name: "Attention/", attn: func(p *engine.Attention) { p.Window += min(p.Window, 1) }},
-		"window too narrow by one":    {name: "Attention/", attn: func(p *engine.Attention) { p.Window -= min(p.Window-1, 1) * min(p.Window, 1) }},
+		"bias left out":              {name: "MatMul/", matmul: func(p *engine.MatMul) { p.Bias = engine.Buf{} }},
+		"add left out":               {name: "MatMul/", matmul: func(p *engine.MatMul) { p.Add = engine.Buf{} }},
+		"C not added to":             {name: "MatMul/", matmul: func(p *engine.MatMul) { p.Beta = 0 }},
+		"C always added to":          {name: "MatMul/", matmul: func(p *engine.MatMul) { p.Beta = 1 }},
+		"last k left out":            {name: "MatMul/", matmul: func(p *engine.MatMul) { p.K -= p.K / 16 }},
+		"last row left out":          {name: "MatMul/", matmul: func(p *engine.MatMul) { p.M -= p.M / 16 }},
+		"eps":                        {name: "RMSNorm/", norm: func(p *engine.Norm) { p.Eps *= 1.1 }},
+		"one added to gains":         {name: "RMSNorm/", norm: func(p *engine.Norm) { p.PlusOne = 0 }},
+		"gain of the gradient":       {name: "RMSNormGrad/", grad: func(p *engine.Norm) { p.PlusOne = 0 }},
+		"gradient not accumulated":   {name: "RMSNormGrad/", grad: func(p *engine.Norm) { p.Accumulate = false }},
+		"gradient always added":      {name: "RMSNormGrad/", grad: func(p *engine.Norm) { p.Accumulate = true }},
+		"gain's gradient left out":   {name: "RMSNormGrad/", grad: func(p *engine.Norm) { p.DGain = engine.Buf{} }},
+		"layer norm's eps":           {name: "LayerNorm/", layer: func(p *engine.Norm) { p.Eps *= 1.1 }},
+		"layer norm's bias":          {name: "LayerNorm/", layer: func(p *engine.Norm) { p.Bias = p.Gain }},
+		"layer norm's gain":          {name: "LayerNorm/", layer: func(p *engine.Norm) { p.PlusOne = 0 }},
+		"layer norm not accumulated": {name: "LayerNormGrad/", layer2: func(p *engine.Norm) { p.Accumulate = false }},
+		"bias's gradient": {name: "LayerNormGrad/", layer2: func(p *engine.Norm) {
+			p.DGain, p.DBias = p.DBias,
+				p.DGain
+		}},
+		"mean forgotten":            {name: "LayerNormGrad/", layer2: func(p *engine.Norm) { p.Mean = p.Stat }},
+		"weights always normalised": {name: "Route/", route: func(p *engine.Route) { p.Normalise = true }},
+		"weights never normalised":  {name: "Route/", route: func(p *engine.Route) { p.Normalise = false }},
+		"router's gradient":         {name: "RouteGrad/", route2: func(p *engine.Route) { p.Normalise = true }},
+		"router's other gradient":   {name: "RouteGrad/", route2: func(p *engine.Route) { p.Normalise = false }},
+		"addend of a mixture":       {name: "Combine/", combine: func(p *engine.Combine) { p.Add = engine.Buf{} }},
+		"last row of a mixture":     {name: "CombineGrad/", combine: func(p *engine.Combine) { p.Rows-- }},
+		"heads side by side":        {name: "AttentionGrad/turns", back: func(p *engine.Attention) { p.StepKV = 0 }},
+		"up left out":               {name: "Gate/act", gate: func(p *engine.Gate) { p.U = engine.Buf{} }},
+		"rotated back":              {name: "Rope/", rope: func(p *engine.Rope) { p.Inverse = !p.Inverse }},
+		"positions repeat early":    {name: "Rope/", rope: func(p *engine.Rope) { p.T = min(p.T, 4) }},
+		"window too wide by one":    {name: "Attention/", attn: func(p *engine.Attention) { p.Window += min(p.Window, 1) }},
+		"window too narrow by one": {name: "Attention/",
+			attn: func(p *engine.Attention) { p.Window -= min(p.Window-1, 1) * min(p.Window, 1) }},
 		"no cap":                      {name: "Attention/", attn: func(p *engine.Attention) { p.Softcap = 0 }},
 		"scale":                       {name: "Attention/", attn: func(p *engine.Attention) { p.Scale *= 1.001 }},
 		"gradient sees no window":     {name: "AttentionGrad/", back: func(p *engine.Attention) { p.Window = 0 }},
@@ -142,15 +146,16 @@ func TestChecksBite(t *testing.T) {
 		"guard left out":              {name: "Clip/", clip: func(p *engine.Clip) { p.Guard = engine.Buf{} }},
 		"last group left out":         {name: "Grouped/", grouped: func(p *engine.Grouped) { p.Groups-- }},
 		"weights one after the other": {name: "Grouped/", grouped: func(p *engine.Grouped) { p.Step = min(p.Step, p.N*p.K) }},
-		"rows of the next group":      {name: "Grouped/", grouped: func(p *engine.Grouped) { p.Starts = p.Starts.From(1); p.Groups-- }},
-		"positions left out":          {name: "Embed/", embed: func(p *engine.Embed) { p.Pos = engine.Buf{} }},
-		"positions' gradient":         {name: "EmbedGrad/", embed: func(p *engine.Embed) { p.DPos = engine.Buf{} }},
-		"weights of a mixture":        {name: "Combine/", combine: func(p *engine.Combine) { p.Weight = engine.Buf{} }},
-		"no bias correction":          {name: "AdamW/", adam: func(p *engine.AdamW) { p.C2 = 1 }},
-		"embedding not scaled":        {name: "Embed/", embed: func(p *engine.Embed) { p.Scale = 1 }},
-		"embedding's last row":        {name: "EmbedGrad/", embed: func(p *engine.Embed) { p.Rows-- }},
-		"bias gradient overwritten":   {name: "BiasGrad/", spoiled: true},
-		"last element not added":      {name: "vectors/", spoiled: true},
+		"rows of the next group": {name: "Grouped/",
+			grouped: func(p *engine.Grouped) { p.Starts = p.Starts.From(1); p.Groups-- }},
+		"positions left out":        {name: "Embed/", embed: func(p *engine.Embed) { p.Pos = engine.Buf{} }},
+		"positions' gradient":       {name: "EmbedGrad/", embed: func(p *engine.Embed) { p.DPos = engine.Buf{} }},
+		"weights of a mixture":      {name: "Combine/", combine: func(p *engine.Combine) { p.Weight = engine.Buf{} }},
+		"no bias correction":        {name: "AdamW/", adam: func(p *engine.AdamW) { p.C2 = 1 }},
+		"embedding not scaled":      {name: "Embed/", embed: func(p *engine.Embed) { p.Scale = 1 }},
+		"embedding's last row":      {name: "EmbedGrad/", embed: func(p *engine.Embed) { p.Rows-- }},
+		"bias gradient overwritten": {name: "BiasGrad/", spoiled: true},
+		"last element not added":    {name: "vectors/", spoiled: true},
 	} {
 		d.Engine = good
 		found := 0
@@ -174,8 +179,10 @@ func TestCompare(t *testing.T) {
 		got, want []float64
 		bad       int
 	}{
-		{[]float64{1, 2}, []float64{1, 2}, 0}, {[]float64{1, 2.1}, []float64{1, 2}, 1}, {[]float64{1, 2.01}, []float64{1, 2}, 0},
-		{[]float64{nan, 2}, []float64{nan, 2}, 0}, {[]float64{nan, 2}, []float64{1, 2}, 1}, {[]float64{1, 2}, []float64{nan, 2}, 1},
+		{[]float64{1, 2}, []float64{1, 2}, 0}, {[]float64{1, 2.1}, []float64{1, 2}, 1},
+		{[]float64{1, 2.01}, []float64{1, 2}, 0},
+		{[]float64{nan, 2}, []float64{nan, 2}, 0}, {[]float64{nan, 2}, []float64{1, 2}, 1},
+		{[]float64{1, 2}, []float64{nan, 2}, 1},
 		{[]float64{math.Inf(1)}, []float64{1}, 1},
 	} {
 		r := &counter{T: t}

@@ -92,7 +92,8 @@ func derivatives(t Reporter, e engine.Engine, r *rand.Rand) []derivative {
 }
 
 func normDerivative(t Reporter, e engine.Engine, r *rand.Rand) derivative {
-	o := engine.Norm{Rows: 4, Groups: 3, Dim: 5, StrideX: 15, StrideY: 15, Eps: 1e-3, PlusOne: 1, Stat: hold(t, e, make([]float64, 12))}
+	o := engine.Norm{Rows: 4, Groups: 3, Dim: 5, StrideX: 15, StrideY: 15, Eps: 1e-3, PlusOne: 1,
+		Stat: hold(t, e, make([]float64, 12))}
 	return derivative{name: "RMSNorm", inputs: [][]float64{random(r, 60), random(r, 5)}, out: 60,
 		forward: func(e engine.Engine, in []engine.Buf, out engine.Buf) {
 			p := o
@@ -167,7 +168,8 @@ func attentionDerivative(t Reporter, e engine.Engine, r *rand.Rand, o engine.Att
 		return p
 	}
 	rows := o.B * o.T
-	return derivative{name: attentionName(&o, "Attention"), inputs: [][]float64{random(r, rows*q), random(r, rows*kv), random(r, rows*kv)}, out: rows * q,
+	return derivative{name: attentionName(&o, "Attention"), inputs: [][]float64{random(r, rows*q), random(r, rows*kv),
+		random(r, rows*kv)}, out: rows * q,
 		forward: func(e engine.Engine, in []engine.Buf, out engine.Buf) {
 			p := with(in, out)
 			e.Attention(&p)

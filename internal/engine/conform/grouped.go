@@ -35,13 +35,15 @@ func startsOf(sizes []int) (starts []int32, rows int) {
 // grouped multiplies rows by the weight of their group, stored [n, k] with trans, else [k, n].
 func grouped(r *rand.Rand, sizes []int, n, k, pad int, trans bool) check {
 	starts, rows := startsOf(sizes)
-	o := engine.Grouped{MatMul: engine.MatMul{M: rows, N: n, K: k, LDA: k + pad, LDB: n + pad, LDC: n + 2*pad, TransB: trans},
+	o := engine.Grouped{MatMul: engine.MatMul{M: rows, N: n, K: k, LDA: k + pad, LDB: n + pad, LDC: n + 2*pad,
+		TransB: trans},
 		Groups: len(sizes), Step: k*(n+pad) + 16}
 	if trans {
 		o.LDB, o.Step = k+pad, n*(k+pad)+pad
 	}
 	return check{name: fmt.Sprintf("Grouped/%v/%dx%d/trans=%t", sizes, n, k, trans), terms: 1,
-		bufs: []data{{f: random(r, rows*o.LDA), off: pad}, {f: random(r, len(sizes)*o.Step), off: pad, kind: weight}, {f: poison(rows * o.LDC), off: pad},
+		bufs: []data{{f: random(r, rows*o.LDA), off: pad}, {f: random(r, len(sizes)*o.Step), off: pad, kind: weight},
+			{f: poison(rows * o.LDC), off: pad},
 			{i: starts, off: pad}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
@@ -62,10 +64,12 @@ func grouped(r *rand.Rand, sizes []int, n, k, pad int, trans bool) check {
 // groupedGradient adds the products of each group's rows to the gradient of its weight.
 func groupedGradient(r *rand.Rand, sizes []int, m, n, pad int) check {
 	starts, rows := startsOf(sizes)
-	o := engine.Grouped{MatMul: engine.MatMul{M: m, N: n, K: rows, LDA: m + pad, LDB: n + 2*pad, LDC: n, TransA: true, Beta: 1},
+	o := engine.Grouped{MatMul: engine.MatMul{M: m, N: n, K: rows, LDA: m + pad, LDB: n + 2*pad, LDC: n, TransA: true,
+		Beta: 1},
 		Groups: len(sizes), Step: m*n + 16*pad}
 	return check{name: fmt.Sprintf("Grouped/%v/%dx%d/gradient", sizes, m, n), terms: 1,
-		bufs: []data{{f: random(r, rows*o.LDA), off: pad}, {f: random(r, rows*o.LDB), off: pad}, {f: random(r, len(sizes)*o.Step), off: pad, kind: master},
+		bufs: []data{{f: random(r, rows*o.LDA), off: pad}, {f: random(r, rows*o.LDB), off: pad},
+			{f: random(r, len(sizes)*o.Step), off: pad, kind: master},
 			{i: starts, off: pad}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o

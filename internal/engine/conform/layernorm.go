@@ -31,7 +31,8 @@ func lifted(r *rand.Rand, n int) []float64 {
 
 func layerNormForward(r *rand.Rand, o engine.Norm) check {
 	return check{name: normName(&o, "LayerNorm"), terms: 1,
-		bufs: []data{{f: lifted(r, o.Rows*o.StrideX), off: 1}, {f: poison(o.Rows * o.StrideY), off: 3}, {f: random(r, o.Dim), off: 1, kind: master},
+		bufs: []data{{f: lifted(r, o.Rows*o.StrideX), off: 1}, {f: poison(o.Rows * o.StrideY), off: 3},
+			{f: random(r, o.Dim), off: 1, kind: master},
 			{f: random(r, o.Dim), off: 2, kind: master}, {f: poison(o.Rows * o.Groups), private: true, kind: stat},
 			{f: poison(o.Rows * o.Groups), private: true, kind: stat}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
@@ -72,7 +73,8 @@ func layerNormBackward(r *rand.Rand, o engine.Norm) check {
 		bufs: []data{{f: lifted(r, o.Rows*o.StrideX), off: 1}, {f: poison(o.Rows * o.StrideY)},
 			{f: random(r, o.Dim), off: 1, kind: master}, {f: random(r, o.Dim), kind: master},
 			{f: poison(stats), private: true, kind: stat}, {f: poison(stats), private: true, kind: stat}, {f: dx, off: 2},
-			{f: random(r, o.Rows*o.StrideY), off: 1}, {f: random(r, o.Dim), off: 3, kind: master}, {f: random(r, o.Dim), off: 1, kind: master}},
+			{f: random(r, o.Rows*o.StrideY), off: 1}, {f: random(r, o.Dim), off: 3, kind: master},
+			{f: random(r, o.Dim), off: 1, kind: master}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
 			p.X, p.Y, p.Gain, p.Bias, p.Stat, p.Mean = b[0], b[1], b[2], b[3], b[4], b[5]
@@ -88,7 +90,8 @@ func layerNormInPlace(r *rand.Rand, o engine.Norm) check {
 	n := o.Rows * o.StrideX
 	return check{name: "LayerNormGrad/in place",
 		bufs: []data{{f: lifted(r, n)}, {f: poison(n)}, {f: random(r, o.Dim), kind: master},
-			{f: random(r, o.Dim), kind: master}, {f: poison(o.Rows), private: true, kind: stat}, {f: poison(o.Rows), private: true, kind: stat},
+			{f: random(r, o.Dim), kind: master}, {f: poison(o.Rows), private: true, kind: stat},
+			{f: poison(o.Rows), private: true, kind: stat},
 			{f: random(r, n)}, {f: random(r, o.Dim), kind: master}, {f: random(r, o.Dim), kind: master}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o

@@ -28,7 +28,8 @@ func crossEntropy(r *rand.Rand, o engine.CrossEntropy, spread float64) check {
 		targets[i] = -100
 	}
 	return check{name: fmt.Sprintf("CrossEntropy/%dx%d/grad=%t/cap=%g", o.Rows, o.Vocab, o.Grad, o.Softcap),
-		bufs: []data{{f: scaled(random(r, o.Rows*o.Vocab), spread), off: 1}, {i: targets, off: 1}, {f: poison(o.Rows), off: 2, kind: stat}},
+		bufs: []data{{f: scaled(random(r, o.Rows*o.Vocab), spread), off: 1}, {i: targets, off: 1},
+			{f: poison(o.Rows), off: 2, kind: stat}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
 			p.Logits, p.Targets, p.Loss = b[0], b[1], b[2]

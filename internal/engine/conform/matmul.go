@@ -9,7 +9,8 @@ import (
 
 // matmulSizes are M, N, K: single rows and columns, one more and less than what kernels tile by, and enough to be
 // split between threads.
-var matmulSizes = [][3]int{{1, 1, 1}, {1, 5, 3}, {7, 1, 9}, {5, 9, 1}, {16, 16, 16}, {31, 33, 32}, {33, 17, 65}, {130, 67, 259},
+var matmulSizes = [][3]int{{1, 1, 1}, {1, 5, 3}, {7, 1, 9}, {5, 9, 1}, {16, 16, 16}, {31, 33, 32}, {33, 17, 65},
+	{130, 67, 259},
 	{3, 300, 70}, {65, 257, 130}, {1, 515, 384}, {260, 96, 40}}
 
 func matmuls(r *rand.Rand, short bool) []check {
@@ -56,7 +57,8 @@ func matmul(r *rand.Rand, s [3]int, trans, variant int) check {
 		o.Beta = 1
 		c = random(r, o.M*o.LDC)
 	}
-	bufs := []data{{f: random(r, rowsA*o.LDA), off: off}, {f: random(r, rowsB*o.LDB), off: off, kind: weight}, {f: c, off: off},
+	bufs := []data{{f: random(r, rowsA*o.LDA), off: off}, {f: random(r, rowsB*o.LDB), off: off, kind: weight},
+		{f: c, off: off},
 		{f: random(r, o.N), off: off, kind: master}, {f: random(r, o.M*o.LDAdd), off: off}}
 	if bit(5) {
 		bufs[1].kind, bufs[2].kind = act, master
@@ -109,11 +111,13 @@ func plainMatMul(o *engine.MatMul, a, b, c, bias, add []float64, withBias, withA
 	}
 }
 
-// matmulInPacked reads a column block of a wider matrix and writes one: views that end before their last row's stride does.
+// matmulInPacked reads a column block of a wider matrix and writes one: views that end before their last row's stride
+// does.
 func matmulInPacked(r *rand.Rand) check {
 	const m, n, k, wide = 21, 13, 18, 50
 	o := engine.MatMul{M: m, N: n, K: k, LDA: wide, LDB: wide, LDC: wide, TransB: true}
-	return check{name: "MatMul/column blocks", bufs: []data{{f: random(r, m*wide)}, {f: random(r, n*wide), kind: weight}, {f: poison(m * wide)}},
+	return check{name: "MatMul/column blocks", bufs: []data{{f: random(r, m*wide)}, {f: random(r, n*wide), kind: weight},
+		{f: poison(m * wide)}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
 			p.A, p.B, p.C = b[0].At(7, (m-1)*wide+k), b[1].At(11, (n-1)*wide+k), b[2].At(30, (m-1)*wide+n)
@@ -158,7 +162,8 @@ func vector(r *rand.Rand, n, off int) check {
 		big[i] *= 64
 	}
 	return check{name: fmt.Sprintf("vectors/%d", n),
-		bufs: []data{{f: random(r, n), off: off}, {f: random(r, n), off: 2 * off}, {f: poison(n), off: off}, {f: big, off: off}, {f: random(r, n), off: off},
+		bufs: []data{{f: random(r, n), off: off}, {f: random(r, n), off: 2 * off}, {f: poison(n), off: off},
+			{f: big, off: off}, {f: random(r, n), off: off},
 			{f: []float64{1, 2}, off: off, kind: result}, {f: random(r, n), off: off, kind: stat}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			e.Sum(b[5], b[0])

@@ -42,7 +42,8 @@ func memory(t Reporter, e engine.Engine) {
 	}
 }
 
-// casts checks uploads and downloads of every element type against package tensor's, and copies from one format to another.
+// casts checks uploads and downloads of every element type against package tensor's, and copies from one format to
+// another.
 func casts(t Reporter, e engine.Engine) {
 	spec := e.Spec()
 	for _, kind := range []engine.Type{spec.Master, spec.Act} {

@@ -22,7 +22,8 @@ func mixtures(r *rand.Rand) []check {
 		}
 	}
 	for _, s := range [][3]int{{1, 1, 1}, {5, 2, 7}, {33, 3, 48}, {130, 2, 131}} {
-		out = append(out, combineForward(r, s, false, true), combineForward(r, s, true, true), combineForward(r, s, true, false), combineBackward(r, s))
+		out = append(out, combineForward(r, s, false, true), combineForward(r, s, true, true),
+			combineForward(r, s, true, false), combineBackward(r, s))
 	}
 	return out
 }
@@ -47,8 +48,10 @@ func scores(r *rand.Rand, o *engine.Route) []float64 {
 
 func routeBufs(r *rand.Rand, o *engine.Route) []data {
 	n := o.Rows * o.TopK
-	return []data{{f: scores(r, o), off: 1, kind: stat}, {f: poison(o.Rows * o.Experts), off: 2, kind: stat}, {f: poison(n), off: 3, kind: stat},
-		{i: make([]int32, n), off: 1}, {i: make([]int32, n), off: 2}, {i: make([]int32, n)}, {i: make([]int32, o.Experts+1), off: 1}}
+	return []data{{f: scores(r, o), off: 1, kind: stat}, {f: poison(o.Rows * o.Experts), off: 2, kind: stat},
+		{f: poison(n), off: 3, kind: stat},
+		{i: make([]int32, n), off: 1}, {i: make([]int32, n), off: 2}, {i: make([]int32, n)},
+		{i: make([]int32, o.Experts+1), off: 1}}
 }
 
 func (c *routing) set(b []engine.Buf) {
@@ -57,7 +60,8 @@ func (c *routing) set(b []engine.Buf) {
 
 type routing struct{ engine.Route }
 
-// seen reads integers back: as the rows that a lookup in tables of their digits finds, since activations may hold few bits.
+// seen reads integers back: as the rows that a lookup in tables of their digits finds, since activations may hold few
+// bits.
 func seen(e engine.Engine, ids engine.Buf, below int) []float64 {
 	spec := e.Spec()
 	const base = 128
@@ -146,7 +150,8 @@ func plainRoute(o *engine.Route, z, p, weight []float64) []float64 {
 
 func routeBackward(r *rand.Rand, o engine.Route) check {
 	return check{name: routeName(&o, "RouteGrad"), terms: 0.1,
-		bufs: append(routeBufs(r, &o), data{f: random(r, o.Rows*o.TopK), off: 1, kind: stat}, data{f: poison(o.Rows * o.Experts), off: 3}),
+		bufs: append(routeBufs(r, &o), data{f: random(r, o.Rows*o.TopK), off: 1, kind: stat},
+			data{f: poison(o.Rows * o.Experts), off: 3}),
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			c := routing{o}
 			c.set(b)
@@ -212,7 +217,8 @@ func combineBackward(r *rand.Rand, s [3]int) check {
 	bufs := combineBufs(r, o.Rows, o.TopK, o.Dim)
 	places := bufs[2].i
 	return check{name: fmt.Sprintf("CombineGrad/%dx%dx%d", o.Rows, o.TopK, o.Dim), terms: 1,
-		bufs: append(bufs, data{f: poison(len(bufs[0].f)), off: 3}, data{f: random(r, o.Rows*o.Dim), off: 1}, data{f: poison(o.Rows * o.TopK), off: 1, kind: stat}),
+		bufs: append(bufs, data{f: poison(len(bufs[0].f)), off: 3}, data{f: random(r, o.Rows*o.Dim), off: 1},
+			data{f: poison(o.Rows * o.TopK), off: 1, kind: stat}),
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
 			p.X, p.Weight, p.Place, p.DX, p.DY, p.DWeight = b[0], b[1], b[2], b[3], b[4], b[5]
@@ -249,7 +255,8 @@ func mixtureDerivative(t Reporter, e engine.Engine, r *rand.Rand, normalise bool
 			z = append(z, float64(v)/2)
 		}
 	}
-	return derivative{name: fmt.Sprintf("Mixture/normalise=%t", normalise), inputs: [][]float64{z, random(r, rows*topK*dim)}, out: rows * dim,
+	return derivative{name: fmt.Sprintf("Mixture/normalise=%t", normalise),
+		inputs: [][]float64{z, random(r, rows*topK*dim)}, out: rows * dim,
 		forward: func(e engine.Engine, in []engine.Buf, out engine.Buf) {
 			e.Copy(o.Logits, in[0])
 			e.Route(&o.Route)

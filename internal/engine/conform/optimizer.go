@@ -8,8 +8,8 @@ import (
 	"famkit/internal/engine"
 )
 
-// clips are norms over one buffer and over three, above and below the bound, with numbers that are not finite among the gradients or
-// those that guard them.
+// clips are norms over one buffer and over three, above and below the bound, with numbers that are not finite among
+// the gradients or those that guard them.
 func clips(r *rand.Rand) []check {
 	var out []check
 	for _, sizes := range [][]int{{1}, {17, 3, 1000}, {70001, 5, 40000}} {
@@ -27,7 +27,8 @@ func clips(r *rand.Rand) []check {
 }
 
 func clip(r *rand.Rand, name string, sizes []int, limit, bad, guard float64) check {
-	c := check{name: name, bufs: []data{{f: []float64{1, guard}, off: 1, kind: result}, {f: poison(2), off: 1, kind: result}}}
+	c := check{name: name, bufs: []data{{f: []float64{1, guard}, off: 1, kind: result},
+		{f: poison(2), off: 1, kind: result}}}
 	for i, n := range sizes {
 		c.bufs = append(c.bufs, data{f: random(r, n), off: i, kind: master})
 		if bad != 0 {
@@ -61,7 +62,8 @@ func adams(r *rand.Rand) []check {
 	var out []check
 	for _, n := range []int{1, 17, 1000, 33001} {
 		for _, factor := range []float64{0.25, 1, math.NaN()} {
-			o := engine.AdamW{LR: 1e-2, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, Decay: 0.1, C1: 1 - 0.9*0.9*0.9, C2: 1 - 0.95*0.95*0.95}
+			o := engine.AdamW{LR: 1e-2, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, Decay: 0.1, C1: 1 - 0.9*0.9*0.9,
+				C2: 1 - 0.95*0.95*0.95}
 			out = append(out, adam(r, o, n, factor))
 		}
 	}
@@ -75,7 +77,8 @@ func adam(r *rand.Rand, o engine.AdamW, n int, factor float64) check {
 		second[i] = math.Abs(second[i])
 	}
 	return check{name: fmt.Sprintf("AdamW/%d/factor=%g", n, factor),
-		bufs: []data{{f: w, off: 1, kind: master}, {f: random(r, n), off: 1, kind: master}, {f: random(r, n), off: 2, kind: master},
+		bufs: []data{{f: w, off: 1, kind: master}, {f: random(r, n), off: 1, kind: master},
+			{f: random(r, n), off: 2, kind: master},
 			{f: second, off: 3, kind: master}, {f: []float64{factor}, off: 1, kind: result}, {f: w, off: 3, kind: weight}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p, spec := o, e.Spec()

@@ -11,7 +11,8 @@ import (
 func cap30(z float64) float64 { return 30 * math.Tanh(z/30) }
 
 // normSizes are rows, groups, dim, and what is left between rows of X and of Y.
-var normSizes = [][5]int{{1, 1, 1, 0, 0}, {3, 1, 5, 0, 0}, {9, 1, 64, 0, 0}, {70, 1, 131, 3, 0}, {5, 3, 16, 7, 0}, {33, 4, 12, 24, 5}, {130, 2, 7, 1, 1}}
+var normSizes = [][5]int{{1, 1, 1, 0, 0}, {3, 1, 5, 0, 0}, {9, 1, 64, 0, 0}, {70, 1, 131, 3, 0}, {5, 3, 16, 7, 0},
+	{33, 4, 12, 24, 5}, {130, 2, 7, 1, 1}}
 
 func norms(r *rand.Rand) []check {
 	var out []check
@@ -35,7 +36,8 @@ func normName(o *engine.Norm, what string) string {
 
 func normForward(r *rand.Rand, o engine.Norm) check {
 	return check{name: normName(&o, "RMSNorm"),
-		bufs: []data{{f: random(r, o.Rows*o.StrideX), off: 1}, {f: poison(o.Rows * o.StrideY), off: 3}, {f: random(r, o.Dim), off: 1, kind: master},
+		bufs: []data{{f: random(r, o.Rows*o.StrideX), off: 1}, {f: poison(o.Rows * o.StrideY), off: 3},
+			{f: random(r, o.Dim), off: 1, kind: master},
 			{f: poison(o.Rows * o.Groups), private: true, kind: stat}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
@@ -66,7 +68,8 @@ func normBackward(r *rand.Rand, o engine.Norm) check {
 		dx = random(r, o.Rows*o.StrideX)
 	}
 	return check{name: normName(&o, "RMSNormGrad"),
-		bufs: []data{{f: random(r, o.Rows*o.StrideX), off: 1}, {f: poison(o.Rows * o.StrideY)}, {f: random(r, o.Dim), off: 1, kind: master},
+		bufs: []data{{f: random(r, o.Rows*o.StrideX), off: 1}, {f: poison(o.Rows * o.StrideY)},
+			{f: random(r, o.Dim), off: 1, kind: master},
 			{f: poison(o.Rows * o.Groups), private: true, kind: stat}, {f: dx, off: 2}, {f: random(r, o.Rows*o.StrideY), off: 1},
 			{f: random(r, o.Dim), off: 3, kind: master}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
@@ -82,7 +85,8 @@ func normBackward(r *rand.Rand, o engine.Norm) check {
 func normInPlace(r *rand.Rand, o engine.Norm) check {
 	n := o.Rows * o.StrideX
 	return check{name: "RMSNormGrad/in place",
-		bufs: []data{{f: random(r, n)}, {f: poison(n)}, {f: random(r, o.Dim), kind: master}, {f: poison(o.Rows), private: true, kind: stat},
+		bufs: []data{{f: random(r, n)}, {f: poison(n)}, {f: random(r, o.Dim), kind: master},
+			{f: poison(o.Rows), private: true, kind: stat},
 			{f: random(r, n)}, {f: random(r, o.Dim), kind: master}},
 		run: func(e engine.Engine, b []engine.Buf) []float64 {
 			p := o
@@ -95,9 +99,11 @@ func normInPlace(r *rand.Rand, o engine.Norm) check {
 
 func ropes(r *rand.Rand) []check {
 	var out []check
-	for _, s := range [][6]int{{1, 1, 1, 2, 2, 0}, {10, 5, 3, 12, 12, 0}, {66, 33, 4, 16, 16, 9}, {14, 7, 2, 20, 8, 1}, {9, 9, 5, 64, 64, 64}, {6, 3, 2, 14, 14, 3}} {
+	for _, s := range [][6]int{{1, 1, 1, 2, 2, 0}, {10, 5, 3, 12, 12, 0}, {66, 33, 4, 16, 16, 9}, {14, 7, 2, 20, 8, 1},
+		{9, 9, 5, 64, 64, 64}, {6, 3, 2, 14, 14, 3}} {
 		for _, inverse := range []bool{false, true} {
-			o := engine.Rope{Rows: s[0], T: s[1], Heads: s[2], HeadDim: s[3], Dim: s[4], Stride: s[2]*s[3] + s[5], Inverse: inverse}
+			o := engine.Rope{Rows: s[0], T: s[1], Heads: s[2], HeadDim: s[3], Dim: s[4], Stride: s[2]*s[3] + s[5],
+				Inverse: inverse}
 			out = append(out, rope(r, o))
 		}
 	}

@@ -8,7 +8,8 @@ import (
 	"famkit/internal/kern"
 )
 
-// attention hands out heads one after the other; every head is computed whole by one thread, so it does not matter by which.
+// attention hands out heads one after the other; every head is computed whole by one thread, so it does not matter by
+// which.
 type attention struct {
 	e    *Engine
 	o    engine.Attention
@@ -74,8 +75,10 @@ func (a *attention) common(k *kern.Attn, b, q, kv, group int) {
 	o := &a.o
 	d := o.HeadDim
 	qAt, kvAt := o.QueryAt(q), o.KeyAt(kv)
-	*k = kern.Attn{Past: o.Past, T: o.T, HeadDim: d, Group: group, Scale: float32(o.Scale), Softcap: float32(o.Softcap), Window: o.Window,
-		Q: at(o.Q, b, o.T, o.StrideQ, qAt, group*d), K: at(o.K, b, o.Past+o.T, o.StrideK, kvAt, d), V: at(o.V, b, o.Past+o.T, o.StrideV, kvAt, d),
+	*k = kern.Attn{Past: o.Past, T: o.T, HeadDim: d, Group: group, Scale: float32(o.Scale), Softcap: float32(o.Softcap),
+		Window: o.Window,
+		Q:      at(o.Q, b, o.T, o.StrideQ, qAt, group*d), K: at(o.K, b, o.Past+o.T, o.StrideK, kvAt, d),
+		V:       at(o.V, b, o.Past+o.T, o.StrideV, kvAt, d),
 		O:       at(o.O, b, o.T, o.StrideO, q*d, group*d),
 		StrideQ: o.StrideQ, StrideK: o.StrideK, StrideV: o.StrideV, StrideO: o.StrideO}
 	if !o.LSE.Nil() {
@@ -93,7 +96,8 @@ func (a *attention) backward(b, kv, thread int) {
 	o, k := &a.o, &a.args[thread]
 	d, group := o.HeadDim, o.Heads/o.KVHeads
 	a.common(k, b, kv*group, kv, group)
-	k.DQ, k.DO = at(o.DQ, b, o.T, o.StrideQ, o.QueryAt(kv*group), group*d), at(o.DO, b, o.T, o.StrideO, kv*group*d, group*d)
+	k.DQ, k.DO = at(o.DQ, b, o.T, o.StrideQ, o.QueryAt(kv*group), group*d), at(o.DO, b, o.T, o.StrideO, kv*group*d,
+		group*d)
 	k.DK, k.DV = at(o.DK, b, o.T, o.StrideK, o.KeyAt(kv), d), at(o.DV, b, o.T, o.StrideV, o.KeyAt(kv), d)
 	k.Delta = host.F32s(o.Delta)[(b*o.Heads+kv*group)*o.T:][:group*o.T]
 	a.e.k.AttentionGrad(k, a.e.attnWork[thread])

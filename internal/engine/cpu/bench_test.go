@@ -58,10 +58,12 @@ func BenchmarkMatMul(b *testing.B) {
 	for _, p := range []engine.Precision{engine.Float32, engine.BFloat16} {
 		e := newEngine(b, engine.Options{Precision: p})
 		for _, s := range products {
-			name := fmt.Sprintf("%dx%dx%d-%s-%s", s.m, s.k, s.n, map[bool]string{true: "T", false: "N"}[s.ta]+map[bool]string{true: "T", false: "N"}[s.tb],
+			name := fmt.Sprintf("%dx%dx%d-%s-%s", s.m, s.k, s.n, map[bool]string{true: "T",
+				false: "N"}[s.ta]+map[bool]string{true: "T", false: "N"}[s.tb],
 				p)
 			b.Run(name, func(b *testing.B) {
-				o := engine.MatMul{M: s.m, N: s.n, K: s.k, A: filled(b, e, s.m*s.k), B: filled(b, e, s.n*s.k), C: filled(b, e, s.m*s.n),
+				o := engine.MatMul{M: s.m, N: s.n, K: s.k, A: filled(b, e, s.m*s.k), B: filled(b, e, s.n*s.k),
+					C:   filled(b, e, s.m*s.n),
 					LDA: s.k, LDB: s.n, LDC: s.n, TransA: s.ta, TransB: s.tb}
 				if s.ta {
 					o.LDA = s.m
@@ -82,7 +84,8 @@ func BenchmarkMatMul(b *testing.B) {
 func BenchmarkAttention(b *testing.B) {
 	e := newEngine(b, engine.Options{})
 	for _, s := range [][4]int{{4, 256, 6, 48}, {1, 1024, 12, 64}} {
-		o := engine.Attention{B: s[0], T: s[1], Heads: s[2], KVHeads: s[2], HeadDim: s[3], Scale: 1 / math.Sqrt(float64(s[3]))}
+		o := engine.Attention{B: s[0], T: s[1], Heads: s[2], KVHeads: s[2], HeadDim: s[3],
+			Scale: 1 / math.Sqrt(float64(s[3]))}
 		d := s[2] * s[3]
 		o.StrideQ, o.StrideK, o.StrideV, o.StrideO = d, d, d, d
 		for _, x := range []*engine.Buf{&o.Q, &o.K, &o.V, &o.O, &o.DQ, &o.DK, &o.DV, &o.DO} {
@@ -90,7 +93,8 @@ func BenchmarkAttention(b *testing.B) {
 		}
 		o.LSE, o.Delta = filled(b, e, s[0]*s[1]*s[2]), filled(b, e, s[0]*s[1]*s[2])
 		flops := 2 * float64(s[0]) * float64(s[2]) * float64(s[1]) * float64(s[1]) * float64(s[3]) // half of two products
-		for name, f := range map[string]func(){"forward": func() { e.Attention(&o) }, "backward": func() { e.AttentionGrad(&o) }} {
+		for name, f := range map[string]func(){"forward": func() { e.Attention(&o) },
+			"backward": func() { e.AttentionGrad(&o) }} {
 			b.Run(fmt.Sprintf("%s/%dx%dx%dx%d", name, s[0], s[1], s[2], s[3]), func(b *testing.B) {
 				for b.Loop() {
 					f()

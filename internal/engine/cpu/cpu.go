@@ -1,5 +1,6 @@
-// Package cpu is the fast engine of the host's processor: float32 in memory outside the Go heap, the kernels of package kern, and a fixed
-// pool of threads. Work is split so that results are the same bits for any number of threads.
+// Package cpu is the fast engine of the host's processor: float32 in memory outside the Go heap, the kernels of
+// package kern, and a fixed pool of threads. Work is split so that results are the same bits for any number of
+// threads.
 package cpu
 
 import (
@@ -14,7 +15,8 @@ import (
 )
 
 func init() {
-	engine.Register(engine.Candidate{Name: "cpu", Specs: []engine.Spec{spec(engine.Float32), spec(engine.BFloat16)}, Score: score, Create: New})
+	engine.Register(engine.Candidate{Name: "cpu", Specs: []engine.Spec{spec(engine.Float32), spec(engine.BFloat16)},
+		Score: score, Create: New})
 }
 
 // logitElems is 64 MB. Fewer would read and write the head's gradient more often, once for each part of the rows.
@@ -26,8 +28,8 @@ func spec(p engine.Precision) engine.Spec {
 	return engine.Spec{Precision: p, Formats: f, HostMemory: true, Cached: true, Logits: logitElems}
 }
 
-// score is 0 where only the plain Go twins exist: they gain nothing over the reference engine. Asking for kernels that are not here
-// is an error of New, not a reason to fall back quietly.
+// score is 0 where only the plain Go twins exist: they gain nothing over the reference engine. Asking for kernels
+// that are not here is an error of New, not a reason to fall back quietly.
 func score() (int, string) {
 	if len(kern.Available()) == 1 {
 		return 0, "built without cgo, so without its kernels"
@@ -95,7 +97,8 @@ func NewWith(k kern.Kernels, o engine.Options) (*Engine, error) {
 	default:
 		return nil, fault.Usagef("engine cpu computes in f32 and bf16, not in %s", p)
 	}
-	e := &Engine{k: k, spec: spec(p), bf16: p == engine.BFloat16, gemmWork: make([][]float32, n), attnWork: make([][]float32, n)}
+	e := &Engine{k: k, spec: spec(p), bf16: p == engine.BFloat16, gemmWork: make([][]float32, n),
+		attnWork: make([][]float32, n)}
 	for i := range e.gemmWork {
 		w, err := e.floats(k.GemmWork())
 		if err != nil {

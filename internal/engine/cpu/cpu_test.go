@@ -11,8 +11,8 @@ import (
 	"famkit/internal/kern"
 )
 
-// Every path of the kernels passes the conformance suite. Threads are split alike on all of them, so the race detector, which
-// sees only the Go side, needs one.
+// Every path of the kernels passes the conformance suite. Threads are split alike on all of them, so the race
+// detector, which sees only the Go side, needs one.
 func TestConformance(t *testing.T) {
 	paths := kern.Available()
 	if racing {
@@ -43,9 +43,12 @@ func step(t *testing.T, e *cpu.Engine) func() [2]float64 {
 	for i := range host.I32s(ids) {
 		host.I32s(ids)[i] = int32(i * i % vocab)
 	}
-	table, dtable, x, dx, y, gain, dgain, stat := buf(vocab*h), buf(vocab*h), buf(rows*h), buf(rows*h), buf(rows*h), buf(h), buf(h), buf(rows)
-	embed := engine.Embed{Rows: rows, Dim: h, Vocab: vocab, Scale: 1.5, Table: table, IDs: ids, Y: x, DTable: dtable, DY: dx}
-	norm := engine.Norm{Rows: rows, Groups: 1, Dim: h, StrideX: h, StrideY: h, X: x, Y: y, Gain: gain, Stat: stat, Eps: 1e-5, DX: dx, DY: y, DGain: dgain}
+	table, dtable, x, dx, y, gain, dgain, stat := buf(vocab*h), buf(vocab*h), buf(rows*h), buf(rows*h), buf(rows*h),
+		buf(h), buf(h), buf(rows)
+	embed := engine.Embed{Rows: rows, Dim: h, Vocab: vocab, Scale: 1.5, Table: table, IDs: ids, Y: x, DTable: dtable,
+		DY: dx}
+	norm := engine.Norm{Rows: rows, Groups: 1, Dim: h, StrideX: h, StrideY: h, X: x, Y: y, Gain: gain, Stat: stat,
+		Eps: 1e-5, DX: dx, DY: y, DGain: dgain}
 	w := (heads + 2*kv) * d
 	qkv, dqkv, wqkv := buf(rows*w), buf(rows*w), buf(w*h)
 	mm := engine.MatMul{M: rows, N: w, K: h, A: y, B: wqkv, C: qkv, LDA: h, LDB: h, LDC: w, TransB: true}
@@ -53,14 +56,18 @@ func step(t *testing.T, e *cpu.Engine) func() [2]float64 {
 	cut := func(b engine.Buf, off int) engine.Buf { return b.At(off, b.N-off) }
 	half := buf(tt * d / 2)
 	rope := engine.Rope{Rows: rows, T: tt, Heads: heads, HeadDim: d, Dim: d, Stride: w, X: qkv, Cos: half, Sin: half}
-	attn := engine.Attention{B: rows / tt, T: tt, Heads: heads, KVHeads: kv, HeadDim: d, Scale: 0.2, Q: qkv, K: cut(qkv, h), V: cut(qkv, h+kv*d),
+	attn := engine.Attention{B: rows / tt, T: tt, Heads: heads, KVHeads: kv, HeadDim: d, Scale: 0.2, Q: qkv,
+		K: cut(qkv, h), V: cut(qkv, h+kv*d),
 		O: x, StrideQ: w, StrideK: w, StrideV: w, StrideO: h, LSE: buf(rows * heads), Delta: buf(rows * heads),
 		DQ: dqkv, DK: cut(dqkv, h), DV: cut(dqkv, h+kv*d), DO: dx}
 	g, gh := buf(rows*2*ffn), buf(rows*ffn)
-	gate := engine.Gate{Rows: rows, Dim: ffn, StrideG: 2 * ffn, StrideH: ffn, G: g, U: cut(g, ffn), H: gh, DG: g, DU: cut(g, ffn), DH: gh}
+	gate := engine.Gate{Rows: rows, Dim: ffn, StrideG: 2 * ffn, StrideH: ffn, G: g, U: cut(g, ffn), H: gh, DG: g,
+		DU: cut(g, ffn), DH: gh}
 	logits, losses := buf(rows*vocab), buf(rows)
-	loss := engine.CrossEntropy{Rows: rows, Vocab: vocab, Logits: logits, Targets: ids, Loss: losses, Grad: true, Scale: 0.01}
-	adam := engine.AdamW{W: table, G: dtable, M: buf(vocab * h), V: buf(vocab * h), LR: 1e-3, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, C1: 0.1, C2: 0.05}
+	loss := engine.CrossEntropy{Rows: rows, Vocab: vocab, Logits: logits, Targets: ids, Loss: losses, Grad: true,
+		Scale: 0.01}
+	adam := engine.AdamW{W: table, G: dtable, M: buf(vocab * h), V: buf(vocab * h), LR: 1e-3, Beta1: 0.9, Beta2: 0.95,
+		Eps: 1e-8, C1: 0.1, C2: 0.05}
 	for i, v := range host.F32s(adam.V) {
 		host.F32s(adam.V)[i] = v * v
 	}
@@ -68,7 +75,8 @@ func step(t *testing.T, e *cpu.Engine) func() [2]float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	clip := engine.Clip{Grads: []engine.Buf{table, logits, dqkv, wqkv, g, y, dgain}, Max: 1, Norm: results.At(1, 1), Factor: results.At(2, 1)}
+	clip := engine.Clip{Grads: []engine.Buf{table, logits, dqkv, wqkv, g, y, dgain}, Max: 1, Norm: results.At(1, 1),
+		Factor: results.At(2, 1)}
 	return func() (digest [2]float64) {
 		e.Embed(&embed)
 		e.RMSNorm(&norm)

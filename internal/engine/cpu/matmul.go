@@ -17,8 +17,10 @@ type matmul struct {
 func (e *Engine) MatMul(o *engine.MatMul) {
 	m := &e.tasks.mm
 	m.e = e
-	m.g = kern.Gemm{M: o.M, N: o.N, K: o.K, A: host.F32s(o.A), B: host.F32s(o.B), C: host.F32s(o.C), LDA: o.LDA, LDB: o.LDB, LDC: o.LDC,
-		TransA: o.TransA, TransB: o.TransB, Beta: o.Beta != 0, Bias: host.F32s(o.Bias), Add: host.F32s(o.Add), LDAdd: o.LDAdd, BF16: e.bf16}
+	m.g = kern.Gemm{M: o.M, N: o.N, K: o.K, A: host.F32s(o.A), B: host.F32s(o.B), C: host.F32s(o.C), LDA: o.LDA,
+		LDB: o.LDB, LDC: o.LDC,
+		TransA: o.TransA, TransB: o.TransB, Beta: o.Beta != 0, Bias: host.F32s(o.Bias), Add: host.F32s(o.Add), LDAdd: o.LDAdd,
+		BF16: e.bf16}
 	if o.M*o.N*o.K < 1<<19 || e.pool.n == 1 {
 		m.rows, m.cols = 1, 1
 		m.part(0, 1)
@@ -31,8 +33,8 @@ func (e *Engine) MatMul(o *engine.MatMul) {
 // Grouped computes one group after the other.
 func (e *Engine) Grouped(o *engine.Grouped) { host.EachGroup(o, &e.tasks.one, e.MatMul) }
 
-// grid chooses how many bands of rows and columns to cut a product into. Each thread packs its own band of B, and of A where A is
-// transposed or rounded, so the shape with the least packing wins.
+// grid chooses how many bands of rows and columns to cut a product into. Each thread packs its own band of B, and of
+// A where A is transposed or rounded, so the shape with the least packing wins.
 func grid(g *kern.Gemm, threads int) (rows, cols int) {
 	best := -1
 	for r := 1; r <= threads; r++ {

@@ -7,7 +7,8 @@ import (
 	"famkit/internal/engine/cpu"
 )
 
-// mixtureStep runs a LayerNorm, an activation without a gate and a mixture's operators on shapes large enough to be split.
+// mixtureStep runs a LayerNorm, an activation without a gate and a mixture's operators on shapes large enough to be
+// split.
 func mixtureStep(t *testing.T, e *cpu.Engine) func() float64 {
 	t.Helper()
 	const rows, dim, experts, topK = 310, 91, 12, 3
@@ -19,12 +20,18 @@ func mixtureStep(t *testing.T, e *cpu.Engine) func() float64 {
 		}
 		return b
 	}
-	norm := engine.Norm{Rows: rows, Groups: 1, Dim: dim, StrideX: dim, StrideY: dim, X: buf(rows * dim), Y: buf(rows * dim), Gain: buf(dim), Bias: buf(dim),
-		Stat: buf(rows), Mean: buf(rows), Eps: 1e-5, DX: buf(rows * dim), DY: buf(rows * dim), DGain: buf(dim), DBias: buf(dim)}
-	act := engine.Gate{Rows: rows, Dim: dim, StrideG: dim, StrideH: dim, Act: engine.GELUTanh, G: norm.Y, H: buf(rows * dim), DG: norm.DY, DH: buf(rows * dim)}
-	route := engine.Route{Rows: rows, Experts: experts, TopK: topK, Logits: buf(rows * experts), P: buf(rows * experts), Weight: buf(rows * topK),
-		Chosen: ints(), Place: ints(), Source: ints(), Starts: ints(), DWeight: buf(rows * topK), DLogits: buf(rows * experts)}
-	combine := engine.Combine{Rows: rows, TopK: topK, Dim: dim, X: buf(rows * topK * dim), Weight: route.Weight, Place: route.Place, Y: buf(rows * dim),
+	norm := engine.Norm{Rows: rows, Groups: 1, Dim: dim, StrideX: dim, StrideY: dim, X: buf(rows * dim),
+		Y: buf(rows * dim), Gain: buf(dim), Bias: buf(dim),
+		Stat: buf(rows), Mean: buf(rows), Eps: 1e-5, DX: buf(rows * dim), DY: buf(rows * dim), DGain: buf(dim),
+		DBias: buf(dim)}
+	act := engine.Gate{Rows: rows, Dim: dim, StrideG: dim, StrideH: dim, Act: engine.GELUTanh, G: norm.Y,
+		H: buf(rows * dim), DG: norm.DY, DH: buf(rows * dim)}
+	route := engine.Route{Rows: rows, Experts: experts, TopK: topK, Logits: buf(rows * experts), P: buf(rows * experts),
+		Weight: buf(rows * topK),
+		Chosen: ints(), Place: ints(), Source: ints(), Starts: ints(), DWeight: buf(rows * topK),
+		DLogits: buf(rows * experts)}
+	combine := engine.Combine{Rows: rows, TopK: topK, Dim: dim, X: buf(rows * topK * dim), Weight: route.Weight,
+		Place: route.Place, Y: buf(rows * dim),
 		Add: act.H, DX: buf(rows * topK * dim), DY: act.H, DWeight: route.DWeight}
 	results, err := e.Alloc(engine.F64, 2)
 	if err != nil {

@@ -5,7 +5,8 @@ import (
 	"famkit/internal/engine/host"
 )
 
-// chunks is the number of partial sums of the gradients of gains and biases: fixed, so that the result does not depend on threads.
+// chunks is the number of partial sums of the gradients of gains and biases: fixed, so that the result does not
+// depend on threads.
 const chunks = 16
 
 // norm is an RMSNorm or a LayerNorm.
@@ -96,9 +97,11 @@ func (n *norm) forward(lo, hi int) {
 		return
 	}
 	w := o.Groups * o.Dim
-	x, y, stat := rowsOf(n.x, lo, hi, o.StrideX, w), rowsOf(n.y, lo, hi, o.StrideY, w), rowsOf(n.stat, lo, hi, o.Groups, o.Groups)
+	x, y, stat := rowsOf(n.x, lo, hi, o.StrideX, w), rowsOf(n.y, lo, hi, o.StrideY, w),
+		rowsOf(n.stat, lo, hi, o.Groups, o.Groups)
 	if n.layer {
-		n.e.k.LayerNorm(hi-lo, o.Groups, o.Dim, x, o.StrideX, y, o.StrideY, n.gain, n.bias, stat, rowsOf(n.mean, lo, hi, o.Groups, o.Groups),
+		n.e.k.LayerNorm(hi-lo, o.Groups, o.Dim, x, o.StrideX, y, o.StrideY, n.gain, n.bias, stat,
+			rowsOf(n.mean, lo, hi, o.Groups, o.Groups),
 			float32(o.Eps), float32(o.PlusOne))
 		return
 	}
@@ -114,13 +117,15 @@ func (n *norm) back(lo, hi int, sums []float32) {
 	x, dy, dx := rowsOf(n.x, lo, hi, o.StrideX, w), rowsOf(n.dy, lo, hi, o.StrideY, w), rowsOf(n.dx, lo, hi, o.StrideX, w)
 	stat := rowsOf(n.stat, lo, hi, o.Groups, o.Groups)
 	if !n.layer {
-		n.e.k.RMSNormGrad(hi-lo, o.Groups, o.Dim, x, o.StrideX, dy, o.StrideY, n.gain, stat, float32(o.PlusOne), dx, sums, o.Accumulate)
+		n.e.k.RMSNormGrad(hi-lo, o.Groups, o.Dim, x, o.StrideX, dy, o.StrideY, n.gain, stat, float32(o.PlusOne), dx, sums,
+			o.Accumulate)
 		return
 	}
 	var dgain, dbias []float32
 	if sums != nil {
 		dgain, dbias = sums[:o.Dim], sums[o.Dim:]
 	}
-	n.e.k.LayerNormGrad(hi-lo, o.Groups, o.Dim, x, o.StrideX, dy, o.StrideY, n.gain, stat, rowsOf(n.mean, lo, hi, o.Groups, o.Groups),
+	n.e.k.LayerNormGrad(hi-lo, o.Groups, o.Dim, x, o.StrideX, dy, o.StrideY, n.gain, stat,
+		rowsOf(n.mean, lo, hi, o.Groups, o.Groups),
 		float32(o.PlusOne), dx, dgain, dbias, o.Accumulate)
 }

@@ -2,7 +2,8 @@ package cpu
 
 import "sync/atomic"
 
-// spins is how often a waiting thread looks before it sleeps: a few microseconds, the usual distance between two operators.
+// spins is how often a waiting thread looks before it sleeps: a few microseconds, the usual distance between two
+// operators.
 const spins = 4000
 
 // task is an operator's work, cut into parts; part i of n must not depend on the others.

@@ -61,7 +61,8 @@ func (t *gate) part(i, n int) {
 	g, u := rowsOf(t.g, lo, hi, o.StrideG, o.Dim), rowsOf(t.u, lo, hi, o.StrideG, o.Dim)
 	switch {
 	case u == nil && t.grad:
-		t.e.k.ActGrad(t.act, hi-lo, o.Dim, g, rowsOf(t.dg, lo, hi, o.StrideG, o.Dim), o.StrideG, rowsOf(t.dh, lo, hi, o.StrideH, o.Dim), o.StrideH)
+		t.e.k.ActGrad(t.act, hi-lo, o.Dim, g, rowsOf(t.dg, lo, hi, o.StrideG, o.Dim), o.StrideG,
+			rowsOf(t.dh, lo, hi, o.StrideH, o.Dim), o.StrideH)
 		return
 	case u == nil:
 		t.e.k.Act(t.act, hi-lo, o.Dim, g, o.StrideG, rowsOf(t.h, lo, hi, o.StrideH, o.Dim), o.StrideH)
@@ -70,7 +71,8 @@ func (t *gate) part(i, n int) {
 		t.e.k.Gate(t.act, hi-lo, o.Dim, g, u, o.StrideG, rowsOf(t.h, lo, hi, o.StrideH, o.Dim), o.StrideH)
 		return
 	}
-	t.e.k.GateGrad(t.act, hi-lo, o.Dim, g, u, rowsOf(t.dg, lo, hi, o.StrideG, o.Dim), rowsOf(t.du, lo, hi, o.StrideG, o.Dim), o.StrideG,
+	t.e.k.GateGrad(t.act, hi-lo, o.Dim, g, u, rowsOf(t.dg, lo, hi, o.StrideG, o.Dim),
+		rowsOf(t.du, lo, hi, o.StrideG, o.Dim), o.StrideG,
 		rowsOf(t.dh, lo, hi, o.StrideH, o.Dim), o.StrideH)
 }
 
@@ -150,6 +152,7 @@ func (t *loss) part(i, n int) {
 	o := &t.o
 	lo, hi := share(o.Rows, 1, i, n)
 	if lo < hi {
-		t.e.k.CrossEntropy(hi-lo, o.Vocab, t.logits[lo*o.Vocab:hi*o.Vocab], t.target[lo:hi], t.loss[lo:hi], o.Grad, float32(o.Scale), float32(o.Softcap))
+		t.e.k.CrossEntropy(hi-lo, o.Vocab, t.logits[lo*o.Vocab:hi*o.Vocab], t.target[lo:hi], t.loss[lo:hi], o.Grad,
+			float32(o.Scale), float32(o.Softcap))
 	}
 }

@@ -155,7 +155,8 @@ func (e *Engine) AdamW(o *engine.AdamW) {
 func (a *adamw) part(i, n int) {
 	lo, hi := share(len(a.w), 16, i, n)
 	o := &a.o
-	a.e.k.AdamW(a.w[lo:hi], a.g[lo:hi], a.m[lo:hi], a.v[lo:hi], float32(1-o.LR*o.Decay), float32(o.Beta1), float32(o.Beta2),
+	a.e.k.AdamW(a.w[lo:hi], a.g[lo:hi], a.m[lo:hi], a.v[lo:hi], float32(1-o.LR*o.Decay), float32(o.Beta1),
+		float32(o.Beta2),
 		float32(o.LR/o.C1), float32(1/math.Sqrt(o.C2)), float32(o.Eps), a.factor)
 }
 

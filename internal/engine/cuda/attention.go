@@ -4,8 +4,9 @@ package cuda
 
 import "famkit/internal/engine"
 
-// Attention is products and a softmax over all scores of a few kv heads of one sequence, then of the next few: as many as the scratch
-// memory holds. Scores are float32; what the products read of them afterwards is written over them in the format of activations.
+// Attention is products and a softmax over all scores of a few kv heads of one sequence, then of the next few: as
+// many as the scratch memory holds. Scores are float32; what the products read of them afterwards is written over
+// them in the format of activations.
 
 // part is some kv heads of one sequence.
 type part struct {
@@ -22,7 +23,8 @@ type part struct {
 func (e *Engine) parts(o *engine.Attention, f func(*Engine, *part)) {
 	unit := unitWork(o)
 	p := &e.part
-	*p = part{Attention: o, group: o.Heads / o.KVHeads, stepQ: o.StepQ, stepKV: o.StepKV, pitch: o.T * engine.F32.Size() / e.spec.Act.Size()}
+	*p = part{Attention: o, group: o.Heads / o.KVHeads, stepQ: o.StepQ, stepKV: o.StepKV,
+		pitch: o.T * engine.F32.Size() / e.spec.Act.Size()}
 	if p.stepQ == 0 {
 		p.stepQ, p.stepKV = p.group*o.HeadDim, o.HeadDim
 	}
@@ -41,7 +43,8 @@ func (e *Engine) parts(o *engine.Attention, f func(*Engine, *part)) {
 	}
 }
 
-// queries is where the query heads of the part start in a buffer of rows, keys where its keys or values do, and out is that of outputs.
+// queries is where the query heads of the part start in a buffer of rows, keys where its keys or values do, and out
+// is that of outputs.
 func (p *part) queries(b engine.Buf) engine.Buf {
 	return b.From(p.row0*p.StrideQ + p.kv0*p.stepQ)
 }
@@ -59,8 +62,8 @@ func (e *Engine) narrowed(b engine.Buf) engine.Buf {
 	return engine.Buf{Ptr: b.Ptr, N: b.N * b.Type.Size() / e.spec.Act.Size(), Type: e.spec.Act}
 }
 
-// side is one matrix of a product for every head of a part: where the first head's is, and how far apart those of the query heads of a kv
-// head lie, and those of kv heads.
+// side is one matrix of a product for every head of a part: where the first head's is, and how far apart those of the
+// query heads of a kv head lie, and those of kv heads.
 type side struct {
 	buf          engine.Buf
 	ld           int
@@ -107,7 +110,8 @@ func (e *Engine) narrowSide(p *part, b engine.Buf) side {
 func (e *Engine) attentionArgs(p *part) *attentionArgs {
 	first := (p.row0/p.T*p.Heads + p.kv0*p.group) * p.T
 	a := &e.args.attention
-	*a = attentionArgs{s: at(p.scores), ds: at(p.dprob), strideO: int64(p.StrideO), heads: int32(p.n * p.group), t: int32(p.T), headDim: int32(p.HeadDim),
+	*a = attentionArgs{s: at(p.scores), ds: at(p.dprob), strideO: int64(p.StrideO), heads: int32(p.n * p.group),
+		t: int32(p.T), headDim: int32(p.HeadDim),
 		window: int32(p.Window), scale: float32(p.Scale), cap: float32(p.Softcap)}
 	if !p.LSE.Nil() {
 		a.lse = is(p.LSE, engine.F32) + ptr(4*first)
@@ -121,12 +125,14 @@ func (e *Engine) Attention(o *engine.Attention) { e.parts(o, (*Engine).forward) 
 func (e *Engine) forward(p *part) {
 	e.scoresOf(p)
 	overWarps(e, kSoftmax, p.n*p.group*p.T, e.attentionArgs(p))
-	e.heads(p, engine.MatMul{M: p.T, N: p.HeadDim, K: p.T}, e.narrowSide(p, p.scores), p.keySide(p.V, p.StrideV), p.outSide(p.O))
+	e.heads(p, engine.MatMul{M: p.T, N: p.HeadDim, K: p.T}, e.narrowSide(p, p.scores), p.keySide(p.V, p.StrideV),
+		p.outSide(p.O))
 }
 
 // scoresOf computes q.k for all pairs.
 func (e *Engine) scoresOf(p *part) {
-	e.heads(p, engine.MatMul{M: p.T, N: p.T, K: p.HeadDim, TransB: true}, p.querySide(p.Q), p.keySide(p.K, p.StrideK), p.wideSide(p.scores))
+	e.heads(p, engine.MatMul{M: p.T, N: p.T, K: p.HeadDim, TransB: true}, p.querySide(p.Q), p.keySide(p.K, p.StrideK),
+		p.wideSide(p.scores))
 }
 
 // AttentionGrad computes the scores again.
@@ -138,7 +144,8 @@ func (e *Engine) backward(p *part) {
 	a.o, a.do, a.delta = is(p.out(p.O), e.spec.Act), is(p.out(p.DO), e.spec.Act), is(p.Delta, engine.F32)
 	overWarps(e, kDelta, rows, a)
 	e.scoresOf(p)
-	e.heads(p, engine.MatMul{M: p.T, N: p.T, K: p.HeadDim, TransB: true}, p.outSide(p.DO), p.keySide(p.V, p.StrideV), p.wideSide(p.dprob))
+	e.heads(p, engine.MatMul{M: p.T, N: p.T, K: p.HeadDim, TransB: true}, p.outSide(p.DO), p.keySide(p.V, p.StrideV),
+		p.wideSide(p.dprob))
 	overWarps(e, kSoftmaxGrad, rows, a)
 	prob, dscore := e.narrowSide(p, p.scores), e.narrowSide(p, p.dprob)
 	e.heads(p, engine.MatMul{M: p.T, N: p.HeadDim, K: p.T}, dscore, p.keySide(p.K, p.StrideK), p.querySide(p.DQ))
@@ -156,7 +163,8 @@ func (e *Engine) summed(p *part, x, y side, to engine.Buf, stride, which int) {
 	size := p.n * p.T * p.HeadDim
 	sums := p.sums.At(which*size, size)
 	e.heads(p, mm, x, y, side{sums, p.HeadDim, 0, p.T * p.HeadDim})
-	e.args.unpack = unpackArgs{dst: is(p.keys(to, stride), e.spec.Act), src: at(sums), stride: int64(stride), step: int64(p.stepKV),
+	e.args.unpack = unpackArgs{dst: is(p.keys(to, stride), e.spec.Act), src: at(sums), stride: int64(stride),
+		step:  int64(p.stepKV),
 		heads: int32(p.n), t: int32(p.T), dim: int32(p.HeadDim)}
 	overRows(e, kUnpack, p.T, p.n*p.HeadDim, &e.args.unpack)
 }

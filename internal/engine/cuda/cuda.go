@@ -1,10 +1,10 @@
-// Package cuda is the engine of NVIDIA GPUs. It opens the driver and cuBLAS when they are there, and needs neither when famkit is built: no
-// header, library or compiler of CUDA. Weights, gradients, moments and activations live on the device; the host sends token ids and reads
-// one loss and one norm a step.
+// Package cuda is the engine of NVIDIA GPUs. It opens the driver and cuBLAS when they are there, and needs neither
+// when famkit is built: no header, library or compiler of CUDA. Weights, gradients, moments and activations live on
+// the device; the host sends token ids and reads one loss and one norm a step.
 //
-// Matrix products are cuBLAS's. Everything else is in kernels/kernels.cu, which is shipped as PTX for compute capability 8.0 and compiled
-// for the device by the driver. Nothing is added atomically, and one stream has one workspace: a step gives the same bits every
-// time on one machine.
+// Matrix products are cuBLAS's. Everything else is in kernels/kernels.cu, which is shipped as PTX for compute
+// capability 8.0 and compiled for the device by the driver. Nothing is added atomically, and one stream has one
+// workspace: a step gives the same bits every time on one machine.
 package cuda
 
 import "famkit/internal/engine"
@@ -13,14 +13,15 @@ import "famkit/internal/engine"
 const Name = "cuda"
 
 func init() {
-	engine.Register(engine.Candidate{Name: Name, Specs: []engine.Spec{spec(engine.BFloat16), spec(engine.Float32)}, Score: score, Create: New, Look: look})
+	engine.Register(engine.Candidate{Name: Name, Specs: []engine.Spec{spec(engine.BFloat16), spec(engine.Float32)},
+		Score: score, Create: New, Look: look})
 }
 
 const (
 	// logitElems is 512 MB of bfloat16: the head's products should be large.
 	logitElems = 256 << 20
-	// scoreElems is how many numbers the scores of an attention, and as many of their gradients, may take together, unless one kv head
-	// of one sequence needs more.
+	// scoreElems is how many numbers the scores of an attention, and as many of their gradients, may take together,
+	// unless one kv head of one sequence needs more.
 	scoreElems = 64 << 20
 )
 
@@ -33,8 +34,8 @@ func spec(p engine.Precision) engine.Spec {
 	return engine.Spec{Precision: p, Formats: f, Logits: logitElems, AttentionWork: attentionWork}
 }
 
-// unitWork is what one kv head of one sequence needs: scores and their gradients for each of its query heads, and the sums of the gradients
-// of its keys and values.
+// unitWork is what one kv head of one sequence needs: scores and their gradients for each of its query heads, and the
+// sums of the gradients of its keys and values.
 func unitWork(o *engine.Attention) int {
 	return 2*(o.Heads/o.KVHeads)*o.T*o.T + 2*o.T*o.HeadDim
 }

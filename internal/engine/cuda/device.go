@@ -55,7 +55,8 @@ func open(s *search, l library, take func(unsafe.Pointer) string) (Tried, []Trie
 }
 
 func try(path string, take func(unsafe.Pointer) string) string {
-	if filepath.IsAbs(path) && strings.Contains(path, "libcublas.so") { // it needs libcublasLt, which stands beside it and not where the loader looks
+	// it needs libcublasLt, which stands beside it and not where the loader looks
+	if filepath.IsAbs(path) && strings.Contains(path, "libcublas.so") {
 		_, _ = load(strings.Replace(path, "libcublas.so", "libcublasLt.so", 1))
 	}
 	h, wrong := load(path)
@@ -95,14 +96,16 @@ func openDevice(s *search, number int) (d *device, err error) {
 			d = nil
 		}
 	}()
-	if d.driver, d.passed, err = open(s, s.driverLibrary(), func(h unsafe.Pointer) string { return text(C.take_driver(d.c, h)) }); err != nil {
+	if d.driver, d.passed, err = open(s, s.driverLibrary(),
+		func(h unsafe.Pointer) string { return text(C.take_driver(d.c, h)) }); err != nil {
 		return d, err
 	}
 	if err := d.look(); err != nil {
 		return d, fault.Failedf("%s: %w", d.driver.Path, err)
 	}
 	var passed []Tried
-	d.blas, passed, err = open(s, s.blasLibrary(d.version), func(h unsafe.Pointer) string { return text(C.take_blas(d.c, h)) })
+	d.blas, passed, err = open(s, s.blasLibrary(d.version),
+		func(h unsafe.Pointer) string { return text(C.take_blas(d.c, h)) })
 	d.passed = append(d.passed, passed...)
 	if err != nil {
 		return d, fault.Failedf("%w (the driver is for CUDA %s)", err, dotted(d.version))
@@ -123,7 +126,8 @@ func (d *device) look() error {
 	}
 	d.version = int(n)
 	if d.version < floor(blasMajors[len(blasMajors)-1]) {
-		return fault.Failedf("the driver is for CUDA %s, wanted %d.0 or newer", dotted(d.version), blasMajors[len(blasMajors)-1])
+		return fault.Failedf("the driver is for CUDA %s, wanted %d.0 or newer", dotted(d.version),
+			blasMajors[len(blasMajors)-1])
 	}
 	if err := d.check(C.gpu_init(d.c)); err != nil {
 		return err
@@ -136,13 +140,15 @@ func (d *device) look() error {
 	}
 	name := make([]byte, 256)
 	var memory C.size_t
-	if err := d.check(C.gpu_describe(d.c, C.int(d.number), (*C.char)(unsafe.Pointer(&name[0])), C.int(len(name)), &memory, &major, &minor)); err != nil {
+	if err := d.check(C.gpu_describe(d.c, C.int(d.number), (*C.char)(unsafe.Pointer(&name[0])), C.int(len(name)), &memory,
+		&major, &minor)); err != nil {
 		return err
 	}
 	d.name, _, _ = strings.Cut(string(name), "\x00")
 	d.memory, d.capability = int64(memory), int(10*major+minor)
 	if d.capability < leastCapability {
-		return fault.Failedf("%s has compute capability %d.%d, wanted %d.%d or newer", d.name, major, minor, leastCapability/10, leastCapability%10)
+		return fault.Failedf("%s has compute capability %d.%d, wanted %d.%d or newer", d.name, major, minor,
+			leastCapability/10, leastCapability%10)
 	}
 	return nil
 }

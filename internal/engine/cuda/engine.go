@@ -124,7 +124,8 @@ func (e *Engine) load() error {
 		return err
 	}
 	log := make([]byte, 4096)
-	if err := e.d.check(C.gpu_module(e.d.c, unsafe.Pointer(&image[0]), (*C.char)(unsafe.Pointer(&log[0])), C.size_t(len(log)))); err != nil {
+	if err := e.d.check(C.gpu_module(e.d.c, unsafe.Pointer(&image[0]), (*C.char)(unsafe.Pointer(&log[0])),
+		C.size_t(len(log)))); err != nil {
 		said, _, _ := strings.Cut(string(log), "\x00")
 		if said = strings.TrimSpace(said); said != "" {
 			return fault.Failedf("the kernels were refused: %w: %s", err, said)
@@ -259,7 +260,8 @@ func (e *Engine) Upload(dst engine.Buf, src []byte, d tensor.DType) error {
 		if d != own {
 			part = converted(part, n, d, own)
 		}
-		code := C.gpu_upload(e.d.c, C.device_ptr(at(dst))+C.device_ptr(first*size), 0, unsafe.Pointer(&part[0]), C.size_t(len(part)))
+		code := C.gpu_upload(e.d.c, C.device_ptr(at(dst))+C.device_ptr(first*size), 0, unsafe.Pointer(&part[0]),
+			C.size_t(len(part)))
 		if e.fail(e.d.check(code)) == nil {
 			e.wait()
 		}
@@ -319,7 +321,8 @@ func (e *Engine) realBytes(b engine.Buf, n int, d tensor.DType) error {
 	return nil
 }
 
-// UploadInts sends ids without waiting for what was asked for before: they have a part of the staging memory that is used in turn.
+// UploadInts sends ids without waiting for what was asked for before: they have a part of the staging memory that is
+// used in turn.
 func (e *Engine) UploadInts(dst engine.Buf, src []int32) {
 	clear(e.starts)
 	to := is(dst.At(0, len(src)), engine.I32)

@@ -76,7 +76,8 @@ func TestNoLibrary(t *testing.T) {
 	refuses(t, "no NVIDIA driver: looked for libcuda.so.1 in "+dir+", "+dir+"/lib64, "+dir+"/lib, the loader's own path")
 
 	t.Setenv(cuda.PathEnv, library(t, cudatest.Driver, "libcuda.c"))
-	refuses(t, "no cuBLAS: looked for libcublas.so.13, libcublas.so.12, libcublas.so.11 in ", "the loader's own path", "the driver is for CUDA 13.0")
+	refuses(t, "no cuBLAS: looked for libcublas.so.13, libcublas.so.12, libcublas.so.11 in ", "the loader's own path",
+		"the driver is for CUDA 13.0")
 }
 
 func TestBrokenLibrary(t *testing.T) {
@@ -121,7 +122,8 @@ func TestDevice(t *testing.T) {
 	t.Setenv("FAKE_CUDA_DEVICES", "0")
 	refuses(t, "cuInit: CUDA_ERROR_NO_DEVICE (100): no CUDA-capable device is detected")
 	t.Setenv("FAKE_CUDA_DEVICES", "2")
-	if _, err := cuda.New(engine.Options{Device: 2}); err == nil || !strings.Contains(err.Error(), "no device 2, there are 2") {
+	if _, err := cuda.New(engine.Options{Device: 2}); err == nil || !strings.Contains(err.Error(),
+		"no device 2, there are 2") {
 		t.Error(err)
 	}
 	e, err := cuda.New(engine.Options{Device: 1})
@@ -138,16 +140,20 @@ func TestDevice(t *testing.T) {
 // TestEveryCallOfTheStartMayFail: each is told by its name, and leaves nothing behind.
 func TestEveryCallOfTheStartMayFail(t *testing.T) {
 	needFakes(t)
-	for _, name := range []string{"cuDriverGetVersion", "cuInit", "cuDeviceGetCount", "cuDeviceGet", "cuDeviceGetName", "cuDeviceTotalMem_v2",
-		"cuDeviceGetAttribute", "cuDevicePrimaryCtxRetain", "cuCtxSetCurrent", "cuStreamCreate", "cuMemHostAlloc", "cuMemAlloc_v2", "cuModuleLoadDataEx",
+	for _, name := range []string{"cuDriverGetVersion", "cuInit", "cuDeviceGetCount", "cuDeviceGet", "cuDeviceGetName",
+		"cuDeviceTotalMem_v2",
+		"cuDeviceGetAttribute", "cuDevicePrimaryCtxRetain", "cuCtxSetCurrent", "cuStreamCreate", "cuMemHostAlloc",
+		"cuMemAlloc_v2", "cuModuleLoadDataEx",
 		"cuModuleGetFunction"} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("FAKE_CUDA_FAIL", name+":1:999")
 			refuses(t, name+": error 999")
 		})
 	}
-	for _, name := range []string{"cublasCreate_v2", "cublasSetStream_v2", "cublasSetWorkspace_v2", "cublasSetMathMode", "cublasGetProperty"} {
-		for code, word := range map[int]string{1: "NOT_INITIALIZED", 3: "ALLOC_FAILED", 7: "INVALID_VALUE", 8: "ARCH_MISMATCH", 11: "MAPPING_ERROR",
+	for _, name := range []string{"cublasCreate_v2", "cublasSetStream_v2", "cublasSetWorkspace_v2", "cublasSetMathMode",
+		"cublasGetProperty"} {
+		for code, word := range map[int]string{1: "NOT_INITIALIZED", 3: "ALLOC_FAILED", 7: "INVALID_VALUE",
+			8: "ARCH_MISMATCH", 11: "MAPPING_ERROR",
 			13: "EXECUTION_FAILED", 14: "INTERNAL_ERROR", 15: "NOT_SUPPORTED"} {
 			t.Run(fmt.Sprint(name, code), func(t *testing.T) {
 				t.Setenv("FAKE_CUBLAS_FAIL", fmt.Sprintf("%s:1:%d", name, code))
@@ -161,12 +167,14 @@ func TestEveryCallOfTheStartMayFail(t *testing.T) {
 func TestKernelsRefused(t *testing.T) {
 	needFakes(t)
 	t.Setenv("FAKE_CUDA_FAIL", "cuModuleLoadDataEx:1:222")
-	refuses(t, "the kernels were refused: cuModuleLoadDataEx: CUDA_ERROR_UNSUPPORTED_PTX_VERSION (222)", "ptxas: the fake refuses this image")
+	refuses(t, "the kernels were refused: cuModuleLoadDataEx: CUDA_ERROR_UNSUPPORTED_PTX_VERSION (222)",
+		"ptxas: the fake refuses this image")
 	t.Setenv("FAKE_CUDA_FAIL", "cuModuleGetFunction:9:500")
 	refuses(t, "kernel begin: cuModuleGetFunction: CUDA_ERROR_NOT_FOUND (500)")
 }
 
-// TestOutOfMemoryAtEachAllocation: the first that fails is told with what was wanted, the engine's own as an engine that is not available.
+// TestOutOfMemoryAtEachAllocation: the first that fails is told with what was wanted, the engine's own as an engine
+// that is not available.
 func TestOutOfMemoryAtEachAllocation(t *testing.T) {
 	needFakes(t)
 	const buffers = 5
@@ -188,13 +196,15 @@ func TestOutOfMemoryAtEachAllocation(t *testing.T) {
 			}
 			return
 		}
-		if msg := err.Error(); !strings.Contains(msg, "bytes of device memory wanted") || !strings.Contains(msg, "CUDA_ERROR_OUT_OF_MEMORY (2)") {
+		if msg := err.Error(); !strings.Contains(msg, "bytes of device memory wanted") ||
+			!strings.Contains(msg, "CUDA_ERROR_OUT_OF_MEMORY (2)") {
 			t.Errorf("allocation %d: %v", nth, err)
 		}
 	}
 }
 
-// TestFailedEngineDoesNothing: the first failure is told by whatever waits, and nothing is asked of the device any more.
+// TestFailedEngineDoesNothing: the first failure is told by whatever waits, and nothing is asked of the device any
+// more.
 func TestFailedEngineDoesNothing(t *testing.T) {
 	needFakes(t)
 	e, err := cuda.New(engine.Options{Precision: engine.Float32})
@@ -217,7 +227,8 @@ func TestFailedEngineDoesNothing(t *testing.T) {
 	e.UploadInts(engine.Buf{Ptr: x.Ptr, N: 8, Type: engine.I32}, []int32{1})
 	e.Sum(sum, x)
 	const want = "Fake GPU 0: cuLaunchKernel: CUDA_ERROR_LAUNCH_FAILED (719)"
-	for what, err := range map[string]error{"Sync": e.Sync(), "Read": e.Read(make([]float64, 1), sum), "Upload": e.Upload(x, make([]byte, 32), tensor.F32),
+	for what, err := range map[string]error{"Sync": e.Sync(), "Read": e.Read(make([]float64, 1), sum),
+		"Upload":   e.Upload(x, make([]byte, 32), tensor.F32),
 		"Download": e.Download(make([]byte, 32), tensor.F32, x), "Reserve": e.Reserve(1)} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", what, err, want)

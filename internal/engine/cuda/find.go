@@ -38,7 +38,8 @@ func thisMachine() *search {
 // key changes when the answers of a search may.
 func (s *search) key() string {
 	var b strings.Builder
-	for _, name := range []string{PathEnv, "CUDA_PATH", "CUDA_HOME", "CONDA_PREFIX", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "PATH"} {
+	for _, name := range []string{PathEnv, "CUDA_PATH", "CUDA_HOME", "CONDA_PREFIX", "VIRTUAL_ENV", "LD_LIBRARY_PATH",
+		"PATH"} {
 		fmt.Fprintf(&b, "%s=%s\n", name, s.env(name))
 	}
 	return b.String()
@@ -59,7 +60,8 @@ func (s *search) own() (dirs []string) {
 
 // driverDirs are where the driver's library may be.
 func (s *search) driverDirs() []string {
-	return append(s.own(), loader, "/usr/lib/"+multiarch(), "/usr/lib64", "/usr/lib/wsl/lib", "/run/opengl-driver/lib", "/usr/local/nvidia/lib64")
+	return append(s.own(), loader, "/usr/lib/"+multiarch(), "/usr/lib64", "/usr/lib/wsl/lib", "/run/opengl-driver/lib",
+		"/usr/local/nvidia/lib64")
 }
 
 func multiarch() string {
@@ -116,7 +118,8 @@ func (s *search) newest(pattern string) []string {
 	return found
 }
 
-// sitePackages lists Python's folders of packages: of an active environment, the user's, the system's, and of each python3 on the path.
+// sitePackages lists Python's folders of packages: of an active environment, the user's, the system's, and of each
+// python3 on the path.
 func (s *search) sitePackages() (dirs []string) {
 	roots := []string{s.env("VIRTUAL_ENV"), s.env("CONDA_PREFIX")}
 	for _, d := range filepath.SplitList(s.env("PATH")) {

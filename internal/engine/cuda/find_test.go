@@ -10,20 +10,21 @@ import (
 // machine is a search over files and variables that are made up.
 func machine(env map[string]string, files ...string) *search {
 	stat := func(p string) bool { return slices.Contains(files, p) }
-	return &search{home: "/home/u", env: func(n string) string { return env[n] }, stat: stat, glob: func(pattern string) (found []string) {
-		for _, f := range files {
-			for d := f; d != "/"; d = filepath.Dir(d) {
-				if ok, _ := filepath.Match(pattern, d); ok && !slices.Contains(found, d) {
-					found = append(found, d)
+	return &search{home: "/home/u", env: func(n string) string { return env[n] }, stat: stat,
+		glob: func(pattern string) (found []string) {
+			for _, f := range files {
+				for d := f; d != "/"; d = filepath.Dir(d) {
+					if ok, _ := filepath.Match(pattern, d); ok && !slices.Contains(found, d) {
+						found = append(found, d)
+					}
 				}
 			}
-		}
-		return found
-	}}
+			return found
+		}}
 }
 
-// TestOrder: newer names before older ones, and of one name the folder that was asked for, the loader, the toolkit that variables name,
-// Python's packages, conda, the usual folders.
+// TestOrder: newer names before older ones, and of one name the folder that was asked for, the loader, the toolkit
+// that variables name, Python's packages, conda, the usual folders.
 func TestOrder(t *testing.T) {
 	files := []string{
 		"/mine/libcublas.so.12",
@@ -38,8 +39,9 @@ func TestOrder(t *testing.T) {
 		"/usr/local/cuda-12.9/lib64/libcublas.so.12",
 		"/usr/local/cuda-12.10/lib64/libcublas.so.12",
 	}
-	s := machine(map[string]string{PathEnv: "/mine", "CUDA_HOME": "/toolkit", "VIRTUAL_ENV": "/venv", "CONDA_PREFIX": "/conda",
-		"PATH": "/bin:/opt/py/bin"}, files...)
+	s := machine(map[string]string{PathEnv: "/mine", "CUDA_HOME": "/toolkit", "VIRTUAL_ENV": "/venv",
+		"CONDA_PREFIX": "/conda",
+		"PATH":         "/bin:/opt/py/bin"}, files...)
 	want := []string{"libcublas.so.13", files[1], files[2], files[8],
 		files[0], "libcublas.so.12", files[3], files[5], files[6], files[7], files[10], files[9], "libcublas.so.11"}
 	if got := s.candidates(s.blasLibrary(13000)); !slices.Equal(got, want) {

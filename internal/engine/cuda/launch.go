@@ -19,7 +19,8 @@ func launch[T any](e *Engine, k, gx, gy, block int, args *T) {
 	if e.err != nil || gx == 0 || gy == 0 {
 		return
 	}
-	_ = e.fail(e.d.check(C.gpu_launch(e.d.c, e.functions[k], C.uint(gx), C.uint(gy), C.uint(block), unsafe.Pointer(args), C.size_t(unsafe.Sizeof(*args)))))
+	_ = e.fail(e.d.check(C.gpu_launch(e.d.c, e.functions[k], C.uint(gx), C.uint(gy), C.uint(block), unsafe.Pointer(args),
+		C.size_t(unsafe.Sizeof(*args)))))
 }
 
 func blocksFor(n, each int) int { return min((n+each-1)/each, mostGrid) }

@@ -21,7 +21,8 @@ func look() []engine.Finding {
 	list := []engine.Finding{
 		{What: "driver", Found: fmt.Sprintf("%s, for CUDA %s", d.driver.Path, dotted(d.version))},
 		{What: "cuBLAS", Found: d.blas.Path},
-		{What: fmt.Sprintf("device %d", d.number), Found: fmt.Sprintf("%s, compute capability %d.%d, %d bytes of memory", d.name, d.capability/10,
+		{What: fmt.Sprintf("device %d", d.number), Found: fmt.Sprintf("%s, compute capability %d.%d, %d bytes of memory",
+			d.name, d.capability/10,
 			d.capability%10, d.memory)},
 		{What: "kernels", Found: "PTX for compute capability 8.0, compiled for the device by the driver"},
 	}

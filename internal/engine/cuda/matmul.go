@@ -40,9 +40,11 @@ func (e *Engine) products(o *engine.MatMul, batch, strideA, strideB, strideC int
 	if o.A.Type != o.B.Type {
 		panic("engine cuda: product of " + o.A.Type.String() + " and " + o.B.Type.String())
 	}
-	e.args.product = C.product{a: C.device_ptr(at(o.A)), b: C.device_ptr(at(o.B)), c: C.device_ptr(at(o.C)), m: C.int32_t(o.M), n: C.int32_t(o.N),
-		k: C.int32_t(o.K), lda: C.int32_t(o.LDA), ldb: C.int32_t(o.LDB), ldc: C.int32_t(o.LDC), trans_a: cInt(o.TransA), trans_b: cInt(o.TransB),
-		in: cublasType(o.A.Type), out: cublasType(o.C.Type), batch: C.int32_t(batch), beta: C.float(o.Beta),
+	e.args.product = C.product{a: C.device_ptr(at(o.A)), b: C.device_ptr(at(o.B)), c: C.device_ptr(at(o.C)),
+		m: C.int32_t(o.M), n: C.int32_t(o.N),
+		k: C.int32_t(o.K), lda: C.int32_t(o.LDA), ldb: C.int32_t(o.LDB), ldc: C.int32_t(o.LDC), trans_a: cInt(o.TransA),
+		trans_b: cInt(o.TransB),
+		in:      cublasType(o.A.Type), out: cublasType(o.C.Type), batch: C.int32_t(batch), beta: C.float(o.Beta),
 		stride_a: C.int64_t(strideA), stride_b: C.int64_t(strideB), stride_c: C.int64_t(strideC)}
 	_ = e.fail(e.d.check(C.gpu_product(e.d.c, &e.args.product)))
 }
@@ -54,7 +56,8 @@ func (e *Engine) MatMul(o *engine.MatMul) {
 		return
 	}
 	a := &e.args.begin
-	*a = beginArgs{bias: is(o.Bias, engine.F32), add: is(o.Add, e.spec.Act), ldc: int64(o.LDC), ldadd: int64(o.LDAdd), m: int32(o.M), n: int32(o.N),
+	*a = beginArgs{bias: is(o.Bias, engine.F32), add: is(o.Add, e.spec.Act), ldc: int64(o.LDC), ldadd: int64(o.LDAdd),
+		m: int32(o.M), n: int32(o.N),
 		keep: flag(o.Beta != 0)}
 	if o.C.Type == engine.F32 {
 		a.wide = at(o.C)
@@ -68,8 +71,8 @@ func (e *Engine) MatMul(o *engine.MatMul) {
 	e.product(p)
 }
 
-// Grouped asks for one product after the other. The host must know how many rows each group has: it waits for them once, until they
-// may have changed.
+// Grouped asks for one product after the other. The host must know how many rows each group has: it waits for them
+// once, until they may have changed.
 func (e *Engine) Grouped(o *engine.Grouped) {
 	starts := e.startsOf(o.Starts, o.Groups)
 	p := &e.one

@@ -5,9 +5,12 @@ package cuda
 import "famkit/internal/engine"
 
 func (e *Engine) route(o *engine.Route) *routeArgs {
-	e.args.route = routeArgs{logits: is(o.Logits, engine.F32), p: is(o.P, engine.F32), weight: is(o.Weight, engine.F32), chosen: is(o.Chosen, engine.I32),
-		place: is(o.Place, engine.I32), source: is(o.Source, engine.I32), starts: is(o.Starts, engine.I32), dweight: is(o.DWeight, engine.F32),
-		dlogits: is(o.DLogits, e.spec.Act), rows: int32(o.Rows), experts: int32(o.Experts), topK: int32(o.TopK), normalise: flag(o.Normalise)}
+	e.args.route = routeArgs{logits: is(o.Logits, engine.F32), p: is(o.P, engine.F32), weight: is(o.Weight, engine.F32),
+		chosen: is(o.Chosen, engine.I32),
+		place:  is(o.Place, engine.I32), source: is(o.Source, engine.I32), starts: is(o.Starts, engine.I32),
+		dweight: is(o.DWeight, engine.F32),
+		dlogits: is(o.DLogits, e.spec.Act), rows: int32(o.Rows), experts: int32(o.Experts), topK: int32(o.TopK),
+		normalise: flag(o.Normalise)}
 	return &e.args.route
 }
 
@@ -26,8 +29,10 @@ func (e *Engine) RouteGrad(o *engine.Route) { overWarps(e, kRouteGrad, o.Rows, e
 
 func (e *Engine) combine(o *engine.Combine) *combineArgs {
 	act := e.spec.Act
-	e.args.combine = combineArgs{x: is(o.X, act), weight: is(o.Weight, engine.F32), place: is(o.Place, engine.I32), y: is(o.Y, act), add: is(o.Add, act),
-		dx: is(o.DX, act), dy: is(o.DY, act), dweight: is(o.DWeight, engine.F32), rows: int32(o.Rows), topK: int32(o.TopK), dim: int32(o.Dim)}
+	e.args.combine = combineArgs{x: is(o.X, act), weight: is(o.Weight, engine.F32), place: is(o.Place, engine.I32),
+		y: is(o.Y, act), add: is(o.Add, act),
+		dx: is(o.DX, act), dy: is(o.DY, act), dweight: is(o.DWeight, engine.F32), rows: int32(o.Rows), topK: int32(o.TopK),
+		dim: int32(o.Dim)}
 	return &e.args.combine
 }
 

@@ -39,8 +39,10 @@ const (
 	kernels
 )
 
-var names = [kernels]string{"widen", "narrow", "add", "softcap", "sum", "squares", "clip", "adamw", "begin", "columns", "gather", "norm", "norm_grad",
-	"norm_gains", "rope", "softmax", "delta", "softmax_grad", "unpack", "gate", "gate_grad", "embed", "embed_grad", "positions_grad", "route",
+var names = [kernels]string{"widen", "narrow", "add", "softcap", "sum", "squares", "clip", "adamw", "begin", "columns",
+	"gather", "norm", "norm_grad",
+	"norm_gains", "rope", "softmax", "delta", "softmax_grad", "unpack", "gate", "gate_grad", "embed", "embed_grad",
+	"positions_grad", "route",
 	"route_count", "route_starts", "route_place", "route_grad", "combine", "combine_grad", "cross_entropy"}
 
 // KernelNames are the names of all kernels of a precision.

@@ -18,7 +18,8 @@ func TestShippedKernelsAreCurrent(t *testing.T) {
 			t.Fatal(err)
 		}
 		text, _, ended := bytes.Cut(image, []byte{0})
-		if want := fmt.Sprintf("// kernels.cu %x\n", sha256.Sum256(kernelSource)); !ended || !strings.HasPrefix(string(text), want) {
+		if want := fmt.Sprintf("// kernels.cu %x\n", sha256.Sum256(kernelSource)); !ended ||
+			!strings.HasPrefix(string(text), want) {
 			t.Errorf("%s: the PTX was not made of this kernels.cu: run make kernels", p)
 		}
 		for _, line := range []string{".version 8.0\n", ".target sm_80\n"} {

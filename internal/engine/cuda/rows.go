@@ -7,8 +7,10 @@ import "famkit/internal/engine"
 func (e *Engine) norm(o *engine.Norm, layer bool) *normArgs {
 	act := e.spec.Act
 	a := &e.args.norm
-	*a = normArgs{x: is(o.X, act), y: is(o.Y, act), gain: is(o.Gain, engine.F32), stat: is(o.Stat, engine.F32), dx: is(o.DX, act), dy: is(o.DY, act),
-		strideX: int64(o.StrideX), strideY: int64(o.StrideY), rows: int32(o.Rows), groups: int32(o.Groups), dim: int32(o.Dim), layer: flag(layer),
+	*a = normArgs{x: is(o.X, act), y: is(o.Y, act), gain: is(o.Gain, engine.F32), stat: is(o.Stat, engine.F32),
+		dx: is(o.DX, act), dy: is(o.DY, act),
+		strideX: int64(o.StrideX), strideY: int64(o.StrideY), rows: int32(o.Rows), groups: int32(o.Groups), dim: int32(o.Dim),
+		layer:      flag(layer),
 		accumulate: flag(o.Accumulate), eps: float32(o.Eps), plusOne: float32(o.PlusOne)}
 	if layer {
 		a.bias, a.mean = is(o.Bias, engine.F32), is(o.Mean, engine.F32)
@@ -48,14 +50,16 @@ func (e *Engine) normGrad(o *engine.Norm, layer bool) {
 
 // Rope has a thread for each pair.
 func (e *Engine) Rope(o *engine.Rope) {
-	e.args.rope = ropeArgs{x: is(o.X, e.spec.Act), cos: is(o.Cos, engine.F32), sin: is(o.Sin, engine.F32), stride: int64(o.Stride), rows: int32(o.Rows),
+	e.args.rope = ropeArgs{x: is(o.X, e.spec.Act), cos: is(o.Cos, engine.F32), sin: is(o.Sin, engine.F32),
+		stride: int64(o.Stride), rows: int32(o.Rows),
 		t: int32(o.T), heads: int32(o.Heads), headDim: int32(o.HeadDim), half: int32(o.Dim / 2), inverse: flag(o.Inverse)}
 	overRows(e, kRope, o.Rows, o.Heads*o.Dim/2, &e.args.rope)
 }
 
 func (e *Engine) gate(o *engine.Gate) *gateArgs {
 	act := e.spec.Act
-	e.args.gate = gateArgs{g: is(o.G, act), u: is(o.U, act), h: is(o.H, act), dg: is(o.DG, act), du: is(o.DU, act), dh: is(o.DH, act),
+	e.args.gate = gateArgs{g: is(o.G, act), u: is(o.U, act), h: is(o.H, act), dg: is(o.DG, act), du: is(o.DU, act),
+		dh:      is(o.DH, act),
 		strideG: int64(o.StrideG), strideH: int64(o.StrideH), rows: int32(o.Rows), dim: int32(o.Dim), kind: int32(o.Act)}
 	return &e.args.gate
 }
@@ -67,8 +71,9 @@ func (e *Engine) Gate(o *engine.Gate) { overRows(e, kGate, o.Rows, o.Dim, e.gate
 func (e *Engine) GateGrad(o *engine.Gate) { overRows(e, kGateGrad, o.Rows, o.Dim, e.gate(o)) }
 
 func (e *Engine) embed(o *engine.Embed) *embedArgs {
-	e.args.embed = embedArgs{table: is(o.Table, e.spec.Act), pos: is(o.Pos, e.spec.Act), ids: is(o.IDs, engine.I32), order: is(o.Order, engine.I32),
-		y: is(o.Y, e.spec.Act), dy: is(o.DY, e.spec.Act), dtable: is(o.DTable, engine.F32), dpos: is(o.DPos, engine.F32),
+	e.args.embed = embedArgs{table: is(o.Table, e.spec.Act), pos: is(o.Pos, e.spec.Act), ids: is(o.IDs, engine.I32),
+		order: is(o.Order, engine.I32),
+		y:     is(o.Y, e.spec.Act), dy: is(o.DY, e.spec.Act), dtable: is(o.DTable, engine.F32), dpos: is(o.DPos, engine.F32),
 		rows: int32(o.Rows), dim: int32(o.Dim), t: int32(o.T), scale: float32(o.Scale)}
 	return &e.args.embed
 }
@@ -87,7 +92,8 @@ func (e *Engine) EmbedGrad(o *engine.Embed) {
 
 // CrossEntropy has a block for each row.
 func (e *Engine) CrossEntropy(o *engine.CrossEntropy) {
-	e.args.loss = lossArgs{logits: is(o.Logits, e.spec.Act), targets: is(o.Targets, engine.I32), loss: is(o.Loss, engine.F32), rows: int32(o.Rows),
+	e.args.loss = lossArgs{logits: is(o.Logits, e.spec.Act), targets: is(o.Targets, engine.I32),
+		loss: is(o.Loss, engine.F32), rows: int32(o.Rows),
 		vocab: int32(o.Vocab), grad: flag(o.Grad), scale: float32(o.Scale), cap: float32(o.Softcap)}
 	launch(e, kCrossEntropy, min(o.Rows, 1<<20), 1, threads, &e.args.loss)
 }

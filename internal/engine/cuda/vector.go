@@ -81,21 +81,26 @@ func (e *Engine) Clip(o *engine.Clip) {
 		launch(e, kSquares, n, 1, threads, &e.args.squares)
 		partials += n
 	}
-	e.args.clip = clipArgs{partial: e.partial, guard: is(o.Guard, engine.F64), norm: is(o.Norm, engine.F64), factor: is(o.Factor, engine.F64),
-		max: o.Max, partials: int32(partials), guards: int32(o.Guard.N)}
+	e.args.clip = clipArgs{partial: e.partial, guard: is(o.Guard, engine.F64), norm: is(o.Norm, engine.F64),
+		factor: is(o.Factor, engine.F64),
+		max:    o.Max, partials: int32(partials), guards: int32(o.Guard.N)}
 	launch(e, kClip, 1, 1, threads, &e.args.clip)
 }
 
 // AdamW is one step of decoupled AdamW, the copy included.
 func (e *Engine) AdamW(o *engine.AdamW) {
 	a := &e.args.adamw
-	*a = adamwArgs{w: is(o.W, engine.F32), m: is(o.M, engine.F32), v: is(o.V, engine.F32), g: is(o.G, engine.F32), copy: is(o.Copy, e.spec.Weight),
-		factor: is(o.Factor, engine.F64), n: int64(o.W.N), step: float32(o.LR / o.C1), decay: float32(o.LR * o.Decay), beta1: float32(o.Beta1),
-		beta2: float32(o.Beta2), rest1: float32(1 - o.Beta1), rest2: float32(1 - o.Beta2), eps: float32(o.Eps), root: float32(1 / math.Sqrt(o.C2))}
+	*a = adamwArgs{w: is(o.W, engine.F32), m: is(o.M, engine.F32), v: is(o.V, engine.F32), g: is(o.G, engine.F32),
+		copy:   is(o.Copy, e.spec.Weight),
+		factor: is(o.Factor, engine.F64), n: int64(o.W.N), step: float32(o.LR / o.C1), decay: float32(o.LR * o.Decay),
+		beta1: float32(o.Beta1),
+		beta2: float32(o.Beta2), rest1: float32(1 - o.Beta1), rest2: float32(1 - o.Beta2), eps: float32(o.Eps),
+		root: float32(1 / math.Sqrt(o.C2))}
 	overElements(e, kAdamW, o.W.N, a)
 }
 
-// chunks splits rows so that each part's sums of n columns fit into the partial memory; each is how many rows a part has.
+// chunks splits rows so that each part's sums of n columns fit into the partial memory; each is how many rows a part
+// has.
 func chunks(rows, n, sums int) (count, each int) {
 	const least = 32
 	most := max(1, min(mostGridY, partialBytes/(4*n*sums)))
@@ -113,7 +118,8 @@ func (e *Engine) gather(dst engine.Buf, partial ptr, n, count int) {
 // BiasGrad adds up columns, a chunk of rows after the other.
 func (e *Engine) BiasGrad(dBias, dY engine.Buf, rows, n, stride int) {
 	count, each := chunks(rows, n, 1)
-	e.args.columns = columnsArgs{partial: e.partial, y: is(dY, e.spec.Act), stride: int64(stride), rows: int32(rows), n: int32(n), chunk: int32(each)}
+	e.args.columns = columnsArgs{partial: e.partial, y: is(dY, e.spec.Act), stride: int64(stride), rows: int32(rows),
+		n: int32(n), chunk: int32(each)}
 	launch(e, kColumns, blocksFor(n, threads), count, blockFor(n), &e.args.columns)
 	e.gather(dBias, e.partial, n, count)
 }

@@ -9,8 +9,8 @@ import (
 	"famkit/internal/engine/conform"
 )
 
-// RunAll checks the engines that create makes with 1, 2 and 3 threads, in short mode with 3. Results may differ from the expected ones
-// by tol times the largest number in their buffer. The test must import the reference engine.
+// RunAll checks the engines that create makes with 1, 2 and 3 threads, in short mode with 3. Results may differ from
+// the expected ones by tol times the largest number in their buffer. The test must import the reference engine.
 func RunAll(t *testing.T, create func(engine.Options) (engine.Engine, error), tol float64) {
 	all := []int{1, 2, 3}
 	if testing.Short() { // for the race detector, which is slow

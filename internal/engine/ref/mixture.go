@@ -50,8 +50,8 @@ func choose(o *engine.Route, r int, chosen []int32, weight []float64) {
 }
 
 // RouteGrad takes the gradients of the weights back to the logits. Weights w that are normalised are a softmax of the
-// chosen logits: d = w * (dw - w.dw) for these and 0 for the others. Else they are entries of p: d = p * (dw - w.dw), with
-// dw 0 for those not chosen.
+// chosen logits: d = w * (dw - w.dw) for these and 0 for the others. Else they are entries of p: d = p * (dw - w.dw),
+// with dw 0 for those not chosen.
 func (e *Engine) RouteGrad(o *engine.Route) {
 	p, weight, chosen := f64(o.P), f64(o.Weight), i32(o.Chosen)
 	dweight, dz := f64(o.DWeight), f64(o.DLogits)

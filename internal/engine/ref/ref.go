@@ -25,7 +25,8 @@ func init() {
 }
 
 // spec is float64 throughout. Its head takes as many logits at a time as engine cpu's.
-var spec = engine.Spec{Precision: engine.Float64, Formats: engine.Formats{Master: engine.F64, Weight: engine.F64, Act: engine.F64, Stat: engine.F64},
+var spec = engine.Spec{Precision: engine.Float64, Formats: engine.Formats{Master: engine.F64, Weight: engine.F64,
+	Act: engine.F64, Stat: engine.F64},
 	HostMemory: true, Cached: true, Logits: 16 << 20}
 
 // Engine computes in float64 on the host. It is not safe for concurrent use.

@@ -54,7 +54,8 @@ func run(args []string) error {
 var scaled = map[string]string{
 	"llama-llama3": `"model_type":"llama","rope_theta":500.0,"rope_scaling":{"rope_type":"llama3","factor":8.0,
  "low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":16}`,
-	"llama-dynamic": `"model_type":"llama","rope_scaling":{"rope_type":"dynamic","factor":2.0},"max_position_embeddings":8`,
+	"llama-dynamic": `"model_type":"llama","rope_scaling":{"rope_type":"dynamic","factor":2.0},
+ "max_position_embeddings":8`,
 	"llama-longrope": `"model_type":"llama","max_position_embeddings":32,"rope_scaling":{"rope_type":"longrope",
  "short_factor":[1.0,1.5],"long_factor":[2.0,4.0],"original_max_position_embeddings":8,"factor":4.0}`,
 	"qwen2-yarn": `"model_type":"qwen2","max_position_embeddings":64,"rope_scaling":{"rope_type":"yarn","factor":4.0,
@@ -64,11 +65,13 @@ var scaled = map[string]string{
 	"olmo2-linear":    `"model_type":"olmo2","rope_scaling":{"type":"linear","factor":3.0}`,
 	"gemma-linear":    `"model_type":"gemma","head_dim":4,"rope_scaling":{"rope_type":"linear","factor":3.0}`,
 	"mistral-yarn": `"model_type":"mistral","num_key_value_heads":2,"sliding_window":null,"head_dim":4,
- "rope_scaling":{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":16,"mscale":1.0,"mscale_all_dim":0.5}`,
+ "rope_scaling":{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":16,"mscale":1.0,
+ "mscale_all_dim":0.5}`,
 }
 
 // sizes go with each of them.
-const sizes = `,"hidden_size":16,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":4,"intermediate_size":20,
+const sizes = `,"hidden_size":16,"num_hidden_layers":2,"num_attention_heads":4,"num_key_value_heads":4,
+ "intermediate_size":20,
  "vocab_size":31,"tie_word_embeddings":false}`
 
 // configs are archtest's and those with scalings.

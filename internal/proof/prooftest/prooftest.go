@@ -174,7 +174,8 @@ func Steps(n int, parent, child *arch.Model) []proof.Step {
 	from, to := proof.WidthsOf(parent), proof.WidthsOf(child)
 	at := func(i int) proof.Widths {
 		between := func(a, b int) int { return a + (b-a)*i/n }
-		return proof.Widths{Hidden: between(from.Hidden, to.Hidden), Heads: between(from.Heads, to.Heads), KVHeads: between(from.KVHeads, to.KVHeads),
+		return proof.Widths{Hidden: between(from.Hidden, to.Hidden), Heads: between(from.Heads, to.Heads),
+			KVHeads: between(from.KVHeads, to.KVHeads),
 			HeadDim: between(from.HeadDim, to.HeadDim), Neurons: between(from.Neurons, to.Neurons)}
 	}
 	var out []proof.Step

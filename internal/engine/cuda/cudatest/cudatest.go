@@ -1,5 +1,5 @@
-// Package cudatest builds a driver and a cuBLAS for tests, with gcc, that run kernels.cu on the processor, and has engine cuda find them
-// as it finds the real ones.
+// Package cudatest builds a driver and a cuBLAS for tests, with gcc, that run kernels.cu on the processor, and has
+// engine cuda find them as it finds the real ones.
 package cudatest
 
 import (
@@ -29,19 +29,25 @@ type step struct {
 	args   []string
 }
 
-// Build gives a folder with the libraries. It is made once for each state of the sources and shared by all packages' tests.
+// Build gives a folder with the libraries. It is made once for each state of the sources and shared by all packages'
+// tests.
 func Build() (string, error) {
 	return build(
-		step{"f32.o", []string{"-O2", "-fPIC", "-fvisibility=hidden", "-c", "-x", "c", "-DACT_BF16=0", "-include", "device.h", "kernels.cu"}},
-		step{"bf16.o", []string{"-O2", "-fPIC", "-fvisibility=hidden", "-c", "-x", "c", "-DACT_BF16=1", "-include", "device.h", "kernels.cu"}},
+		step{"f32.o", []string{"-O2", "-fPIC", "-fvisibility=hidden", "-c", "-x", "c", "-DACT_BF16=0", "-include", "device.h",
+			"kernels.cu"}},
+		step{"bf16.o", []string{"-O2", "-fPIC", "-fvisibility=hidden", "-c", "-x", "c", "-DACT_BF16=1", "-include",
+			"device.h", "kernels.cu"}},
 		step{"device.o", []string{"-O2", "-fPIC", "-fvisibility=hidden", "-c", "device.c"}},
-		step{Driver, []string{"-O2", "-shared", "-fPIC", "libcuda.c", "device.o", "f32.o", "bf16.o", "-ldl", "-lm", "-lpthread"}},
+		step{Driver, []string{"-O2", "-shared", "-fPIC", "libcuda.c", "device.o", "f32.o", "bf16.o", "-ldl", "-lm",
+			"-lpthread"}},
 		step{BLAS, []string{"-O3", "-shared", "-fPIC", "-DMAJOR=13", "libcublas.c"}})
 }
 
-// Library gives a folder with one library of the given name, made of one source with the given options and without kernels.
+// Library gives a folder with one library of the given name, made of one source with the given options and without
+// kernels.
 func Library(name, source string, options ...string) (string, error) {
-	return build(step{name, append([]string{"-O1", "-shared", "-fPIC", "-DNO_KERNELS", source, "-ldl", "-lpthread"}, options...)})
+	return build(step{name, append([]string{"-O1", "-shared", "-fPIC", "-DNO_KERNELS", source, "-ldl", "-lpthread"},
+		options...)})
 }
 
 func build(steps ...step) (string, error) {
@@ -90,7 +96,8 @@ func build(steps ...step) (string, error) {
 	return dir, nil
 }
 
-// Use has engine cuda find the libraries of Build, for the whole process. Where there is no gcc it says why and changes nothing.
+// Use has engine cuda find the libraries of Build, for the whole process. Where there is no gcc it says why and
+// changes nothing.
 func Use() error {
 	dir, err := Build()
 	if err != nil {
