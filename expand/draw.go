@@ -8,7 +8,8 @@ import (
 
 // word draws 64 bits: attempt k at number i of a row's column.
 func (c choice) word(col, i, k int) uint64 {
-	return draw.Mix(uint64(c) + 0xd6e8feb86659fd93*uint64(col) + 0xa0761d6478bd642f*uint64(i+1) + 0xe7037ed1a0b428db*uint64(k))
+	return draw.Mix(uint64(c) + 0xd6e8feb86659fd93*uint64(col) + 0xa0761d6478bd642f*uint64(i+1) +
+		0xe7037ed1a0b428db*uint64(k))
 }
 
 // unit draws number i of a row's column: uniform in (0, 1).

@@ -12,7 +12,8 @@ import (
 
 // Expr is one tensor of the grown model as a function of its parent's:
 //
-//	child[r,c] = (parent[rows.src[r], cols.src[c]] + offset) * rows.scale[r] * cols.scale[c] * factor * share(r,c) - offset
+//	child[r,c] = (parent[rows.src[r], cols.src[c]] + offset)
+//	           * rows.scale[r] * cols.scale[c] * factor * share(r,c) - offset
 //
 // rounded once to the stored type; rows and columns without a source hold what their fill says. A one-dimensional
 // tensor is a matrix of one row. offset is what the architecture adds to stored gains (1 in Gemma).

@@ -59,7 +59,8 @@ func openIn(path, dir, name string) (Handle, error) {
 		return nil, err
 	}
 	if stale {
-		b.warnings = append(b.warnings, "both "+modelFile+" and "+indexFile+" are there: "+modelFile+" is read, as transformers does, and the shards are not; one of them is stale")
+		b.warnings = append(b.warnings, "both "+modelFile+" and "+indexFile+" are there: "+modelFile+
+			" is read, as transformers does, and the shards are not; one of them is stale")
 	}
 	return b, nil
 }

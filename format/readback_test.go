@@ -42,7 +42,7 @@ func TestLostWritesAreFound(t *testing.T) {
 					return nil
 				}
 				if seen++; seen == n+1 {
-					return disk.Lie
+					return disk.ErrLie
 				}
 				return nil
 			})

@@ -44,8 +44,8 @@ var Ops = []Op{Open, Read, ReadAt, Write, WriteAt, Sync, Close, Rename, Remove, 
 	Allocate,
 	Truncate}
 
-// Lie is the error by which an Injector has a write reported as done that was not.
-var Lie = errors.New("reported as done")
+// ErrLie is the error by which an Injector has a write reported as done that was not.
+var ErrLie = errors.New("reported as done")
 
 // An Injector decides the fate of a call: an error that is not nil takes the place of the call, which is not made.
 type Injector func(op Op, path string) error
@@ -70,7 +70,7 @@ func ask(op Op, path string) error {
 	asking.Lock()
 	err := (*f)(op, path)
 	asking.Unlock()
-	if err == nil || err == io.EOF || err == Lie {
+	if err == nil || err == io.EOF || err == ErrLie {
 		return err
 	}
 	return &fs.PathError{Op: string(op), Path: path, Err: err}

@@ -93,7 +93,7 @@ func TestLie(t *testing.T) {
 	defer func() { _ = f.Close() }()
 	defer Inject(func(op Op, _ string) error {
 		if op == Write || op == WriteAt {
-			return Lie
+			return ErrLie
 		}
 		return nil
 	})()

@@ -49,7 +49,7 @@ func (f *File) ReadAt(p []byte, off int64) (int, error) {
 
 // Write implements io.Writer.
 func (f *File) Write(p []byte) (int, error) {
-	if err := ask(Write, f.Name()); err == Lie {
+	if err := ask(Write, f.Name()); err == ErrLie {
 		return len(p), nil
 	} else if err != nil {
 		return 0, err
@@ -59,7 +59,7 @@ func (f *File) Write(p []byte) (int, error) {
 
 // WriteAt implements io.WriterAt.
 func (f *File) WriteAt(p []byte, off int64) (int, error) {
-	if err := ask(WriteAt, f.Name()); err == Lie {
+	if err := ask(WriteAt, f.Name()); err == ErrLie {
 		return len(p), nil
 	} else if err != nil {
 		return 0, err

@@ -20,7 +20,7 @@ func (m *search) inside(pc int32, pos int) (end int, err error) {
 		if m.left--; m.left < 0 {
 			return 0, ErrSteps
 		}
-		ok := true
+		var ok bool
 		switch i.op {
 		case opMatch:
 			return pos, m.answer(bottom, pos)

@@ -89,7 +89,7 @@ func (m *search) match(at int) (end int, err error) {
 		if m.left--; m.left < 0 {
 			return 0, ErrSteps
 		}
-		ok := true
+		var ok bool
 		if i.op == opSplit {
 			pc, ok, err = m.choose(i, pos)
 		} else {

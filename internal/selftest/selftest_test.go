@@ -14,7 +14,7 @@ import (
 
 // Engine cuda finds libraries here that play a device, whose memory is too small for the models that are timed.
 var _ = os.Setenv("FAKE_CUDA_MEMORY", "500000000")
-var withoutCUDA = cudatest.Use()
+var _ = cudatest.Use()
 
 func report(t *testing.T, name string, p engine.Precision) *Report {
 	t.Helper()

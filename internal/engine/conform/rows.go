@@ -54,7 +54,8 @@ func normForward(r *rand.Rand, o engine.Norm) check {
 						s += v * v
 					}
 					for i := range o.Dim {
-						x[1][row*o.StrideY+g*o.Dim+i] = x[0][row*o.StrideX+g*o.Dim+i] / math.Sqrt(s/float64(o.Dim)+o.Eps) * (x[2][i] + o.PlusOne)
+						x[1][row*o.StrideY+g*o.Dim+i] = x[0][row*o.StrideX+g*o.Dim+i] /
+							math.Sqrt(s/float64(o.Dim)+o.Eps) * (x[2][i] + o.PlusOne)
 					}
 				}
 			}
