@@ -61,7 +61,7 @@ func newTemporary(in, dst string, dir bool) (*Temporary, error) {
 	for range 100 {
 		t := &Temporary{path: hidden(in, dst, tmpMark, newTag()), dst: dst, dir: dir}
 		err := t.create()
-		if errors.Is(err, fs.ErrExist) {
+		if errors.Is(err, fs.ErrExist) || errors.Is(err, errSwept) {
 			continue
 		}
 		if err == nil {
@@ -87,11 +87,19 @@ func (t *Temporary) create() (err error) {
 	if err := disk.MakeDir(t.path); err != nil {
 		return err
 	}
-	if t.lock, err = disk.OpenRead(t.path); err != nil {
+	t.lock, err = disk.OpenRead(t.path)
+	if disk.Absent(err) {
+		return errSwept
+	}
+	if err != nil {
 		_ = disk.Delete(t.path) // what stays is swept by the next run
 	}
 	return err
 }
+
+// errSwept: another run that writes into the same folder took the new temporary for a leftover, since it was not locked
+// yet.
+var errSwept = errors.New("swept by another run")
 
 // inPlace reports whether the path still names what is locked.
 func (t *Temporary) inPlace() (bool, error) {

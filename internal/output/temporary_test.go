@@ -1,9 +1,11 @@
 package output
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -149,5 +151,44 @@ func TestGroupWithoutLinks(t *testing.T) {
 	}
 	if left := leftovers(t, dir); len(left) > 0 {
 		t.Errorf("%v left", left)
+	}
+}
+
+// TestManyWritersInOneFolder: runs that write side by side into one folder sweep it each, and take nothing of each
+// other's.
+func TestManyWritersInOneFolder(t *testing.T) {
+	dir := t.TempDir()
+	const writers, each = 8, 200
+	failed := make(chan error, writers*each)
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			for i := range each {
+				dst := filepath.Join(dir, fmt.Sprintf("%d-%d", w, i))
+				if err := Sweep(dst); err != nil {
+					failed <- err
+					continue
+				}
+				tmp, err := NewDir(dst)
+				if err == nil {
+					err = tmp.WriteIn("a", []byte("b"))
+				}
+				if err == nil {
+					err = tmp.Commit(false)
+				}
+				if err != nil {
+					failed <- err
+				}
+			}
+		})
+	}
+	wg.Wait()
+	close(failed)
+	for err := range failed {
+		t.Error(err)
+	}
+	list, err := os.ReadDir(dir)
+	if err != nil || len(list) != writers*each {
+		t.Errorf("%d names in the folder, %v; want %d", len(list), err, writers*each)
 	}
 }
