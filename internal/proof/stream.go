@@ -32,8 +32,12 @@ func (s *space) streamScales() {
 			sumOf[src].Add(sumOf[src], q.Mul(q, q))
 		}
 	}
+	if i := slices.Index(squares, 0); i >= 0 {
+		s.refusef(condStream, i, "", "no channel of the child holds channel %d of the parent", i)
+		return
+	}
 	for i, q := range squares {
-		if q == 0 || exact && sumOf[i].Cmp(sumOf[0]) != 0 || !near(q, squares[0]) {
+		if exact && sumOf[i].Cmp(sumOf[0]) != 0 || !near(q, squares[0]) {
 			s.refusef(condStream, i, "", "the copies of index %d have squares that sum to %v, those of index 0 to %v", i, q,
 				squares[0])
 			return

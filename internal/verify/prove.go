@@ -38,7 +38,9 @@ func (r *Report) take(ctx context.Context, p *proof.Proof, parent, child *arch.C
 			o.MaxULP))
 	}
 	r.add(c)
-	r.add(comparedCheck(p.Compared, nil))
+	if len(p.Compared) > 0 { // a claim that is no claim is refused before anything is compared
+		r.add(comparedCheck(p.Compared, nil))
+	}
 	return nil
 }
 
