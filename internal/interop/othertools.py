@@ -9,6 +9,7 @@
 Beside every sound child stands a spoiled one. This library's own float64 logits say which is which, before famkit is asked.
 """
 import copy
+import json
 import os
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ from mergekit.config import MergeConfiguration
 from mergekit.merge import MergeOptions, run_merge
 from mergekit.moe.config import MoEMergeConfig
 from mergekit.moe.mixtral import MixtralMoE
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from double import all_double
@@ -181,12 +182,14 @@ class Court:
     def __init__(self, famkit):
         self.famkit, self.problems, self.sound, self.refused, self.worst = famkit, [], 0, 0, 0.0
 
-    def judge(self, label, parent, child, limit):
-        """limit: how far a sound child may be from its parent; None: it must be found different."""
+    def judge(self, label, parent, child, limit, sound=None):
+        """limit: how far a sound child may be from its parent; None: it must be found different, although transformers 5
+        finds it as near as sound, where that is given."""
         ids = load_file(os.path.join(parent, "expected.safetensors"))["input_ids"].long()
         want = logits(parent, ids)
         diff = ((logits(child, ids) - want).abs().max() / want.abs().max()).item()
-        if (diff > limit) if limit is not None else (diff < 1e-9):
+        near = limit if limit is not None else sound
+        if (diff > near) if near is not None else (diff < 1e-9):
             self.problems.append(f"{label}: transformers finds a difference of {diff:.1e}: the test itself is wrong")
             return
         r = subprocess.run([self.famkit, "verify", parent, child, "--infer", "--proof-only"], capture_output=True, text=True)
@@ -238,7 +241,34 @@ def upcycled(court, models, work):
         for other, limit, what in ((parent, EXACT, "experts alike"), (spoiled, None, "one expert differs")):
             out = os.path.join(work, f"{name}-moe-{limit is None}")
             upcycle(parent, other, out)
-            court.judge(f"mergekit-moe {name}, {what}", parent, out, limit)
+            court.judge(f"mergekit-moe {name}, {what}, as transformers 5 alone reads it", parent, out, None, sound=limit)
+            both = out + "-both"
+            for_both_versions(out, both)
+            court.judge(f"mergekit-moe {name}, {what}", parent, both, limit)
+
+
+def for_both_versions(path, out):
+    """The same Mixtral in the layout and with the spellings that transformers 4 reads too: a tensor for each expert."""
+    weights = {}
+    for name, w in weights_of(path).items():
+        block, _, part = name.partition(".mlp.")
+        if part == "experts.gate_up_proj":
+            for e, both in enumerate(w):
+                gate, up = both.chunk(2)
+                weights[f"{block}.block_sparse_moe.experts.{e}.w1.weight"] = gate.clone()
+                weights[f"{block}.block_sparse_moe.experts.{e}.w3.weight"] = up.clone()
+        elif part == "experts.down_proj":
+            for e, down in enumerate(w):
+                weights[f"{block}.block_sparse_moe.experts.{e}.w2.weight"] = down.clone()
+        else:
+            weights[name.replace(".mlp.", ".block_sparse_moe.")] = w
+    os.makedirs(out)
+    save_file(weights, os.path.join(out, "model.safetensors"), metadata={"format": "pt"})
+    with open(os.path.join(path, "config.json")) as f:
+        config = json.load(f)
+    config["rope_theta"] = config["rope_parameters"]["rope_theta"]
+    with open(os.path.join(out, "config.json"), "w") as f:
+        json.dump(config, f, indent=2)
 
 
 def stacked(court, models, work):
