@@ -16,7 +16,7 @@ BUILDVCS := $(if $(shell git rev-parse HEAD 2>/dev/null),auto,false)
 NOCGO_PKGS := ./internal/engine/cuda/... ./format/... ./convert/... ./expand/... ./internal/arch/... ./internal/tensor/... ./internal/tokenizer/... ./internal/kern/... ./internal/corpus/... ./internal/trainstate/...
 RACE_PKGS ?= ./format/... ./convert/... ./expand/... ./internal/kern/... ./internal/mem/... ./internal/engine/... ./internal/corpus/... ./train/...
 
-.PHONY: help build install uninstall test race vet lint graph nocgo docs docs-check check check-rest demo real interop bench oracle kernels fuzz mutate adversary proofs soak clean
+.PHONY: help build install uninstall test race vet lint graph nocgo docs docs-check check check-rest demo real interop configs bench oracle kernels fuzz mutate adversary proofs soak clean
 
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -80,6 +80,9 @@ real: build ## the five verbs on SmolLM2-135M, with wall time and peak memory of
 
 interop: build ## grow every architecture, load all that famkit writes in transformers 5 and 4; prove what mergekit grew
 	internal/interop/run.sh
+
+configs: build ## hold the tables of config keys against transformers 5 and 4, and children of other settings (CONFIGS=1200 SEED=1)
+	internal/interop/configs.sh
 
 bench: build ## kernels, training beside PyTorch, expand beside cp, the proof beside cat, as tables
 	internal/interop/bench.sh
