@@ -60,17 +60,11 @@ func Generate(ctx context.Context, o GenerateOptions, on Observer) (*Generation,
 	if err != nil {
 		return nil, err
 	}
-	if err := locate(on, &o.Model); err != nil {
-		return nil, err
-	}
-	h, ck, err := OpenModel(o.Model, on)
+	h, ck, err := openToRun(&o.Model, "it cannot be run", on)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = h.Close() }()
-	if isLone(ck) {
-		return nil, fault.Inputf("%s: has no %s, without which it cannot be run", o.Model, configFile)
-	}
 	g := &generating{o: o, ck: ck, on: on, model: o.Model}
 	if err := g.settings(h); err != nil {
 		return nil, err

@@ -38,17 +38,11 @@ func WriteLogits(ctx context.Context, o LogitsOptions, on Observer) (*Logits, er
 	if err != nil {
 		return nil, err
 	}
-	if err := locate(on, &o.Model); err != nil {
-		return nil, err
-	}
-	h, ck, err := OpenModel(o.Model, on)
+	h, ck, err := openToRun(&o.Model, "its logits are not defined", on)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = h.Close() }()
-	if isLone(ck) {
-		return nil, fault.Inputf("%s: has no %s, without which its logits are not defined", o.Model, configFile)
-	}
 	ids, batch, seq, err := readIDs(o.IDs)
 	if err != nil {
 		return nil, err

@@ -40,6 +40,23 @@ func OpenModel(path string, on Observer) (format.Handle, *arch.Checkpoint, error
 	return h, ck, nil
 }
 
+// openToRun opens a model that is to be run, also by its name on the hub: *path becomes where it is. A lone file is
+// refused, since without a config.json it is as without says. The caller closes the handle.
+func openToRun(path *string, without string, on Observer) (format.Handle, *arch.Checkpoint, error) {
+	if err := locate(on, path); err != nil {
+		return nil, nil, err
+	}
+	h, ck, err := OpenModel(*path, on)
+	if err != nil {
+		return nil, nil, err
+	}
+	if isLone(ck) {
+		_ = h.Close()
+		return nil, nil, fault.Inputf("%s: has no %s, without which %s", *path, configFile, without)
+	}
+	return h, ck, nil
+}
+
 func bind(h format.Handle, path string) (*arch.Checkpoint, error) {
 	if _, ok := format.ReadFile(h, configFile); ok {
 		return arch.Bind(h)
